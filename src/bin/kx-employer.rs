@@ -1,0 +1,3 @@
+//! `kx-employer`.
+
+fn main() {}

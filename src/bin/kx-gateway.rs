@@ -1,0 +1,3 @@
+//! `kx-gateway`.
+
+fn main() {}

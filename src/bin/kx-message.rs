@@ -1,0 +1,3 @@
+//! `kx-message`.
+
+fn main() {}

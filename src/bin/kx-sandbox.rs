@@ -1,0 +1,3 @@
+//! `kx-sandbox`.
+
+fn main() {}

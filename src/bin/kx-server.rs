@@ -1,0 +1,3 @@
+//! `kx-server`.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! The pure core: what the words of the business mean, without any input or output.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or talks to anybody. Every type is valid once it
+//! exists: text from outside becomes a type here at the edge (`FromStr`), and what is inside is trusted from there on.
+
+pub mod address;
+pub mod clock;
+pub mod digest;
+pub mod file_name;
+pub mod ids;
+pub mod verdict;

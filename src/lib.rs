@@ -1,0 +1,13 @@
+//! Kenpo eXpress: sealed, signed files between a health insurance union and its employers.
+//!
+//! The rooms of the house, from the bottom up. Each may use those above it in this list and none below:
+//!
+//! * [`domain`]: the words of the business as types. Pure: no clock, no randomness, no input or output.
+//! * [`message`]: the sealed message (MIME inside CMS `SignedData` inside CMS `AuthEnvelopedData`) as streams.
+//! * [`pki`]: certificates, requests, revocation lists, the union's CA.
+//! * [`wire`]: the contract between the parties.
+
+pub mod domain;
+pub mod message;
+pub mod pki;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The sealed message.
+
+pub mod keys;

@@ -1,0 +1,1 @@
+//! Certificates, requests, revocation lists, the union's CA.

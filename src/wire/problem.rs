@@ -1,0 +1,140 @@
+//! Errors as RFC 9457 problem documents with a stable code.
+
+use serde::{Deserialize, Serialize};
+
+/// Media type of a problem document.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+/// What went wrong, for a program (`code`) and for a person (`title`, `detail`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:kx:problem:` and the code.
+    pub r#type: String,
+    /// The code's meaning in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The stable code.
+    pub code: Code,
+}
+
+impl Problem {
+    /// The problem that a code stands for.
+    pub fn new(code: Code) -> Self {
+        Self {
+            r#type: format!("urn:kx:problem:{}", code.as_str()),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: None,
+            code,
+        }
+    }
+
+    /// Adds what happened here and what to do.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
+        /// The stable codes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$meta])* #[serde(rename = $code)] $variant,)*
+            /// A code of a newer version.
+            #[serde(other, rename = "unknown")]
+            Unknown,
+        }
+
+        impl Code {
+            /// Every one that this version writes.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// As it is written.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* Self::Unknown => "unknown" }
+            }
+
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* Self::Unknown => 500 }
+            }
+
+            /// Its meaning in a few words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* Self::Unknown => "Unknown problem" }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request does not parse.
+    RequestMalformed = "request.malformed", 400, "The request is not of the expected form";
+    /// A body larger than this route takes.
+    RequestTooLarge = "request.too-large", 413, "The request is too large";
+    /// The body did not come in time.
+    RequestTimeout = "request.timeout", 408, "The request took too long";
+    /// No such route.
+    RouteUnknown = "route.unknown", 404, "There is no such address";
+    /// The route knows other methods.
+    MethodNotAllowed = "route.method-not-allowed", 405, "This address does not take this method";
+    /// The certificate belongs to nobody who may come in here.
+    CallerUnknown = "caller.unknown", 403, "The client certificate is not registered";
+    /// The user is disabled.
+    UserDisabled = "user.disabled", 403, "The user is disabled";
+    /// There is no such user.
+    UserUnknown = "user.unknown", 404, "There is no such user";
+    /// A certificate that the union's CA did not issue for this user, or that cannot be read.
+    CertificateRefused = "certificate.refused", 422, "The certificate is refused";
+    /// There is no such parcel for this caller.
+    ParcelUnknown = "parcel.unknown", 404, "There is no such parcel";
+    /// The same message id with other properties.
+    ParcelConflict = "parcel.conflict", 409, "The message id is taken by another parcel";
+    /// Larger than one parcel may be.
+    ParcelTooLarge = "parcel.too-large", 413, "The parcel is larger than allowed";
+    /// More than this sender or union may have waiting.
+    QuotaExceeded = "quota.exceeded", 507, "The quota is used up";
+    /// The relay's own disk is low.
+    StorageFull = "storage.full", 507, "The server has no room at present";
+    /// There is no such upload, or it has expired.
+    UploadUnknown = "upload.unknown", 404, "There is no such upload";
+    /// `Upload-Offset` is not where the upload stands.
+    UploadOffset = "upload.offset-mismatch", 409, "The upload stands at another offset";
+    /// The bytes do not have the checksum that was told.
+    UploadChecksum = "upload.checksum-mismatch", 460, "The bytes do not match their checksum";
+    /// A tus version other than 1.0.0.
+    UploadVersion = "upload.version", 412, "Only tus 1.0.0 is spoken here";
+    /// Another request is writing to this upload.
+    UploadBusy = "upload.busy", 423, "Another request is writing to this upload";
+    /// A `Range` outside the parcel.
+    RangeNotSatisfiable = "range.not-satisfiable", 416, "The range is outside the parcel";
+    /// A receipt that cannot be taken.
+    ReceiptRefused = "receipt.refused", 422, "The receipt is refused";
+    /// Too many requests.
+    TooManyRequests = "request.too-many", 429, "Too many requests";
+    /// Going down or not able to work at present.
+    Unavailable = "server.unavailable", 503, "The server cannot do this at present";
+    /// Our own fault.
+    Internal = "server.internal", 500, "The server failed";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_code_is_read_as_unknown() {
+        let text = r#"{"type":"x","title":"t","status":400,"code":"brand.new"}"#;
+        assert_eq!(serde_json::from_str::<Problem>(text).unwrap().code, Code::Unknown);
+        let problem = Problem::new(Code::QuotaExceeded).with_detail("try later");
+        let back: Problem = serde_json::from_str(&serde_json::to_string(&problem).unwrap()).unwrap();
+        assert_eq!(back, problem);
+    }
+}

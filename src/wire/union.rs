@@ -1,0 +1,167 @@
+//! `/union/v1`: what a union's gateway asks of the relay, on the VPN listener, with the union's client certificate.
+//!
+//! | method and path | body → answer |
+//! | --- | --- |
+//! | GET [`HANDSHAKE`] | → [`Handshake`] |
+//! | GET [`PARCELS`] `?after&limit&wait` | → `Page<Parcel>`: what waits, oldest first; long poll with `wait` |
+//! | GET [`PARCELS`]`/{id}/content` | → the sealed bytes; `Range: bytes=N-` gives 206 |
+//! | POST [`ACKNOWLEDGEMENTS`] | [`Acknowledgements`] → [`AcknowledgementResults`] |
+//! | PUT [`CERTIFICATES`] | [`UnionCertificates`] → 204 |
+//! | GET [`USERS`] `?after&limit` | → `Page<User>` |
+//! | PUT [`USERS`]`/{user}` | [`UserRegistration`] → 204 (makes or replaces) |
+//! | POST [`USERS`]`/{user}/disable` | [`DisableUser`] → [`Confirmation`] |
+//! | POST [`USERS`]`/{user}/enable` | → [`Confirmation`] |
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Der;
+use super::page::Cursor;
+use crate::domain::digest::{Fingerprint, Tag};
+use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, UserId};
+
+/// Who is there, which version, what time it is.
+pub const HANDSHAKE: &str = "/union/v1/handshake";
+/// Parcels that wait for the union.
+pub const PARCELS: &str = "/union/v1/parcels";
+/// Acknowledgements, many at once.
+pub const ACKNOWLEDGEMENTS: &str = "/union/v1/acknowledgements";
+/// The union's own certificates, for its employers to fetch.
+pub const CERTIFICATES: &str = "/union/v1/certificates";
+/// The union's users.
+pub const USERS: &str = "/union/v1/users";
+
+/// The path of a parcel's bytes.
+pub fn parcel_content(id: MessageId) -> String {
+    format!("{PARCELS}/{id}/content")
+}
+
+/// Answer of [`HANDSHAKE`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handshake {
+    /// Version of the contract ([`super::VERSION`]).
+    pub version: String,
+    /// The union that the client certificate belongs to.
+    pub union: InsurerNumber,
+    /// The relay's clock.
+    pub now: Timestamp,
+    /// When this union was here before, if ever.
+    pub last_seen: Option<Timestamp>,
+    /// The certificate (DER) that the relay signs its receipts with.
+    pub receipt_certificate: Der,
+}
+
+/// A sealed message as the relay holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// The message id that the sender told.
+    pub id: MessageId,
+    /// The place in the list.
+    pub cursor: Cursor,
+    /// The user whose certificate deposited it. The gateway believes the signature, not this.
+    pub sender: UserId,
+    /// Length in bytes.
+    pub size: u64,
+    /// The GCM tag read from its end, if it ends like a sealed message.
+    pub tag: Option<Tag>,
+    /// When the last byte was durable.
+    pub deposited_at: Timestamp,
+    /// The relay's signed `relayed` receipt (DER of a CMS `SignedData`).
+    pub relayed: Der,
+}
+
+/// Body of POST [`ACKNOWLEDGEMENTS`]; at most [`super::page::MAX_LIMIT`] of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgements {
+    /// Parcels that are durable at the union.
+    pub items: Vec<Acknowledgement>,
+}
+
+/// "It is durable here": the relay need not list it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    /// Which parcel.
+    pub id: MessageId,
+    /// The union's signed receipt for the sender; none for what went to quarantine.
+    pub receipt: Option<Der>,
+}
+
+/// Answer to [`Acknowledgements`], in the same order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementResults {
+    /// One for each.
+    pub items: Vec<AcknowledgementResult>,
+}
+
+/// What became of one acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcknowledgementResult {
+    /// Which parcel.
+    pub id: MessageId,
+    /// What became of it.
+    pub outcome: AcknowledgementOutcome,
+}
+
+/// What became of one acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcknowledgementOutcome {
+    /// Taken now.
+    Acknowledged,
+    /// Was taken before; a receipt that comes anew is added.
+    AlreadyAcknowledged,
+    /// The relay has no such parcel for this union (any more).
+    Unknown,
+}
+
+/// The union's own certificates. Several while old and new overlap, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnionCertificates {
+    /// For sealing to the union.
+    pub encryption: Vec<Der>,
+    /// That the union signs receipts and messages with.
+    pub signing: Vec<Der>,
+}
+
+/// Body of PUT [`USERS`]`/{user}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRegistration {
+    /// The user's office.
+    pub office: OfficeCode,
+    /// The certificates (DER) with which the user may come in and sign: the relay checks each against the union's CA.
+    pub certificates: Vec<Der>,
+}
+
+/// A user as the relay knows it: no name, no address of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The place in the list.
+    pub cursor: Cursor,
+    /// Of which office.
+    pub office: OfficeCode,
+    /// Whether the user may come in.
+    pub enabled: bool,
+    /// The certificates that are registered.
+    pub certificates: Vec<Fingerprint>,
+}
+
+/// Body of POST [`USERS`]`/{user}/disable`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisableUser {
+    /// When the union decided it.
+    pub at: Timestamp,
+}
+
+/// The relay has done it, durably.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// When it took effect at the relay.
+    pub at: Timestamp,
+}

@@ -1,0 +1,1 @@
+//! The tests that drive the real parts, in one binary so that linking is paid once.
