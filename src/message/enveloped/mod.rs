@@ -1,0 +1,39 @@
+//! The envelope: `AuthEnvelopedData` (RFC 5083) with AES-256-GCM (RFC 5084).
+
+use crate::domain::verdict::Reason;
+
+/// What is wrong with an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// `EnvelopedData`: anybody could have altered it. Refused before any key is touched.
+    #[error("encrypted without authentication")]
+    Unauthenticated,
+    /// An algorithm, a nonce or a tag length that is not on the list. Refused before any key is touched.
+    #[error("an algorithm that is not accepted: {0}")]
+    Algorithm(&'static str),
+    /// No recipient names a certificate of ours.
+    #[error("not encrypted for our certificate")]
+    NotForUs,
+    /// More than one recipient names a certificate of ours.
+    #[error("encrypted for our certificates more than once")]
+    AmbiguousRecipient,
+    /// A recipient names our certificate, but its key does not come out: altered, or made for another key.
+    #[error("the content key does not open with our key")]
+    WrongKey,
+    /// The authentication tag does not fit.
+    #[error("the sealed bytes were altered")]
+    Tampered,
+}
+
+impl EnvelopeError {
+    /// The code for the verdict.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Unauthenticated => Reason::EnvelopeUnauthenticated,
+            Self::Algorithm(_) => Reason::AlgorithmRefused,
+            Self::NotForUs => Reason::EnvelopeNotForUs,
+            Self::AmbiguousRecipient => Reason::FormatMalformed,
+            Self::WrongKey | Self::Tampered => Reason::EnvelopeTampered,
+        }
+    }
+}
