@@ -4,6 +4,7 @@
 //! gateway and the employer's app speak it; both sides take every path and every type from here. The same contract in
 //! OpenAPI 3.1 is what the relay answers at `/openapi.json`.
 
+pub mod client;
 pub mod employer;
 pub mod page;
 pub mod problem;

@@ -1,0 +1,286 @@
+//! The connection: who we are, whom we trust, how long we wait.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::{ClientError, Fault};
+use crate::message::keys::{Certificate, Credential};
+use crate::wire::problem::{Code, Problem};
+
+/// How long a connection is kept for the next request: shorter than any server of ours keeps it.
+const POOL_IDLE: Duration = Duration::from_secs(45);
+/// The largest JSON answer: a full page with receipts stays well below it.
+const MAX_JSON: usize = 16 * 1024 * 1024;
+/// The largest problem document that is read.
+const MAX_PROBLEM: usize = 64 * 1024;
+
+/// Where the relay is: `https://HOST[:PORT]`, nothing after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RelayUrl(Url);
+
+/// Text that names no relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a relay's address: expected https://HOST or https://HOST:PORT and nothing more")]
+pub struct InvalidRelayUrl;
+
+impl FromStr for RelayUrl {
+    type Err = InvalidRelayUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRelayUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidRelayUrl)?;
+        let bare = url.scheme() == "https"
+            && url.host_str().is_some()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if bare { Ok(Self(url)) } else { Err(InvalidRelayUrl) }
+    }
+}
+
+impl TryFrom<String> for RelayUrl {
+    type Error = InvalidRelayUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidRelayUrl> {
+        text.parse()
+    }
+}
+
+impl From<RelayUrl> for String {
+    fn from(url: RelayUrl) -> Self {
+        url.to_string()
+    }
+}
+
+impl fmt::Display for RelayUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// What a connection needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the relay is.
+    pub relay: RelayUrl,
+    /// Who may vouch for the relay's TLS certificate. Nobody else may: the system's roots are not used.
+    pub roots: Vec<Certificate>,
+    /// Our client certificate and key.
+    pub credential: Credential,
+    /// How long a connection may take to stand, TLS included.
+    pub connect_timeout: Duration,
+    /// How long the relay may be silent, in either direction, before the request is given up.
+    pub idle_timeout: Duration,
+    /// Our own address, when the way out is prescribed.
+    pub source_address: Option<IpAddr>,
+    /// The interface, when the way out is prescribed (Linux: `SO_BINDTODEVICE`).
+    pub interface: Option<String>,
+}
+
+impl Settings {
+    /// The usual waits (10 s to connect, 60 s of silence) and no prescribed way out.
+    pub fn new(relay: RelayUrl, roots: Vec<Certificate>, credential: Credential) -> Self {
+        Self {
+            relay,
+            roots,
+            credential,
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            source_address: None,
+            interface: None,
+        }
+    }
+}
+
+/// Settings that no connection can be made with: a fault of the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Nobody could vouch for the relay.
+    #[error("no certificate authority for the relay is given")]
+    NoRoots,
+    /// A root, our certificate or our key that TLS cannot use.
+    #[error("a certificate or key cannot be used for TLS")]
+    Tls(#[source] rustls::Error),
+    /// The HTTP client cannot be made.
+    #[error("the connection cannot be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+/// One relay's pool of connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    http: reqwest::Client,
+    relay: RelayUrl,
+    idle_timeout: Duration,
+}
+
+impl Connection {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(settings)?)
+            .http1_only()
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .connect_timeout(settings.connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .local_address(settings.source_address)
+            .user_agent(concat!("kenpo-express/", env!("CARGO_PKG_VERSION")));
+        let builder = match &settings.interface {
+            Some(interface) => bind(builder, interface),
+            None => builder,
+        };
+        let http = builder.build().map_err(SettingsError::Client)?;
+        Ok(Self { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout })
+    }
+
+    pub(super) const fn idle_timeout(&self) -> Duration {
+        self.idle_timeout
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.relay.0.clone();
+        url.set_path(path);
+        self.http.request(method, url)
+    }
+
+    /// Sends and waits for the head of the answer, `patience` longer than the idle timeout.
+    pub(super) async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Response, ClientError> {
+        let answer = tokio::time::timeout(self.idle_timeout + patience, request.send()).await;
+        answer.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)
+    }
+
+    /// Sends, expects one of `expected`, and turns everything else into the error that it is.
+    pub(super) async fn expect(
+        &self,
+        request: RequestBuilder,
+        patience: Duration,
+        expected: &[StatusCode],
+    ) -> Result<Response, ClientError> {
+        let response = self.send(request, patience).await?;
+        if expected.contains(&response.status()) { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// GETs or POSTs JSON.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        patience: Duration,
+    ) -> Result<T, ClientError> {
+        let response = self.expect(request, patience, &[StatusCode::OK]).await?;
+        let body = self.body(response, MAX_JSON).await?;
+        serde_json::from_slice(&body).map_err(|_| Fault::Json.into())
+    }
+
+    /// For requests that are answered by 204 and nothing more.
+    pub(super) async fn no_content(&self, request: RequestBuilder) -> Result<(), ClientError> {
+        self.expect(request, Duration::ZERO, &[StatusCode::NO_CONTENT]).await.map(drop)
+    }
+
+    /// The error that an unexpected answer is.
+    pub(super) async fn refusal(&self, response: Response) -> ClientError {
+        let status = response.status();
+        let explained = match self.body(response, MAX_PROBLEM).await {
+            Ok(body) => serde_json::from_slice::<Problem>(&body).ok(),
+            Err(ClientError::Protocol(_)) => None,
+            Err(error) => return error,
+        };
+        match explained {
+            Some(problem) if !status.is_success() => {
+                ClientError::Refused(Problem { status: status.as_u16(), ..problem })
+            }
+            // Proxies and load balancers say these without our words.
+            _ => match status {
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                    ClientError::Refused(Problem::new(Code::Unavailable))
+                }
+                StatusCode::TOO_MANY_REQUESTS => ClientError::Refused(Problem::new(Code::TooManyRequests)),
+                StatusCode::REQUEST_TIMEOUT => ClientError::Refused(Problem::new(Code::RequestTimeout)),
+                _ => Fault::Status(status.as_u16()).into(),
+            },
+        }
+    }
+
+    async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, ClientError> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = next_chunk(&mut response, self.idle_timeout).await? {
+            if body.len() + chunk.len() > limit {
+                return Err(Fault::TooLarge.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+/// The next bytes of a body, unless the relay falls silent.
+pub(super) async fn next_chunk(response: &mut Response, idle_timeout: Duration) -> Result<Option<Bytes>, ClientError> {
+    let chunk = tokio::time::timeout(idle_timeout, response.chunk()).await;
+    chunk.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)
+}
+
+fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
+    if settings.roots.is_empty() {
+        return Err(SettingsError::NoRoots);
+    }
+    let mut roots = RootCertStore::empty();
+    for root in &settings.roots {
+        roots.add(CertificateDer::from(root.der().to_vec())).map_err(SettingsError::Tls)?;
+    }
+    let chain = vec![CertificateDer::from(settings.credential.certificate().der().to_vec())];
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(settings.credential.key().to_der()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(SettingsError::Tls)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .map_err(SettingsError::Tls)
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn bind(builder: reqwest::ClientBuilder, interface: &str) -> reqwest::ClientBuilder {
+    builder.interface(interface)
+}
+
+/// Where sockets cannot be bound to an interface, the source address has to do.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn bind(builder: reqwest::ClientBuilder, _interface: &str) -> reqwest::ClientBuilder {
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_is_named_by_scheme_host_and_port_alone() {
+        for text in ["https://relay.example", "https://10.0.0.1:18440", "https://[::1]:1"] {
+            assert_eq!(text.parse::<RelayUrl>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "relay.example",
+            "http://relay.example",
+            "https://relay.example/path",
+            "https://relay.example/?q",
+            "https://u:p@relay.example",
+        ] {
+            assert_eq!(text.parse::<RelayUrl>(), Err(InvalidRelayUrl), "{text}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What an employer's app asks of the relay.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::connection::{Connection, Settings, SettingsError};
+use super::error::{ClientError, Fault};
+use super::tus_upload::{Effort, Progress, Source, Upload};
+use super::union::checked_page;
+use crate::domain::clock::Random;
+use crate::domain::ids::MessageId;
+use crate::wire::employer::{SENT, SentParcel, UNION, UnionInfo, sent};
+use crate::wire::page::{Page, PageQuery};
+
+/// Speaks `/employer/v1`. Cheap to clone; all clones share their connections.
+#[derive(Debug, Clone)]
+pub struct EmployerClient(Connection);
+
+impl EmployerClient {
+    /// Prepares the client; nothing is sent yet.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Connection::new(settings).map(Self)
+    }
+
+    /// The union and ourselves, as the relay knows both.
+    pub async fn union(&self) -> Result<UnionInfo, ClientError> {
+        self.0.json(self.0.request(Method::GET, UNION), Duration::ZERO).await
+    }
+
+    /// What this user sent, oldest first.
+    pub async fn sent(&self, query: PageQuery) -> Result<Page<SentParcel>, ClientError> {
+        let page = self.0.json(self.0.request(Method::GET, SENT).query(&query), Duration::ZERO).await?;
+        checked_page(page, query, |parcel: &SentParcel| parcel.cursor)
+    }
+
+    /// One parcel that this user sent.
+    pub async fn sent_one(&self, id: MessageId) -> Result<SentParcel, ClientError> {
+        let parcel: SentParcel = self.0.json(self.0.request(Method::GET, &sent(id)), Duration::ZERO).await?;
+        if parcel.id == id { Ok(parcel) } else { Err(Fault::Other.into()) }
+    }
+
+    /// Uploads a sealed message, or what the relay does not have of it yet. Calling it again, also after a restart or
+    /// after success, is safe: the message id names the upload.
+    ///
+    /// A broken line is tried again within `effort`, from the offset that the relay has.
+    pub async fn upload<S: Source>(
+        &self,
+        id: MessageId,
+        source: &S,
+        progress: &Progress,
+        effort: Effort,
+        random: &dyn Random,
+    ) -> Result<(), ClientError> {
+        Upload::new(&self.0, id, source, progress).run(effort, random).await
+    }
+}

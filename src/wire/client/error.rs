@@ -1,0 +1,130 @@
+//! What can go wrong between us and the relay, and whose fault it is.
+
+use std::error::Error;
+use std::io;
+
+use crate::wire::problem::{Code, Problem};
+
+/// A request that did not bring what it was for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No connection, or it broke: the network or the relay is away.
+    #[error("the relay cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// TLS refused one of the two: a certificate that does not verify, is not known, or has expired.
+    #[error("the secure connection was refused")]
+    Untrusted(#[source] rustls::Error),
+    /// The relay was silent for too long.
+    #[error("the relay did not answer in time")]
+    TimedOut,
+    /// The relay understood and said no.
+    #[error("the relay refused: {}", .0.code.as_str())]
+    Refused(Problem),
+    /// The relay answered something that the contract does not know: a fault of the relay, or not a relay at all.
+    #[error("the relay's answer is not as agreed: {0}")]
+    Protocol(#[source] Fault),
+    /// A file of our own could not be read while it was sent.
+    #[error("the file to send cannot be read")]
+    Local(#[source] io::Error),
+}
+
+/// In what an answer differs from the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A status that this request never has.
+    #[error("unexpected status {0}")]
+    Status(u16),
+    /// The body is not the JSON that was expected.
+    #[error("the body is not the expected JSON")]
+    Json,
+    /// Larger than such an answer can be.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// `Content-Length` is missing or not what follows from the list.
+    #[error("the length is not the one announced")]
+    Length,
+    /// `Content-Range` is not what was asked for.
+    #[error("the range is not the one asked for")]
+    Range,
+    /// The bytes are encoded in a way that nobody asked for.
+    #[error("the content is encoded")]
+    Encoding,
+    /// A page that is longer than asked, goes backwards or contradicts its own cursor.
+    #[error("the page is not in order")]
+    Page,
+    /// An answer about something else than was asked.
+    #[error("the answer is about something else")]
+    Other,
+    /// tus headers that are missing or impossible.
+    #[error("the upload's headers make no sense")]
+    Upload,
+}
+
+impl ClientError {
+    /// Whether the same request may well succeed later, with nothing changed on our side.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut => true,
+            Self::Refused(problem) => is_temporary(problem),
+            Self::Untrusted(_) | Self::Protocol(_) | Self::Local(_) => false,
+        }
+    }
+
+    /// The code of the relay's refusal, if it was one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Refused(problem) => Some(problem.code),
+            _ => None,
+        }
+    }
+
+    /// Finds out what is behind an error of the HTTP client. The address is dropped: errors end up in logs.
+    pub(super) fn from_transport(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        if error.is_timeout() {
+            return Self::TimedOut;
+        }
+        if let Some(tls) = tls_error(&error) {
+            return Self::Untrusted(tls);
+        }
+        Self::Unreachable(Box::new(error))
+    }
+}
+
+impl From<Fault> for ClientError {
+    fn from(fault: Fault) -> Self {
+        Self::Protocol(fault)
+    }
+}
+
+fn is_temporary(problem: &Problem) -> bool {
+    match problem.code {
+        Code::RequestTimeout
+        | Code::QuotaExceeded
+        | Code::StorageFull
+        | Code::UploadOffset
+        | Code::UploadChecksum
+        | Code::UploadBusy
+        | Code::TooManyRequests
+        | Code::Unavailable
+        | Code::Internal => true,
+        Code::Unknown => problem.status >= 500 || problem.status == 429,
+        _ => false,
+    }
+}
+
+/// The TLS error in a chain of causes. I/O errors hide what they wrap from `source`, so they are opened.
+fn tls_error(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return Some(tls.clone());
+        }
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,26 @@
+//! The client that speaks the contract: mutual TLS 1.3, HTTP/1.1 kept alive, every answer checked.
+//!
+//! The relay is blind and not trusted, so nothing it says is taken at its word: lengths, ranges, ids, cursors and
+//! sizes are compared with what was asked, answers are bounded, redirects are not followed, and neither the system's
+//! roots nor the environment's proxies are looked at.
+//!
+//! * [`UnionClient`]: what a gateway asks (`wire::union`).
+//! * [`EmployerClient`]: what an employer's app asks (`wire::employer`), with uploads by tus that go on where they
+//!   stopped.
+
+mod connection;
+mod content;
+mod employer;
+mod error;
+mod tus_upload;
+mod union;
+
+#[cfg(test)]
+mod testing;
+
+pub use connection::{InvalidRelayUrl, RelayUrl, Settings, SettingsError};
+pub use content::Content;
+pub use employer::EmployerClient;
+pub use error::{ClientError, Fault};
+pub use tus_upload::{Effort, FileSource, Progress, Source};
+pub use union::UnionClient;
