@@ -97,7 +97,7 @@ impl Settings {
             roots,
             credential,
             connect_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             source_address: None,
             interface: None,
         }
