@@ -1,0 +1,256 @@
+//! Accepts connections and serves a router on them.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http_body_util::BodyExt;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use super::guard::{Guard, Phase, Traffic};
+use super::{Limits, Metrics, Peer, Peers, ServerTls};
+use crate::message::keys::Certificate;
+use crate::runtime::lifecycle::Shutdown;
+
+/// How long a peer that is sent away may take to read the last answer.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A listener with everything that stands before the handlers.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// Its name in metrics and logs.
+    pub name: &'static str,
+    /// TLS, or none on loopback.
+    pub tls: Option<ServerTls>,
+    /// What one end may ask of us.
+    pub limits: Limits,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// Who is connected.
+    pub peers: Peers,
+}
+
+impl Edge {
+    /// Serves until the soft stop, then lets the running requests finish. Each connection is a task of `shutdown`.
+    pub fn start(self, listener: TcpListener, router: Router, shutdown: &Shutdown) {
+        let (edge, stop) = (Arc::new(self), shutdown.clone());
+        shutdown.spawn(async move { edge.accept(listener, router, stop).await });
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener, router: Router, shutdown: Shutdown) {
+        let places = Arc::new(Places::default());
+        loop {
+            let accepted = tokio::select! {
+                () = shutdown.soft().cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Most often no file descriptors are left: they come back when others go.
+                    tracing::warn!(code = "http.accept-failed", listener = self.name, %error, "no connection accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            match Places::take(&places, address.ip(), &self.limits) {
+                Ok(place) => {
+                    let (edge, router, soft) = (Arc::clone(&self), router.clone(), shutdown.soft().clone());
+                    shutdown.spawn(async move {
+                        edge.connection(stream, address, router, soft).await;
+                        drop(place);
+                    });
+                }
+                Err(limit) => self.metrics.connections_refused_total.with_label_values(&[self.name, limit]).inc(),
+            }
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream, address: SocketAddr, router: Router, soft: CancellationToken) {
+        // Fails only on a socket that is gone already; the next read finds that out.
+        let _ = stream.set_nodelay(true);
+        let open = self.metrics.connections.with_label_values(&[self.name]);
+        open.inc();
+        match &self.tls {
+            None => self.serve(stream, address, None, router, soft).await,
+            Some(tls) => match timeout(self.limits.handshake(), tls.acceptor().accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let chain = stream.get_ref().1.peer_certificates();
+                    let own = chain.and_then(|chain| Certificate::from_der(chain.first()?).ok());
+                    self.serve(stream, address, own, router, soft).await;
+                }
+                Ok(Err(error)) => self.refused(reason(&error)),
+                Err(_) => self.refused("timeout"),
+            },
+        }
+        open.dec();
+    }
+
+    fn refused(&self, reason: &'static str) {
+        self.metrics.handshakes_refused_total.with_label_values(&[self.name, reason]).inc();
+        tracing::debug!(code = "http.handshake-refused", listener = self.name, reason, "handshake refused");
+    }
+
+    async fn serve<S>(
+        &self,
+        stream: S,
+        address: SocketAddr,
+        certificate: Option<Certificate>,
+        router: Router,
+        soft: CancellationToken,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let certificate = certificate.map(|certificate| certificate.fingerprint());
+        let peer = Peer { address, certificate, ended: CancellationToken::new() };
+        let _presence = self.peers.enter(peer.clone());
+        let ended = peer.ended.clone();
+        let phase = Phase::default();
+        let traffic = Traffic {
+            received: self.metrics.received_bytes_total.with_label_values(&[self.name]),
+            sent: self.metrics.sent_bytes_total.with_label_values(&[self.name]),
+        };
+        let guard = Guard::new(stream, phase.clone(), traffic, self.limits.header(), self.limits.stall());
+        let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let answering = phase.begin();
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(peer.clone());
+            let answer = router.clone().call(request);
+            async move {
+                let Ok(response) = answer.await;
+                Ok::<Response, Infallible>(response.map(|body| {
+                    Body::new(body.map_frame(move |frame| {
+                        // The request counts as under way until its answer's body is dropped.
+                        let _ = &answering;
+                        frame
+                    }))
+                }))
+            }
+        });
+        let connection = self.protocol().serve_connection(TokioIo::new(guard), service);
+        tokio::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = soft.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = ended.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        // How a connection ends is the other side's business: there is nobody left to tell.
+        tokio::select! {
+            _ = connection.as_mut() => (),
+            () = async { ended.cancelled().await; tokio::time::sleep(FAREWELL).await } => (),
+        }
+    }
+
+    fn protocol(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.idle())
+            .max_header_size(self.limits.header_bytes)
+            .pipeline_flush(true);
+        builder
+    }
+}
+
+/// A label out of a fixed set.
+fn reason(error: &std::io::Error) -> &'static str {
+    use rustls::CertificateError as Certificate;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::NoCertificatesPresented) => "no-certificate",
+        Some(rustls::Error::InvalidCertificate(error)) => match error {
+            Certificate::ApplicationVerificationFailure => "unknown",
+            Certificate::Revoked => "disabled",
+            Certificate::Expired | Certificate::ExpiredContext { .. } => "expired",
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "not-yet-valid",
+            _ => "untrusted",
+        },
+        Some(rustls::Error::AlertReceived(_)) => "peer-alert",
+        Some(_) => "protocol",
+        None => "broken",
+    }
+}
+
+/// How many connections there are, and from where.
+#[derive(Debug, Default)]
+struct Places(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+impl Places {
+    /// A place, or which limit is in the way.
+    fn take(places: &Arc<Self>, address: IpAddr, limits: &Limits) -> Result<Place, &'static str> {
+        let network = network(address);
+        let mut taken = places.0.lock().expect("nothing panics while it holds the places");
+        if taken.all >= limits.connections {
+            return Err("connections");
+        }
+        let here = taken.by_address.entry(network).or_default();
+        if *here >= limits.connections_per_address {
+            return Err("connections-per-address");
+        }
+        *here += 1;
+        taken.all += 1;
+        Ok(Place { places: Arc::clone(places), network })
+    }
+}
+
+struct Place {
+    places: Arc<Places>,
+    network: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.0.lock().expect("nothing panics while it holds the places");
+        taken.all -= 1;
+        if let Some(here) = taken.by_address.get_mut(&self.network) {
+            *here -= 1;
+            if *here == 0 {
+                taken.by_address.remove(&self.network);
+            }
+        }
+    }
+}
+
+/// Whoever has one address of an IPv6 /64 has them all.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
+        four => four,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_by_network_and_given_back() {
+        let limits = Limits { connections: 3, connections_per_address: 2, ..Limits::default() };
+        let places = Arc::new(Places::default());
+        let take = |address: &str| Places::take(&places, address.parse().unwrap(), &limits);
+        let first = take("2001:db8::1").unwrap();
+        let _second = take("2001:db8::2").unwrap();
+        assert_eq!(take("2001:db8::3").err(), Some("connections-per-address"));
+        let _third = take("2001:db8:0:1::1").unwrap();
+        assert_eq!(take("192.0.2.1").err(), Some("connections"));
+        drop(first);
+        assert!(take("2001:db8::3").is_ok());
+    }
+}

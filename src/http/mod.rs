@@ -1,0 +1,30 @@
+//! The edge that every server of ours stands behind: TLS, limits, problem documents, health and metrics.
+//!
+//! [`Edge`] accepts connections and runs a router on them. What it knows of the other end it puts into the extensions of
+//! each request as [`Peer`]; what may come in at all is decided by an [`Admission`] during the handshake. Nothing of
+//! the business is here.
+
+mod accept;
+mod body;
+mod extract;
+mod guard;
+mod limits;
+mod metrics;
+mod observe;
+mod peer;
+mod problem;
+mod rate;
+mod tls;
+mod watch;
+
+pub use accept::Edge;
+pub use body::{BodyError, BodyReader};
+pub use extract::{Json, PathId, Query};
+pub use limits::Limits;
+pub use metrics::Metrics;
+pub use observe::{Observer, observe};
+pub use peer::{Peer, Peers};
+pub use problem::{method_not_allowed, route_unknown};
+pub use rate::Rate;
+pub use tls::{Admission, Identity, IdentityError, Refusal, ServerTls, chain_check};
+pub use watch::{Watched, watch_router};

@@ -1,0 +1,66 @@
+//! Who is at the other end, and how to send it away.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::digest::Fingerprint;
+
+/// The other end of a connection; in the extensions of every request.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Where it comes from.
+    pub address: SocketAddr,
+    /// The client certificate whose key it has proved to hold.
+    pub certificate: Option<Fingerprint>,
+    /// Comes true when it must go: whatever it is doing stops.
+    pub ended: CancellationToken,
+}
+
+/// The peers that are connected now. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Peers(Arc<Mutex<Connected>>);
+
+#[derive(Debug, Default)]
+struct Connected {
+    last: u64,
+    peers: HashMap<u64, Peer>,
+}
+
+impl Peers {
+    /// Sends away everybody whose client certificate is not one of those to `keep`.
+    pub fn retain(&self, keep: impl Fn(Fingerprint) -> bool) {
+        for peer in self.lock().peers.values() {
+            if peer.certificate.is_some_and(|certificate| !keep(certificate)) {
+                peer.ended.cancel();
+            }
+        }
+    }
+
+    pub(super) fn enter(&self, peer: Peer) -> Presence {
+        let mut connected = self.lock();
+        connected.last += 1;
+        let number = connected.last;
+        connected.peers.insert(number, peer);
+        Presence { peers: self.clone(), number }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connected> {
+        self.0.lock().expect("nothing panics while it holds the list of peers")
+    }
+}
+
+/// A peer stays in the list as long as this lives.
+#[derive(Debug)]
+pub(super) struct Presence {
+    peers: Peers,
+    number: u64,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.peers.lock().peers.remove(&self.number);
+    }
+}

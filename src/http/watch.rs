@@ -1,0 +1,49 @@
+//! `/healthz`, `/readyz` and `/metrics`, for a loopback listener.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use super::{method_not_allowed, route_unknown};
+
+/// A service that can be watched.
+pub trait Watched: Send + Sync + 'static {
+    /// Why it cannot do its work at present, as stable codes; empty when it can.
+    fn not_ready(&self) -> BoxFuture<'_, Vec<&'static str>>;
+
+    /// All its metrics, in the text format that Prometheus reads.
+    fn metrics(&self) -> BoxFuture<'_, String>;
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    reasons: Vec<&'static str>,
+}
+
+/// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`.
+pub fn watch_router(watched: Arc<dyn Watched>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(route_unknown)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(watched)
+}
+
+async fn ready(State(watched): State<Arc<dyn Watched>>) -> Response {
+    let reasons = watched.not_ready().await;
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, axum::Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
+}
+
+async fn metrics(State(watched): State<Arc<dyn Watched>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], watched.metrics().await).into_response()
+}
