@@ -5,11 +5,12 @@
 //! * [`domain`]: the words of the business as types. Pure: no clock, no randomness, no input or output.
 //! * [`message`]: the sealed message (MIME inside CMS `SignedData` inside CMS `AuthEnvelopedData`) as streams.
 //! * [`pki`]: certificates, requests, revocation lists, the union's CA.
-//! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`wire`] (the contract
-//!   between the parties).
+//! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
+//!   server stands behind), [`wire`] (the contract between the parties).
 
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod message;
 pub mod pki;
 pub mod runtime;

@@ -87,10 +87,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         if arrived > 0 && this.reading.is_none() {
             this.reading = Some(Box::pin(sleep(this.header)));
         }
-        match &mut this.reading {
-            Some(timer) if timer.as_mut().poll(cx).is_ready() => timed_out(),
-            _ => polled,
-        }
+        let late = this.reading.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if late { timed_out() } else { polled }
     }
 }
 

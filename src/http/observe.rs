@@ -38,7 +38,8 @@ pub async fn observe(State(observer): State<Observer>, request: Request, next: N
         Problem::new(Code::TooManyRequests).into_response()
     };
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let labels = [observer.listener, method, route, response.status().as_str()];
+    let status = response.status();
+    let labels = [observer.listener, method, route, status.as_str()];
     observer.metrics.requests_total.with_label_values(&labels).inc();
     let seconds = began_at.elapsed().as_secs_f64();
     observer.metrics.request_seconds.with_label_values(&[observer.listener]).observe(seconds);

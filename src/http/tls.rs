@@ -94,7 +94,8 @@ impl Identity {
     /// From PEM files: the chain with the server's own certificate first, and its key.
     pub fn load(chain: &Path, key: &Path) -> Result<Self, IdentityError> {
         let read = |error| IdentityError::File(chain.to_owned(), error);
-        let certificates = CertificateDer::pem_file_iter(chain).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
+        let certificates =
+            CertificateDer::pem_file_iter(chain).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
         let key = PrivateKeyDer::from_pem_file(key).map_err(|error| IdentityError::File(key.to_owned(), error))?;
         Self::new(certificates, key)
     }

@@ -114,6 +114,8 @@ pub enum AcknowledgementOutcome {
     AlreadyAcknowledged,
     /// The relay has no such parcel for this union (any more).
     Unknown,
+    /// The receipt is no receipt of this union for this message. The parcel goes on waiting, the others are not held up.
+    ReceiptRefused,
 }
 
 /// The union's own certificates. Several while old and new overlap, the newest first.
