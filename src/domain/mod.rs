@@ -8,4 +8,6 @@ pub mod clock;
 pub mod digest;
 pub mod file_name;
 pub mod ids;
+pub mod policy;
+pub mod sequence;
 pub mod verdict;
