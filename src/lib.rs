@@ -6,12 +6,18 @@
 //! * [`message`]: the sealed message (MIME inside CMS `SignedData` inside CMS `AuthEnvelopedData`) as streams.
 //! * [`pki`]: certificates, requests, revocation lists, the union's CA.
 //! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
-//!   server stands behind), [`wire`] (the contract between the parties).
+//!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
+//!   their way), [`archive`] (files that stay).
+//! * The sides, which never use each other: [`gateway`].
 
+pub mod archive;
 pub mod config;
 pub mod domain;
+pub mod gateway;
 pub mod http;
 pub mod message;
 pub mod pki;
 pub mod runtime;
+pub mod store;
+pub mod stream;
 pub mod wire;

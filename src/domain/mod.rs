@@ -10,4 +10,5 @@ pub mod file_name;
 pub mod ids;
 pub mod policy;
 pub mod sequence;
+pub mod user;
 pub mod verdict;

@@ -1,0 +1,167 @@
+-- Times: microseconds since 1970, UTC. Ids: text. Digests and DER: bytes. Sets of codes: text, one space between two.
+
+-- What this database belongs to; exactly one row.
+CREATE TABLE gateway (
+    id               INTEGER PRIMARY KEY CHECK (id = 1),
+    insurer          TEXT    NOT NULL,
+    -- Goes up with every change that can alter a verdict (users, certificates), in the same transaction.
+    registry_version INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE offices (
+    code       TEXT    PRIMARY KEY,
+    name       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+);
+
+CREATE TABLE users (
+    id              TEXT    PRIMARY KEY,
+    office          TEXT    NOT NULL REFERENCES offices (code),
+    state           TEXT    NOT NULL CHECK (state IN ('enabled', 'disabled')),
+    disabled_reason TEXT,
+    disabled_at     INTEGER,
+    -- When the PC was lost; what arrives after it is suspect. Stays when the user is enabled again.
+    lost_at         INTEGER,
+    created_at      INTEGER NOT NULL
+);
+CREATE INDEX users_by_office ON users (office, id);
+
+-- Certificates of users, never deleted: verdicts of years ago point here.
+CREATE TABLE certificates (
+    fingerprint   BLOB    PRIMARY KEY,
+    user_id       TEXT    NOT NULL REFERENCES users (id),
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('signing', 'encryption')),
+    der           BLOB    NOT NULL,
+    not_before    INTEGER NOT NULL,
+    not_after     INTEGER NOT NULL,
+    registered_at INTEGER NOT NULL,
+    revoked_at    INTEGER
+);
+CREATE INDEX certificates_by_user ON certificates (user_id, purpose);
+
+-- One row for every message that came and was kept. File name and comment are for staff and stay in here.
+-- Of a quarantined message everything from `sender` on is only what it claims, or nothing.
+CREATE TABLE messages (
+    number         INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL,
+    direction      TEXT    NOT NULL CHECK (direction IN ('received', 'sent')),
+    state          TEXT    NOT NULL CHECK (state IN ('archived', 'accepted', 'returned', 'quarantined')),
+    verdict        TEXT    NOT NULL CHECK (verdict IN ('accepted', 'quarantined')),
+    reasons        TEXT    NOT NULL,
+    warnings       TEXT    NOT NULL,
+    sealed_size    INTEGER NOT NULL,
+    tag            BLOB,
+    path           TEXT    NOT NULL,
+    deposited_at   INTEGER NOT NULL,
+    received_at    INTEGER NOT NULL,
+    archived_at    INTEGER,
+    office         TEXT,
+    user_id        TEXT,
+    sender         TEXT,
+    recipient      TEXT,
+    file_name      TEXT,
+    content_type   TEXT,
+    comment        TEXT,
+    size           INTEGER,
+    digest         BLOB,
+    signature_hash BLOB,
+    sequence       INTEGER,
+    signed_at      INTEGER,
+    -- The user's PC was reported lost, and this came after the loss but before the report.
+    suspect_since  INTEGER
+);
+-- One archived message to an id; what is quarantined may claim any id, also the same one twice.
+CREATE UNIQUE INDEX messages_archived ON messages (id) WHERE verdict = 'accepted';
+CREATE INDEX messages_quarantined ON messages (id) WHERE verdict = 'quarantined';
+CREATE INDEX messages_by_state ON messages (state, number);
+CREATE INDEX messages_by_office ON messages (office, number);
+
+-- What was known when the verdict was made, frozen.
+CREATE TABLE evidence (
+    message     INTEGER PRIMARY KEY REFERENCES messages (number),
+    judged_at   INTEGER NOT NULL,
+    certificate BLOB    REFERENCES certificates (fingerprint),
+    facts       TEXT    NOT NULL
+);
+
+-- Signed receipts in the order in which they were made or came.
+CREATE TABLE receipts (
+    number  INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES messages (number),
+    stage   TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    der     BLOB    NOT NULL
+);
+CREATE INDEX receipts_by_message ON receipts (message, number);
+
+-- Who did what, when; only ever added to.
+CREATE TABLE audit (
+    number  INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT    NOT NULL,
+    action  TEXT    NOT NULL,
+    subject TEXT    NOT NULL,
+    before  TEXT    NOT NULL,
+    after   TEXT    NOT NULL
+);
+
+-- How far we know the stream of each sender to us.
+CREATE TABLE stream_marks (
+    sender     TEXT    PRIMARY KEY,
+    mark       TEXT    NOT NULL,
+    updated_at INTEGER NOT NULL
+);
+
+-- Parcels that the relay still has because of a temporary cause.
+CREATE TABLE waiting (
+    id         TEXT    PRIMARY KEY,
+    cause      TEXT    NOT NULL,
+    size       INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_try   INTEGER NOT NULL,
+    next_try   INTEGER NOT NULL,
+    tries      INTEGER NOT NULL
+);
+
+-- What is durable here and not yet acknowledged at the relay. `receipt` is NULL for what went to quarantine.
+CREATE TABLE acknowledgements (
+    number     INTEGER PRIMARY KEY,
+    message_id TEXT    NOT NULL,
+    receipt    INTEGER REFERENCES receipts (number),
+    created_at INTEGER NOT NULL
+);
+CREATE INDEX acknowledgements_by_message ON acknowledgements (message_id);
+
+-- What the relay must be told about our users, repeated until it confirms.
+CREATE TABLE orders (
+    number       INTEGER PRIMARY KEY,
+    kind         TEXT    NOT NULL CHECK (kind IN ('register', 'disable', 'enable')),
+    user_id      TEXT    NOT NULL REFERENCES users (id),
+    requested_at INTEGER NOT NULL,
+    confirmed_at INTEGER,
+    tries        INTEGER NOT NULL DEFAULT 0,
+    next_try     INTEGER NOT NULL,
+    problem      TEXT
+);
+CREATE INDEX orders_open ON orders (number) WHERE confirmed_at IS NULL;
+CREATE INDEX orders_by_user ON orders (user_id, number);
+
+CREATE TABLE pull_runs (
+    number      INTEGER PRIMARY KEY,
+    cause       TEXT    NOT NULL,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    result      TEXT,
+    listed      INTEGER NOT NULL DEFAULT 0,
+    archived    INTEGER NOT NULL DEFAULT 0,
+    quarantined INTEGER NOT NULL DEFAULT 0,
+    repeated    INTEGER NOT NULL DEFAULT 0,
+    waiting     INTEGER NOT NULL DEFAULT 0,
+    bytes       INTEGER NOT NULL DEFAULT 0
+);
+
+-- Kept, so that nobody has to count rows.
+CREATE TABLE counters (
+    name  TEXT    PRIMARY KEY,
+    value INTEGER NOT NULL
+);

@@ -1,0 +1,1 @@
+//! The archive: where verified messages are kept, sealed.

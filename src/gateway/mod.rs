@@ -1,0 +1,1 @@
+//! The gateway: what runs in the union's own network.

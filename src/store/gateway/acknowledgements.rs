@@ -1,0 +1,64 @@
+//! What is durable here and not yet acknowledged at the relay.
+
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
+
+use super::corrupt;
+use crate::domain::ids::MessageId;
+use crate::store::sqlite::{StoreError, groups, micros};
+
+/// An acknowledgement to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Its place in the line.
+    pub number: i64,
+    /// Which parcel.
+    pub id: MessageId,
+    /// Our signed receipt; none for what went to quarantine.
+    pub receipt: Option<Vec<u8>>,
+}
+
+/// Puts acknowledgements in the line. Each is an id and the number of the receipt that goes with it.
+pub async fn insert(
+    connection: &mut SqliteConnection,
+    rows: &[(MessageId, Option<i64>)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    for group in groups(rows) {
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO acknowledgements (message_id, receipt, created_at) ");
+        query.push_values(group, |mut row, (id, receipt)| {
+            row.push_bind(id.to_string()).push_bind(*receipt).push_bind(micros(at));
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The first in the line after `after`.
+pub async fn list(executor: impl SqliteExecutor<'_>, after: i64, limit: u32) -> Result<Vec<Pending>, StoreError> {
+    let rows: Vec<(i64, String, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT a.number, a.message_id, r.der FROM acknowledgements a LEFT JOIN receipts r ON r.number = a.receipt
+         WHERE a.number > $1 ORDER BY a.number LIMIT $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|(number, id, receipt)| Ok(Pending { number, id: id.parse().map_err(corrupt("message id"))?, receipt }))
+        .collect()
+}
+
+/// Takes what the relay has confirmed out of the line.
+pub async fn remove(connection: &mut SqliteConnection, ids: &[MessageId]) -> Result<(), StoreError> {
+    for group in groups(ids) {
+        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM acknowledgements WHERE message_id IN (");
+        let mut list = query.separated(", ");
+        for id in group {
+            list.push_bind(id.to_string());
+        }
+        query.push(")");
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}

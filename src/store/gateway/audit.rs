@@ -1,0 +1,81 @@
+//! Who did what and when.
+
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
+
+use crate::store::sqlite::{StoreError, groups, micros, moment};
+
+/// One entry. Ids and codes only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// Who: `gateway`, or the account on the command line.
+    pub actor: String,
+    /// What, as a code: `message.archived`, `user.disabled` …
+    pub action: &'static str,
+    /// To what: an id.
+    pub subject: String,
+    /// The state before, as codes.
+    pub before: String,
+    /// The state after, as codes.
+    pub after: String,
+}
+
+/// Adds entries.
+pub async fn insert(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), StoreError> {
+    for group in groups(entries) {
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO audit (at, actor, action, subject, before, after) ");
+        query.push_values(group, |mut row, entry| {
+            row.push_bind(micros(entry.at))
+                .push_bind(entry.actor.as_str())
+                .push_bind(entry.action)
+                .push_bind(entry.subject.as_str())
+                .push_bind(entry.before.as_str())
+                .push_bind(entry.after.as_str());
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// An entry as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its place.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// The state before.
+    pub before: String,
+    /// The state after.
+    pub after: String,
+}
+
+/// The newest entries before `before`, newest first.
+pub async fn list(
+    executor: impl SqliteExecutor<'_>,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Recorded>, StoreError> {
+    type Row = (i64, i64, String, String, String, String, String);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT number, at, actor, action, subject, before, after FROM audit
+         WHERE number < $1 ORDER BY number DESC LIMIT $2",
+    )
+    .bind(before.unwrap_or(i64::MAX))
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|(number, at, actor, action, subject, before, after)| {
+            Ok(Recorded { number, at: moment(at)?, actor, action, subject, before, after })
+        })
+        .collect()
+}

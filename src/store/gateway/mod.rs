@@ -1,0 +1,52 @@
+//! The gateway's database. Functions that write take the connection of a transaction, so that the flows decide what
+//! belongs together.
+
+pub mod acknowledgements;
+pub mod audit;
+pub mod certificates;
+pub mod counters;
+pub mod evidence;
+pub mod messages;
+pub mod offices;
+pub mod orders;
+pub mod receipts;
+pub mod runs;
+pub mod stream_marks;
+pub mod users;
+pub mod waiting;
+
+use sqlx::migrate::Migrator;
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::sqlite::StoreError;
+use crate::domain::ids::InsurerNumber;
+
+/// The migrations, embedded.
+pub static MIGRATIONS: Migrator = sqlx::migrate!("migrations/gateway");
+
+/// Binds the database to its union at the first start, and finds out at every other one if it belongs to another.
+pub async fn claim(connection: &mut SqliteConnection, union: &InsurerNumber) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO gateway (id, insurer) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+        .bind(union.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let owner: String =
+        sqlx::query_scalar("SELECT insurer FROM gateway WHERE id = 1").fetch_one(&mut *connection).await?;
+    if owner == union.as_str() { Ok(()) } else { Err(StoreError::Corrupt("the number of another union")) }
+}
+
+/// Number of changes so far to what verdicts depend on.
+pub async fn registry_version(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT registry_version FROM gateway WHERE id = 1").fetch_one(executor).await?)
+}
+
+/// Notes, in the transaction of the change, that verdicts may come out otherwise from now on.
+pub async fn registry_changed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE gateway SET registry_version = registry_version + 1 WHERE id = 1").execute(connection).await?;
+    Ok(())
+}
+
+/// Text that only a foreign hand can have put there.
+fn corrupt<T>(what: &'static str) -> impl Fn(T) -> StoreError {
+    move |_| StoreError::Corrupt(what)
+}

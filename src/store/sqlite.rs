@@ -1,0 +1,195 @@
+//! Opening an SQLite database the same way everywhere: write-ahead log, every commit on the disk before it returns, one
+//! writer, several readers, migrations forward only.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
+
+/// How long a statement waits for another process that writes.
+const BUSY: Duration = Duration::from_secs(20);
+
+/// What can go wrong between us and a database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or is no database.
+    #[error("the database {path} cannot be opened")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A newer version of this program has changed the database.
+    #[error("the database is from a newer version of this program (migration {version} is not known here)")]
+    Newer {
+        /// The first migration that this program does not know.
+        version: i64,
+    },
+    /// A migration failed or differs from the one that was run.
+    #[error("the database cannot be brought up to date")]
+    Migration(#[source] MigrateError),
+    /// A statement failed.
+    #[error("the database refused a statement")]
+    Query(#[from] sqlx::Error),
+    /// A stored value is not what we ever write.
+    #[error("the database holds a value that this program never writes: {0}")]
+    Corrupt(&'static str),
+    /// Something that must be there is not.
+    #[error("there is no such {0}")]
+    Missing(&'static str),
+    /// Something that must be new is there already.
+    #[error("this {0} exists already")]
+    Exists(&'static str),
+}
+
+/// An open database: one connection that writes, a few that read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// How far a database is from what this program expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationState {
+    /// Nothing to do.
+    UpToDate,
+    /// So many migrations are to be run; all of them when there is no database yet.
+    Pending(usize),
+}
+
+impl Database {
+    /// Opens the file, makes it when it is not there, and runs the migrations that are missing.
+    pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, StoreError> {
+        let failed = |source| StoreError::Open { path: path.to_owned(), source };
+        let writer = options(path).create_if_missing(true).pragma("cache_size", "-8192");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writer).await.map_err(failed)?;
+        migrations.run(&writer).await.map_err(migration_error)?;
+        let readers = options(path).pragma("cache_size", "-2048").pragma("query_only", "ON");
+        let readers = SqlitePoolOptions::new().max_connections(4).connect_with(readers).await.map_err(failed)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// The pool to read from.
+    pub fn read(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Starts a transaction that may write; it has the write lock from the start, so that it never fails half-way
+    /// because another one was faster.
+    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Closes every connection. The write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Says how far the database at `path` is behind, without changing anything.
+pub async fn migration_state(path: &Path, migrations: &Migrator) -> Result<MigrationState, StoreError> {
+    let known: Vec<i64> = migrations.iter().map(|migration| migration.version).collect();
+    if !path.exists() {
+        return Ok(MigrationState::Pending(known.len()));
+    }
+    let failed = |source| StoreError::Open { path: path.to_owned(), source };
+    let mut connection = options(path).read_only(true).connect().await.map_err(failed)?;
+    let applied = match connection.list_applied_migrations("_sqlx_migrations").await {
+        Ok(applied) => applied,
+        // No such table: nobody has run a migration here yet.
+        Err(MigrateError::Execute(_)) => Vec::new(),
+        Err(error) => return Err(migration_error(error)),
+    };
+    if let Some(newer) = applied.iter().find(|done| !known.contains(&done.version)) {
+        return Err(StoreError::Newer { version: newer.version });
+    }
+    let pending = known.len() - applied.len();
+    Ok(if pending == 0 { MigrationState::UpToDate } else { MigrationState::Pending(pending) })
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+}
+
+fn migration_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Newer { version },
+        other => StoreError::Migration(other),
+    }
+}
+
+/// A moment as it is stored: microseconds since 1970.
+pub fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// A stored moment.
+pub fn moment(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(|_| StoreError::Corrupt("time"))
+}
+
+/// A length as it is stored.
+pub fn length(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// Cuts rows into groups of 64, 32, 16 … 1, for statements that insert many rows: so there are seven texts of each
+/// statement and not one for each number of rows, and all of them stay prepared.
+pub fn groups<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let take = (1 << rest.len().ilog2()).min(64);
+        let (group, after) = rest.split_at(take);
+        rest = after;
+        Some(group)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_keep_every_row_in_order() {
+        let rows: Vec<u32> = (0..203).collect();
+        let sizes: Vec<usize> = groups(&rows).map(<[u32]>::len).collect();
+        assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
+        assert_eq!(groups(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+        assert_eq!(groups::<u32>(&[]).count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let migrations = &crate::store::gateway::MIGRATIONS;
+        assert!(matches!(migration_state(&path, migrations).await, Ok(MigrationState::Pending(1..))));
+        let database = Database::open(&path, migrations).await.unwrap();
+        assert_eq!(migration_state(&path, migrations).await.unwrap(), MigrationState::UpToDate);
+        let mut transaction = database.write().await.unwrap();
+        sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, X'00', 0)")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+        database.close().await;
+        assert!(matches!(migration_state(&path, migrations).await, Err(StoreError::Newer { version: 9999 })));
+        assert!(matches!(Database::open(&path, migrations).await, Err(StoreError::Newer { version: 9999 })));
+    }
+}
