@@ -1,0 +1,121 @@
+//! Uploads that are not complete. How far one has come is the length of its bytes, wherever they are.
+
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::{corrupt, size};
+use crate::domain::ids::{InsurerNumber, MessageId, UserId};
+use crate::store::sqlite::{StoreError, length, micros, moment};
+
+/// An upload that is not complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// Of which union.
+    pub insurer: InsurerNumber,
+    /// The id of the message inside.
+    pub id: MessageId,
+    /// Who uploads.
+    pub user: UserId,
+    /// Length of the whole, in bytes.
+    pub size: u64,
+    /// When it is thrown away.
+    pub expires_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    insurer: String,
+    message_id: String,
+    user_id: String,
+    size: i64,
+    expires_at: i64,
+}
+
+impl TryFrom<Row> for Upload {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            insurer: row.insurer.parse().map_err(corrupt("insurer number"))?,
+            id: row.message_id.parse().map_err(corrupt("message id"))?,
+            user: row.user_id.parse().map_err(corrupt("user id"))?,
+            size: size(row.size)?,
+            expires_at: moment(row.expires_at)?,
+        })
+    }
+}
+
+/// Adds an upload.
+pub async fn insert(connection: &mut SqliteConnection, upload: &Upload, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO uploads (insurer, message_id, user_id, size, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(upload.insurer.as_str())
+    .bind(upload.id.to_string())
+    .bind(upload.user.as_str())
+    .bind(length(upload.size))
+    .bind(micros(now))
+    .bind(micros(upload.expires_at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One upload.
+pub async fn find(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+    id: MessageId,
+) -> Result<Option<Upload>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT insurer, message_id, user_id, size, expires_at FROM uploads WHERE insurer = $1 AND message_id = $2",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .fetch_optional(executor)
+    .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Removes an upload; whether it was there.
+pub async fn delete(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    id: MessageId,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM uploads WHERE insurer = $1 AND message_id = $2")
+        .bind(insurer.as_str())
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The uploads whose time is over, the oldest first; at most `limit`.
+pub async fn expired(
+    executor: impl SqliteExecutor<'_>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Upload>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT insurer, message_id, user_id, size, expires_at FROM uploads
+         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
+    )
+    .bind(micros(now))
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Every upload.
+pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Upload>, StoreError> {
+    let rows: Vec<Row> =
+        sqlx::query_as("SELECT insurer, message_id, user_id, size, expires_at FROM uploads").fetch_all(executor).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// How many there are.
+pub async fn count(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT count(*) FROM uploads").fetch_one(executor).await?)
+}
