@@ -5,4 +5,5 @@
 //! UTC, ids are text, digests are bytes, sets of codes are one text with a space between two codes.
 
 pub mod gateway;
+pub mod relay;
 pub mod sqlite;

@@ -92,11 +92,7 @@ pub async fn delete(
 }
 
 /// The uploads whose time is over, the oldest first; at most `limit`.
-pub async fn expired(
-    executor: impl SqliteExecutor<'_>,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<Upload>, StoreError> {
+pub async fn expired(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: i64) -> Result<Vec<Upload>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT insurer, message_id, user_id, size, expires_at FROM uploads
          WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
@@ -110,8 +106,9 @@ pub async fn expired(
 
 /// Every upload.
 pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Upload>, StoreError> {
-    let rows: Vec<Row> =
-        sqlx::query_as("SELECT insurer, message_id, user_id, size, expires_at FROM uploads").fetch_all(executor).await?;
+    let rows: Vec<Row> = sqlx::query_as("SELECT insurer, message_id, user_id, size, expires_at FROM uploads")
+        .fetch_all(executor)
+        .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
