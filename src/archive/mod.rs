@@ -1,1 +1,107 @@
-//! The archive: where verified messages are kept, sealed.
+//! The archive: where messages are kept, sealed, byte for byte as they came.
+//!
+//! A file's place follows from its id alone, so a crash between the file and its database row leaves nothing that the next
+//! run does not find again. Only a [`Verified`] message has a place in the archive; everything else goes to quarantine.
+
+mod group;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+pub use group::Durable;
+
+use crate::domain::digest::Tag;
+use crate::domain::ids::MessageId;
+use crate::message::open::Verified;
+use crate::stream::spool::make_folder;
+
+/// The folders of the archive and of the quarantine, on one file system.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    archive: PathBuf,
+    quarantine: PathBuf,
+}
+
+/// Sealed bytes that wait for their place.
+#[derive(Debug)]
+pub enum Sealed {
+    /// A small message, in memory.
+    Memory(Bytes),
+    /// A large one, whole and synced in the spool.
+    Spooled(PathBuf),
+}
+
+/// A file and the place that it goes to.
+#[derive(Debug)]
+pub struct Placement {
+    sealed: Sealed,
+    target: PathBuf,
+    path: String,
+}
+
+impl Placement {
+    /// The place, as the database keeps it: below the folder of the archive or of the quarantine.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl Archive {
+    /// Makes the folders if they are not there.
+    pub fn open(archive: &Path, quarantine: &Path) -> io::Result<Self> {
+        make_folder(archive)?;
+        make_folder(quarantine)?;
+        Ok(Self { archive: archive.to_owned(), quarantine: quarantine.to_owned() })
+    }
+
+    /// The place of a verified message.
+    pub fn place(&self, verified: &Verified, sealed: Sealed) -> Placement {
+        let path = archive_path(verified.header().id);
+        Placement { sealed, target: self.archive.join(&path), path }
+    }
+
+    /// The place of whatever came under this id and failed a check. Other bytes under the same id have another place.
+    pub fn place_in_quarantine(&self, id: MessageId, tag: Option<Tag>, size: u64, sealed: Sealed) -> Placement {
+        let tag = tag.map_or_else(|| "none".to_owned(), |tag| tag.to_string());
+        let path = format!("{}/{id}.{tag}-{size}.p7m", folder(id));
+        Placement { sealed, target: self.quarantine.join(&path), path }
+    }
+
+    /// The file of an archived message.
+    pub fn archived(&self, path: &str) -> PathBuf {
+        self.archive.join(path)
+    }
+
+    /// The file of a quarantined message.
+    pub fn quarantined(&self, path: &str) -> PathBuf {
+        self.quarantine.join(path)
+    }
+}
+
+/// Where an archived message is, below the folder of the archive.
+fn archive_path(id: MessageId) -> String {
+    format!("{}/{id}.p7m", folder(id))
+}
+
+/// Year, month, day and hour (UTC) at which the id was made: neighbours in time share a folder, and so its sync.
+fn folder(id: MessageId) -> String {
+    id.timestamp().strftime("%Y/%m/%d/%H").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_from_the_id() {
+        let id: MessageId = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6".parse().unwrap();
+        assert_eq!(archive_path(id), "2024/09/12/01/0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6.p7m");
+        let dir = tempfile::tempdir().unwrap();
+        let archive = Archive::open(&dir.path().join("archive"), &dir.path().join("quarantine")).unwrap();
+        let one = archive.place_in_quarantine(id, Some(Tag([1; 16])), 9, Sealed::Memory(Bytes::new()));
+        let other = archive.place_in_quarantine(id, None, 9, Sealed::Memory(Bytes::new()));
+        assert_ne!(one.path(), other.path());
+    }
+}

@@ -1,1 +1,9 @@
-//! Files on their way: temporary, whole, durable.
+//! Files on their way: spooled to the disk while somebody reads behind, admitted only when the disk can hold them.
+//!
+//! * [`spool`]: partly fetched files, that a later run goes on with.
+//! * [`follow`]: a reader behind a writer on one file.
+//! * [`disk`]: who may still write, and how much.
+
+pub mod disk;
+pub mod follow;
+pub mod spool;
