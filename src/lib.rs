@@ -8,11 +8,12 @@
 //! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
 //!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
 //!   their way), [`archive`] (files that stay).
-//! * The sides, which never use each other: [`gateway`].
+//! * The sides, which never use each other: [`gateway`], [`employer`].
 
 pub mod archive;
 pub mod config;
 pub mod domain;
+pub mod employer;
 pub mod gateway;
 pub mod http;
 pub mod message;

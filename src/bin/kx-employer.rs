@@ -1,3 +1,7 @@
-//! `kx-employer`.
+//! `kx-employer`: what an employer's staff sends files with.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kenpo_express::employer::cli::main()
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 
 use super::connection::{Connection, Settings, SettingsError};
 use super::error::{ClientError, Fault};
@@ -10,8 +10,9 @@ use super::tus_upload::{Effort, Progress, Source, Upload};
 use super::union::checked_page;
 use crate::domain::clock::Random;
 use crate::domain::ids::MessageId;
-use crate::wire::employer::{SENT, SentParcel, UNION, UnionInfo, sent};
+use crate::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent};
 use crate::wire::page::{Page, PageQuery};
+use crate::wire::tus::{TUS_MAX_SIZE, TUS_RESUMABLE, VERSION};
 
 /// Speaks `/employer/v1`. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]
@@ -38,6 +39,15 @@ impl EmployerClient {
     pub async fn sent_one(&self, id: MessageId) -> Result<SentParcel, ClientError> {
         let parcel: SentParcel = self.0.json(self.0.request(Method::GET, &sent(id)), Duration::ZERO).await?;
         if parcel.id == id { Ok(parcel) } else { Err(Fault::Other.into()) }
+    }
+
+    /// The most bytes that one upload may have, if the relay tells.
+    pub async fn largest_upload(&self) -> Result<Option<u64>, ClientError> {
+        let request = self.0.request(Method::OPTIONS, UPLOADS).header(TUS_RESUMABLE, VERSION);
+        let response = self.0.expect(request, Duration::ZERO, &[StatusCode::NO_CONTENT, StatusCode::OK]).await?;
+        let Some(value) = response.headers().get(TUS_MAX_SIZE) else { return Ok(None) };
+        let number = value.to_str().ok().and_then(|text| text.parse().ok());
+        number.map(Some).ok_or_else(|| Fault::Upload.into())
     }
 
     /// Uploads a sealed message, or what the relay does not have of it yet. Calling it again, also after a restart or

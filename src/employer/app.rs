@@ -1,0 +1,343 @@
+//! Send, resume, look after what was sent.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::domain::address::Address;
+use crate::domain::clock::{Clock, Random};
+use crate::domain::ids::MessageId;
+use crate::message::keys::Certificate;
+use crate::pki::{self, TrustStore};
+use crate::wire::Der;
+use crate::wire::client::{ClientError, Effort, EmployerClient, FileSource, Progress, Settings};
+use crate::wire::employer::{SentParcel, SentState, UnionInfo};
+use crate::wire::page::{MAX_LIMIT, PageQuery};
+use crate::wire::problem::Code;
+
+use super::disk::LocalDisk;
+use super::error::EmployerError;
+use super::home::Home;
+use super::ledger::Ledger;
+use super::outgoing::{Letter, Outgoing, check_comment};
+use super::receipts::{Alarm, Signers, check};
+use super::record::{Record, State};
+use super::watch::{Event, Watcher};
+
+/// The app of one user, holding its home folder.
+#[derive(Debug, Clone)]
+pub struct App {
+    home: Home,
+    client: EmployerClient,
+    union_ca: TrustStore,
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    watcher: Arc<dyn Watcher>,
+    effort: Effort,
+}
+
+/// What the union lets us know, checked.
+#[derive(Debug)]
+struct Union {
+    /// The newest certificate to seal for.
+    encryption: Certificate,
+    /// Those that it says it signs with; trusted only as far as the CA vouches for them.
+    signing: Vec<Certificate>,
+}
+
+/// A message that was sent, as the list shows it.
+#[derive(Debug)]
+pub struct Sent {
+    /// What we know of it.
+    pub record: Record,
+    /// Whether the relay says that the union has fetched it. A claim until a receipt proves it.
+    pub fetched: bool,
+    /// What is wrong with it.
+    pub trouble: Option<Trouble>,
+}
+
+/// What is wrong with a message that was sent before.
+#[derive(Debug)]
+pub enum Trouble {
+    /// What the relay tells about it does not match what we know.
+    Alarm(Alarm),
+    /// The relay does not take it, and trying again will not change that.
+    NotTaken(ClientError),
+}
+
+/// What was sent.
+#[derive(Debug, Default)]
+pub struct SentList {
+    /// In the order of the numbers.
+    pub items: Vec<Sent>,
+    /// Messages that the relay has from us and this folder does not know: it was restored from an old copy, or somebody
+    /// else has our key.
+    pub unknown: Vec<MessageId>,
+    /// Why the relay could not be asked; the list is what was known before, then.
+    pub offline: Option<EmployerError>,
+}
+
+impl App {
+    /// Opens a home folder, puts right what a crash left, and keeps others out until it is dropped. Blocks.
+    pub fn open(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<Self, EmployerError> {
+        let home = Home::read(folder)?;
+        let settings = home.settings();
+        let mut connection = Settings::new(settings.relay.clone(), home.relay_ca().to_vec(), home.signing().clone());
+        connection.connect_timeout = settings.connect_timeout;
+        connection.idle_timeout = settings.idle_timeout;
+        Ok(Self {
+            client: EmployerClient::new(&connection)?,
+            union_ca: TrustStore::new(home.union_ca().to_vec()),
+            ledger: Arc::new(Ledger::open(folder, Arc::new(LocalDisk))?),
+            home,
+            clock,
+            random,
+            watcher,
+            effort: Effort::default(),
+        })
+    }
+
+    /// Sends what was begun before, then these files, in this order. Everything is checked before anything is sealed.
+    ///
+    /// # Errors
+    /// The first that stops it. Messages that have their number are kept, and the next call goes on with them.
+    pub async fn send(&self, paths: &[PathBuf], comment: Option<&str>) -> Result<Vec<Sent>, EmployerError> {
+        comment.map_or(Ok(()), check_comment)?;
+        let files = self.look_at(paths).await?;
+        let union = self.union().await?;
+        self.check_limit(&files).await?;
+        let mut sent = self.resume(&union).await?;
+        for file in files {
+            let record = self.seal(file, comment.map(str::to_owned), union.encryption.clone()).await?;
+            sent.push(self.upload(record, &union, false).await?);
+        }
+        Ok(sent)
+    }
+
+    /// Asks the relay about everything that was sent, checks the receipts and keeps what is proven.
+    pub async fn sent(&self) -> Result<SentList, EmployerError> {
+        let records = self.on_disk(Ledger::records).await?;
+        let (union, parcels) = match self.ask().await {
+            Ok(answers) => answers,
+            Err(error) => {
+                let items = records.into_iter().map(|record| Sent { record, fetched: false, trouble: None }).collect();
+                return Ok(SentList { items, unknown: Vec::new(), offline: Some(error) });
+            }
+        };
+        let mut parcels: HashMap<_, _> = parcels.into_iter().map(|parcel| (parcel.id, parcel)).collect();
+        let mut items = Vec::new();
+        for record in records {
+            let parcel = parcels.remove(&record.id);
+            items.push(self.take_receipts(record, parcel.as_ref(), &union).await?);
+        }
+        let mut unknown: Vec<_> = parcels.into_keys().collect();
+        unknown.sort();
+        Ok(SentList { items, unknown, offline: None })
+    }
+
+    async fn ask(&self) -> Result<(Union, Vec<SentParcel>), EmployerError> {
+        let union = self.union().await?;
+        let mut parcels = Vec::new();
+        let mut query = PageQuery { limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        loop {
+            let page = self.client.sent(query).await?;
+            parcels.extend(page.items);
+            query.after = page.next;
+            if !page.more {
+                return Ok((union, parcels));
+            }
+        }
+    }
+
+    async fn look_at(&self, paths: &[PathBuf]) -> Result<Vec<Outgoing>, EmployerError> {
+        let paths = paths.to_vec();
+        let reserve = self.home.settings().reserve;
+        self.on_disk(move |ledger| {
+            let mut files = Vec::new();
+            for path in paths {
+                files.push(Outgoing::open(&path).map_err(|cause| EmployerError::File { path, cause })?);
+            }
+            // Sealed messages stay until their receipt comes, so all of them need room.
+            ledger.check_room(files.iter().map(|file| file.size).sum(), reserve)?;
+            Ok::<_, EmployerError>(files)
+        })
+        .await
+    }
+
+    async fn union(&self) -> Result<Union, EmployerError> {
+        let info = self.client.union().await?;
+        let settings = self.home.settings();
+        if (&info.union, &info.user, &info.office) != (&settings.union, &settings.user, &settings.office) {
+            return Err(EmployerError::Identity);
+        }
+        let encryption = self.newest_for_sealing(&info).ok_or(EmployerError::UnionCertificate)?;
+        Ok(Union { encryption, signing: read_all(&info.certificates.signing) })
+    }
+
+    /// The first certificate, and so the newest, that the union's CA vouches for today.
+    fn newest_for_sealing(&self, info: &UnionInfo) -> Option<Certificate> {
+        let (owner, now) = (Some(Address::Union(self.home.settings().union.clone())), self.clock.now());
+        read_all(&info.certificates.encryption).into_iter().find(|certificate| {
+            self.union_ca.path(certificate, &[], now).is_ok()
+                && pki::owner(certificate) == owner
+                && pki::profile::may_encrypt(certificate)
+        })
+    }
+
+    async fn check_limit(&self, files: &[Outgoing]) -> Result<(), EmployerError> {
+        let Some(largest) = self.client.largest_upload().await? else { return Ok(()) };
+        // Room for what sealing adds.
+        let largest = largest.saturating_sub(largest / 1000 + (64 << 10));
+        for file in files {
+            let refused = |cause| EmployerError::File { path: file.path.clone(), cause };
+            file.check_size(largest).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was begun before. What the relay will not take stays in the outbox and does not block the rest.
+    async fn resume(&self, union: &Union) -> Result<Vec<Sent>, EmployerError> {
+        let mut sent = Vec::new();
+        for record in self.on_disk(Ledger::unsettled).await? {
+            if record.state() > State::Sealed {
+                sent.extend(Some(self.refresh(record, union).await?).filter(|sent| sent.trouble.is_some()));
+                continue;
+            }
+            match self.upload(record.clone(), union, true).await {
+                Err(EmployerError::Upload { cause, .. }) if !cause.is_temporary() => {
+                    sent.push(Sent { record, fetched: false, trouble: Some(Trouble::NotTaken(cause)) });
+                }
+                other => sent.push(other?),
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn seal(
+        &self,
+        file: Outgoing,
+        comment: Option<String>,
+        recipient: Certificate,
+    ) -> Result<Record, EmployerError> {
+        self.watcher.event(Event::Sealing { name: &file.name, size: file.size });
+        let settings = self.home.settings();
+        let date = self.clock.now();
+        let letter = Letter {
+            id: MessageId::new(date, self.random.as_ref()),
+            date,
+            from: settings.from(),
+            to: settings.to(),
+            name: file.name.clone(),
+            comment,
+            size: file.size,
+        };
+        let (signer, reserve) = (self.home.signing().clone(), settings.reserve);
+        let (random, watcher) = (Arc::clone(&self.random), Arc::clone(&self.watcher));
+        let record = self
+            .on_disk(move |ledger| {
+                ledger.check_room(file.size, reserve)?;
+                let content = Counted { inner: file.content(), bytes: 0, watcher: &*watcher };
+                ledger.seal(&letter, &signer, &[recipient], &*random, content, || file.is_unchanged())
+            })
+            .await?;
+        self.watcher.event(Event::Sealed(&record));
+        Ok(record)
+    }
+
+    async fn upload(&self, mut record: Record, union: &Union, again: bool) -> Result<Sent, EmployerError> {
+        self.watcher.event(Event::Uploading { record: &record, again });
+        let source = FileSource { path: self.ledger.sealed_path(record.id), size: record.sealed_size };
+        let watcher = Arc::clone(&self.watcher);
+        let progress = Progress::new(move |bytes| watcher.event(Event::UploadedBytes(bytes)));
+        let uploaded = self.client.upload(record.id, &source, &progress, self.effort, self.random.as_ref()).await;
+        uploaded.map_err(|cause| EmployerError::Upload { id: record.id, cause })?;
+        record.uploaded_at = Some(self.clock.now());
+        self.keep(record.clone()).await?;
+        let sent = self.refresh(record, union).await?;
+        if sent.trouble.is_none() {
+            self.watcher.event(Event::Relayed(&sent.record));
+        }
+        Ok(sent)
+    }
+
+    /// Asks about one message.
+    async fn refresh(&self, record: Record, union: &Union) -> Result<Sent, EmployerError> {
+        let parcel = match self.client.sent_one(record.id).await {
+            Ok(parcel) => Some(parcel),
+            Err(error) if error.code() == Some(Code::ParcelUnknown) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.take_receipts(record, parcel.as_ref(), union).await
+    }
+
+    async fn take_receipts(
+        &self,
+        mut record: Record,
+        parcel: Option<&SentParcel>,
+        union: &Union,
+    ) -> Result<Sent, EmployerError> {
+        let Some(parcel) = parcel else {
+            // The relay forgets what is settled, some day; it must not forget what is not.
+            let lost = record.uploaded_at.is_some() && !record.is_settled();
+            return Ok(Sent { record, fetched: false, trouble: lost.then_some(Trouble::Alarm(Alarm::Lost)) });
+        };
+        let signers = Signers { relay: self.home.relay_receipt(), union: &union.signing, union_ca: &self.union_ca };
+        let fetched = parcel.state == SentState::Acknowledged;
+        match check(&record, &parcel.receipts, &signers) {
+            Err(alarm) => Ok(Sent { record, fetched, trouble: Some(Trouble::Alarm(alarm)) }),
+            Ok(receipts) => {
+                if receipts.len() > record.receipts.len() {
+                    record.receipts = receipts;
+                    record.uploaded_at = record.uploaded_at.or(Some(parcel.deposited_at));
+                    self.keep(record.clone()).await?;
+                }
+                Ok(Sent { record, fetched, trouble: None })
+            }
+        }
+    }
+
+    async fn keep(&self, record: Record) -> Result<(), EmployerError> {
+        self.on_disk(move |ledger| ledger.update(&record)).await
+    }
+
+    /// Does something with the ledger off the async threads.
+    async fn on_disk<T, E>(
+        &self,
+        work: impl FnOnce(&Ledger) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, EmployerError>
+    where
+        T: Send + 'static,
+        E: Into<EmployerError> + Send + 'static,
+    {
+        let ledger = Arc::clone(&self.ledger);
+        let done = tokio::task::spawn_blocking(move || work(&ledger)).await;
+        done.expect("work on the ledger does not panic").map_err(Into::into)
+    }
+}
+
+fn read_all(certificates: &[Der]) -> Vec<Certificate> {
+    certificates.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect()
+}
+
+/// Tells how much has been read.
+struct Counted<'a, R> {
+    inner: R,
+    bytes: u64,
+    watcher: &'a dyn Watcher,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        self.watcher.event(Event::SealedBytes(self.bytes));
+        Ok(read)
+    }
+}

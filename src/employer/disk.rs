@@ -1,0 +1,67 @@
+//! The few things that are done to the disk, each of which a crash can follow.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// A disk. The tests have one that loses power.
+pub trait Disk: Debug + Send + Sync {
+    /// Makes an empty file that only its owner may read, or empties the one there is.
+    fn create(&self, path: &Path) -> io::Result<File>;
+    /// Makes the file's bytes durable.
+    fn sync(&self, file: &File) -> io::Result<()>;
+    /// Gives a file its name, in place of another one if there is one.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Takes a file away.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Bytes that we may still write in this folder.
+    fn available(&self, folder: &Path) -> io::Result<u64>;
+}
+
+/// The real one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LocalDisk;
+
+impl Disk for LocalDisk {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn available(&self, folder: &Path) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+/// Puts a file with these bytes at `path`: afterwards it is there whole and durable, or what was there before is.
+pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_added_extension(TEMPORARY);
+    let mut file = disk.create(&temporary)?;
+    file.write_all(bytes)?;
+    disk.sync(&file)?;
+    disk.rename(&temporary, path)?;
+    disk.sync_folder(path.parent().expect("files of ours are in a folder"))
+}
+
+/// Extension of files that are not whole yet.
+pub const TEMPORARY: &str = "part";

@@ -1,0 +1,64 @@
+//! What keeps the app from doing its work, and whose fault it is.
+
+use std::path::PathBuf;
+
+use super::home::HomeError;
+use super::ledger::LedgerError;
+use super::outgoing::{RefusedComment, RefusedFile};
+use crate::domain::ids::MessageId;
+use crate::wire::client::{ClientError, SettingsError};
+
+/// Why a command ended without having done what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EmployerError {
+    /// Configuration: the home folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Configuration: the connection.
+    #[error(transparent)]
+    Connection(#[from] SettingsError),
+    /// Environment: the folder of what was sent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Input: a file that cannot be sent. Nothing was sent.
+    #[error("{} cannot be sent: {cause}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: RefusedFile,
+    },
+    /// Input: the comment. Nothing was sent.
+    #[error(transparent)]
+    Comment(#[from] RefusedComment),
+    /// Peer: the relay.
+    #[error(transparent)]
+    Relay(#[from] ClientError),
+    /// Peer: the relay, while this message was sent. It is kept and goes on at the next start.
+    #[error("message {id} could not be sent: {cause}")]
+    Upload {
+        /// Which.
+        id: MessageId,
+        /// Why.
+        #[source]
+        cause: ClientError,
+    },
+    /// Peer: the relay takes us for somebody else than we are.
+    #[error("the relay knows this user as somebody else")]
+    Identity,
+    /// Peer: the certificates that the relay hands over for the union are not the union's. Nothing was sealed for them.
+    #[error("the relay has no certificate of the union that can be trusted")]
+    UnionCertificate,
+}
+
+impl EmployerError {
+    /// Whether the same command may well succeed later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Relay(cause) | Self::Upload { cause, .. } => cause.is_temporary(),
+            Self::Ledger(LedgerError::Busy | LedgerError::Full { .. } | LedgerError::Changed) => true,
+            _ => false,
+        }
+    }
+}

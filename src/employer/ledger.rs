@@ -1,0 +1,312 @@
+//! Numbers and chains the messages of this user, and survives a crash at every instruction.
+//!
+//! A message is made in steps: seal it into `outbox/ID.part`, make it durable, name it `outbox/ID.kxm`, and then replace
+//! `stream.json`, which holds the whole record of the newest message. **That one rename is the commitment**: before it
+//! the number is free and what is in the outbox is thrown away by [`Ledger::open`]; after it these sealed bytes own the
+//! number for ever, and are sent as they are however often we start again. (Sealing anew would give another signature
+//! under the same number: a fork, to the union.) Last comes `sent/ID.json`, which [`Ledger::open`] writes from
+//! `stream.json` if a crash came between.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::domain::clock::Random;
+use crate::domain::digest::Sha256;
+use crate::domain::ids::MessageId;
+use crate::message::error::SealError;
+use crate::message::keys::{Certificate, Credential};
+use crate::message::seal::{Draft, seal};
+
+use super::disk::{Disk, TEMPORARY, replace};
+use super::outgoing::Letter;
+use super::record::Record;
+
+/// Extension of a sealed message.
+const SEALED: &str = "kxm";
+/// How much is gathered before it goes to the disk.
+const WRITE: usize = 256 * 1024;
+
+/// The stream of messages of one home folder.
+#[derive(Debug)]
+pub struct Ledger {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    head: Mutex<Head>,
+    /// Held as long as we live; the operating system gives it back if we do not.
+    _lock: File,
+}
+
+#[derive(Debug)]
+enum Head {
+    /// The newest message; `None` before the first.
+    At(Option<Box<Record>>),
+    /// The disk failed in the middle of the commitment: only reading it again tells.
+    Unsure,
+}
+
+/// What can go wrong with the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Another process works in this home folder.
+    #[error("another kx-employer is working in this folder")]
+    Busy,
+    /// The disk.
+    #[error("{what} failed")]
+    Disk {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// Somebody else than us has written there, or the disk lost something.
+    #[error("{} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// The records are those of another user or union.
+    #[error("the folder holds what another user has sent")]
+    Stranger,
+    /// The outbox has no room for the sealed message.
+    #[error("the disk has no room: {needed} bytes are needed, {available} are free")]
+    Full {
+        /// Bytes that the message and the reserve need.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+    },
+    /// Sealing failed.
+    #[error("sealing failed")]
+    Seal(#[source] SealError),
+    /// The file changed while it was sealed.
+    #[error("the file changed while it was read")]
+    Changed,
+    /// The disk failed before; the process has to be started again.
+    #[error("the disk failed before: start again")]
+    Unsure,
+}
+
+fn disk(what: &'static str) -> impl Fn(io::Error) -> LedgerError {
+    move |cause| LedgerError::Disk { what, cause }
+}
+
+impl Ledger {
+    /// Locks the folder, and puts right what a crash left behind.
+    pub fn open(folder: &Path, disk_: Arc<dyn Disk>) -> Result<Self, LedgerError> {
+        for name in ["outbox", "sent"] {
+            private_folder(&folder.join(name)).map_err(disk("making a folder"))?;
+        }
+        let lock = disk_.create(&folder.join("lock")).map_err(disk("locking the folder"))?;
+        match lock.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => return Err(LedgerError::Busy),
+            Err(TryLockError::Error(error)) => return Err(disk("locking the folder")(error)),
+        }
+        let ledger = Self { folder: folder.to_owned(), disk: disk_, head: Mutex::new(Head::Unsure), _lock: lock };
+        let head = ledger.recover()?;
+        *ledger.lock_head() = Head::At(head.map(Box::new));
+        Ok(ledger)
+    }
+
+    /// Seals a file under the next number. When this answers `Ok`, the message has its number and will not lose it.
+    ///
+    /// `unchanged` is asked at the end whether what was read is still the file. Blocks for as long as reading takes.
+    pub fn seal(
+        &self,
+        letter: &Letter,
+        signer: &Credential,
+        recipients: &[Certificate],
+        random: &dyn Random,
+        content: impl Read + Send,
+        unchanged: impl FnOnce() -> bool,
+    ) -> Result<Record, LedgerError> {
+        let mut head = self.lock_head();
+        let (sequence, previous) = match &*head {
+            Head::At(None) => (1, Sha256::ZERO),
+            Head::At(Some(last)) if (&last.from, &last.to) != (&letter.from, &letter.to) => {
+                return Err(LedgerError::Stranger);
+            }
+            Head::At(Some(last)) => (last.sequence + 1, last.signature_hash),
+            Head::Unsure => return Err(LedgerError::Unsure),
+        };
+        let draft = letter.draft(sequence, previous);
+        let sealed = self.write_sealed(&draft, signer, recipients, random, content);
+        let record = match sealed {
+            Ok(record) if record.size == letter.size && unchanged() => record,
+            other => {
+                // Nothing is committed, so nothing is left behind.
+                for path in [self.temporary(letter.id), self.sealed_path(letter.id)] {
+                    let _ = self.disk.remove(&path);
+                }
+                return Err(other.err().unwrap_or(LedgerError::Changed));
+            }
+        };
+        *head = Head::Unsure;
+        self.write_json(&self.stream_path(), &record)?;
+        *head = Head::At(Some(Box::new(record.clone())));
+        self.write_json(&self.record_path(record.id), &record)?;
+        Ok(record)
+    }
+
+    fn write_sealed(
+        &self,
+        draft: &Draft,
+        signer: &Credential,
+        recipients: &[Certificate],
+        random: &dyn Random,
+        content: impl Read + Send,
+    ) -> Result<Record, LedgerError> {
+        let temporary = self.temporary(draft.id);
+        let file = self.disk.create(&temporary).map_err(disk("writing to the outbox"))?;
+        let mut output = BufWriter::with_capacity(WRITE, file);
+        let sealed = seal(draft, signer, recipients, random, content, &mut output).map_err(LedgerError::Seal)?;
+        output.flush().map_err(disk("writing to the outbox"))?;
+        self.disk.sync(output.get_ref()).map_err(disk("writing to the outbox"))?;
+        self.disk.rename(&temporary, &self.sealed_path(draft.id)).map_err(disk("writing to the outbox"))?;
+        self.disk.sync_folder(&self.folder.join("outbox")).map_err(disk("writing to the outbox"))?;
+        Ok(Record {
+            id: draft.id,
+            from: draft.from.clone(),
+            to: draft.to.clone(),
+            sequence: draft.sequence,
+            previous: draft.previous,
+            signature_hash: sealed.signature_hash,
+            tag: sealed.tag,
+            digest: sealed.digest,
+            file_name: draft.file_name.clone(),
+            comment: draft.comment.clone(),
+            signed_at: draft.date,
+            size: sealed.size,
+            sealed_size: sealed.sealed_size,
+            uploaded_at: None,
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Keeps what became of a message. Once it is settled its sealed bytes are let go.
+    pub fn update(&self, record: &Record) -> Result<(), LedgerError> {
+        self.write_json(&self.record_path(record.id), record)?;
+        if record.is_settled() {
+            self.let_go(record.id)?;
+        }
+        Ok(())
+    }
+
+    /// Every record, in the order of the numbers.
+    pub fn records(&self) -> Result<Vec<Record>, LedgerError> {
+        let ids = ids_in(&self.folder.join("sent"), "json")?;
+        let mut records = ids.into_iter().map(|id| self.record(id)).collect::<Result<Vec<_>, _>>()?;
+        records.sort_by_key(|record| record.sequence);
+        Ok(records)
+    }
+
+    /// The records whose sealed bytes are still kept, in the order of the numbers.
+    pub fn unsettled(&self) -> Result<Vec<Record>, LedgerError> {
+        let ids = ids_in(&self.folder.join("outbox"), SEALED)?;
+        let mut records = ids.into_iter().map(|id| self.record(id)).collect::<Result<Vec<_>, _>>()?;
+        records.sort_by_key(|record| record.sequence);
+        Ok(records)
+    }
+
+    /// Refuses in time when the outbox could not hold a message for a file of this size.
+    pub fn check_room(&self, size: u64, reserve: u64) -> Result<(), LedgerError> {
+        // What sealing adds is well below one part in a thousand, headers and certificates apart.
+        let needed = size + size / 1000 + (64 << 10) + reserve;
+        let available = self.disk.available(&self.folder).map_err(disk("asking for the room on the disk"))?;
+        if available >= needed { Ok(()) } else { Err(LedgerError::Full { needed, available }) }
+    }
+
+    /// Where a sealed message is.
+    pub fn sealed_path(&self, id: MessageId) -> PathBuf {
+        self.folder.join(format!("outbox/{id}.{SEALED}"))
+    }
+
+    fn temporary(&self, id: MessageId) -> PathBuf {
+        self.folder.join(format!("outbox/{id}.{TEMPORARY}"))
+    }
+
+    fn record_path(&self, id: MessageId) -> PathBuf {
+        self.folder.join(format!("sent/{id}.json"))
+    }
+
+    fn stream_path(&self) -> PathBuf {
+        self.folder.join("stream.json")
+    }
+
+    fn lock_head(&self) -> MutexGuard<'_, Head> {
+        self.head.lock().expect("nothing panics while it holds the head of the stream")
+    }
+
+    fn write_json(&self, path: &Path, record: &Record) -> Result<(), LedgerError> {
+        let text = serde_json::to_vec_pretty(record).expect("a record is plain data");
+        replace(&*self.disk, path, &text).map_err(disk("writing down what was sent"))
+    }
+
+    fn record(&self, id: MessageId) -> Result<Record, LedgerError> {
+        let path = self.record_path(id);
+        match read_record(&path)? {
+            Some(record) if record.id == id => Ok(record),
+            _ => Err(LedgerError::Damaged(path)),
+        }
+    }
+
+    /// Finishes what was committed, throws away what was not.
+    fn recover(&self) -> Result<Option<Record>, LedgerError> {
+        let head = read_record(&self.stream_path())?;
+        let (sent, outbox) = (self.folder.join("sent"), self.folder.join("outbox"));
+        if let Some(record) = &head
+            && !self.record_path(record.id).exists()
+        {
+            self.write_json(&self.record_path(record.id), record)?;
+        }
+        let known = ids_in(&sent, "json")?;
+        if head.is_none() && !known.is_empty() {
+            // The numbers would begin again: better to stop.
+            return Err(LedgerError::Damaged(self.stream_path()));
+        }
+        for id in ids_in(&outbox, SEALED)? {
+            if !known.contains(&id) || self.record(id)?.is_settled() {
+                self.let_go(id)?;
+            }
+        }
+        for folder in [&self.folder, &sent, &outbox] {
+            for name in names_in(folder)? {
+                if Path::new(&name).extension().is_some_and(|extension| extension == TEMPORARY) {
+                    self.disk.remove(&folder.join(name)).map_err(disk("tidying up"))?;
+                }
+            }
+        }
+        Ok(head)
+    }
+
+    fn let_go(&self, id: MessageId) -> Result<(), LedgerError> {
+        match self.disk.remove(&self.sealed_path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("tidying up")(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read_record(path: &Path) -> Result<Option<Record>, LedgerError> {
+    match fs::read(path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| LedgerError::Damaged(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(disk("reading what was sent")(error)),
+    }
+}
+
+fn ids_in(folder: &Path, extension: &str) -> Result<Vec<MessageId>, LedgerError> {
+    let names = names_in(folder)?;
+    Ok(names.iter().filter_map(|name| name.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()).collect())
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>, LedgerError> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let entries = entries.map_err(disk("reading what was sent"))?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,161 @@
+//! Whether to believe the receipts that the relay hands over.
+//!
+//! The relay is not trusted with them: each must be signed by whom its stage belongs to, speak of this message (id, tag,
+//! digest), name the receipt before it, and none that we have may be missing.
+
+use crate::domain::address::Address;
+use crate::message::keys::Certificate;
+use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::pki::{self, TrustStore};
+use crate::wire::Der;
+
+use super::record::{KeptReceipt, Record};
+
+/// Whose signatures count.
+#[derive(Debug)]
+pub struct Signers<'a> {
+    /// The relay's, pinned at set-up.
+    pub relay: &'a [Certificate],
+    /// What the relay says that the union signs with.
+    pub union: &'a [Certificate],
+    /// Who vouches for the union's.
+    pub union_ca: &'a TrustStore,
+}
+
+/// A receipt that does not match: somebody lies or something is broken, and people must look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Alarm {
+    /// The relay has the message and gives no receipt for it.
+    #[error("the relay gives no receipt for a message that it has")]
+    Missing,
+    /// Not signed by whom it should be.
+    #[error("a receipt is not signed by whom it should be")]
+    Signature,
+    /// About another message.
+    #[error("a receipt is about another message")]
+    Message,
+    /// The relay or the union got other sealed bytes than we sent.
+    #[error("a receipt is for other bytes than were sent")]
+    Tag,
+    /// The union read another content than we signed.
+    #[error("a receipt is for another content than was signed")]
+    Digest,
+    /// Stages that cannot follow one another.
+    #[error("the receipts do not follow one another")]
+    Order,
+    /// A receipt that does not name the one before it.
+    #[error("the chain of receipts is broken")]
+    Chain,
+    /// A receipt that we have is not there any more, or is another one now.
+    #[error("a receipt that was there before is missing or was exchanged")]
+    Withdrawn,
+    /// The relay has a message of ours that this folder does not know.
+    #[error("the relay has a message that this folder does not know")]
+    UnknownHere,
+    /// The relay says that it does not have a message for which it gave a receipt.
+    #[error("the relay does not know a message any more that it had taken")]
+    Lost,
+}
+
+impl Alarm {
+    /// Every one there is.
+    pub const ALL: &[Self] = &[
+        Self::Missing,
+        Self::Signature,
+        Self::Message,
+        Self::Tag,
+        Self::Digest,
+        Self::Order,
+        Self::Chain,
+        Self::Withdrawn,
+        Self::UnknownHere,
+        Self::Lost,
+    ];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "receipt.missing",
+            Self::Signature => "receipt.signature",
+            Self::Message => "receipt.message",
+            Self::Tag => "receipt.tag",
+            Self::Digest => "receipt.digest",
+            Self::Order => "receipt.order",
+            Self::Chain => "receipt.chain",
+            Self::Withdrawn => "receipt.withdrawn",
+            Self::UnknownHere => "sent.unknown-here",
+            Self::Lost => "sent.lost",
+        }
+    }
+}
+
+/// Checks what the relay hands over for `record`, and gives all of it as it may be kept.
+pub fn check(record: &Record, offered: &[Der], signers: &Signers<'_>) -> Result<Vec<KeptReceipt>, Alarm> {
+    if offered.is_empty() && record.receipts.is_empty() {
+        return Err(Alarm::Missing);
+    }
+    let is_kept = |(kept, offered): (&KeptReceipt, &Der)| kept.der == *offered;
+    if offered.len() < record.receipts.len() || !record.receipts.iter().zip(offered).all(is_kept) {
+        return Err(Alarm::Withdrawn);
+    }
+    let mut kept = record.receipts.clone();
+    for der in &offered[kept.len()..] {
+        let receipt = check_one(record, kept.last(), der, signers)?;
+        kept.push(KeptReceipt { receipt, der: der.clone() });
+    }
+    Ok(kept)
+}
+
+fn check_one(
+    record: &Record,
+    before: Option<&KeptReceipt>,
+    der: &Der,
+    signers: &Signers<'_>,
+) -> Result<Receipt, Alarm> {
+    // The relay's word comes first and only there; all that follows is the union's.
+    let receipt = if before.is_none() { by_relay(der, signers)? } else { by_union(der, signers)? };
+    if receipt.message_id != record.id {
+        return Err(Alarm::Message);
+    }
+    let follows = match before.map(|kept| kept.receipt.stage) {
+        None => receipt.stage == Stage::Relayed,
+        // Staff may return what never passed the checks.
+        Some(Stage::Relayed) => matches!(receipt.stage, Stage::Verified | Stage::Returned),
+        Some(Stage::Verified) => matches!(receipt.stage, Stage::Accepted | Stage::Returned),
+        Some(Stage::Accepted | Stage::Returned) => false,
+    };
+    if !follows {
+        return Err(Alarm::Order);
+    }
+    if receipt.previous != before.map(KeptReceipt::hash) {
+        return Err(Alarm::Chain);
+    }
+    if receipt.tag != Some(record.tag) {
+        return Err(Alarm::Tag);
+    }
+    let opened = matches!(receipt.stage, Stage::Verified | Stage::Accepted);
+    let digest = record.digest.to_string();
+    match &receipt.digest {
+        Some(told) if *told != digest => Err(Alarm::Digest),
+        None if opened => Err(Alarm::Digest),
+        _ => Ok(receipt),
+    }
+}
+
+fn by_relay(der: &Der, signers: &Signers<'_>) -> Result<Receipt, Alarm> {
+    let signed = SignedReceipt::from_der(der.0.clone());
+    let receipt = signers.relay.iter().find_map(|signer| signed.verify(signer).ok()).ok_or(Alarm::Signature)?;
+    if receipt.by == "relay" { Ok(receipt) } else { Err(Alarm::Signature) }
+}
+
+fn by_union(der: &Der, signers: &Signers<'_>) -> Result<Receipt, Alarm> {
+    let signed = SignedReceipt::from_der(der.0.clone());
+    let verify = |signer: &Certificate| {
+        let receipt = signed.verify(signer).ok()?;
+        let owner = pki::owner(signer).filter(|owner| matches!(owner, Address::Union(_)))?;
+        // Valid when it was signed: certificates end, receipts stay.
+        let trusted = signers.union_ca.path(signer, &[], receipt.at).is_ok() && pki::profile::may_sign(signer);
+        (trusted && receipt.by == owner.to_string()).then_some(receipt)
+    };
+    signers.union.iter().find_map(verify).ok_or(Alarm::Signature)
+}
