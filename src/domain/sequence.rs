@@ -246,3 +246,6 @@ impl StreamMark {
         Some(missing)
     }
 }
+
+#[cfg(test)]
+mod tests;
