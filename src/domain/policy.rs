@@ -95,7 +95,7 @@ fn certificate(facts: &Facts, certificate: &Certificate) -> impl Iterator<Item =
     let found = [
         (!certificate.may_sign, Reason::CertificateNotRegistered),
         (earliest < certificate.not_before, Reason::CertificateNotYetValid),
-        (latest > certificate.not_after, Reason::CertificateExpired),
+        (latest >= certificate.not_after, Reason::CertificateExpired),
         (certificate.revoked_at.is_some(), Reason::CertificateRevoked),
     ];
     found.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).chain(certificate.untrusted)

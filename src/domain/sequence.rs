@@ -183,7 +183,8 @@ impl StreamMark {
         let fits_before = if touches_before { link.previous == before.1 } else { link.previous != Sha256::ZERO };
         let after = self.runs.get(index).filter(|run| link.sequence.checked_add(1) == Some(run.first));
         let fits_after = after.is_none_or(|run| run.previous == link.hash);
-        if !is_newest && !(fits_before && fits_after) {
+        let fits = fits_before && fits_after;
+        if !(is_newest || fits) {
             return Order::Fork;
         }
         let touches_after = after.is_some();

@@ -5,7 +5,7 @@ use openssl::error::ErrorStack;
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509StoreContext};
+use openssl::x509::{X509, X509StoreContext, X509StoreContextRef};
 
 use super::key::PublicKey;
 use crate::domain::verdict::Reason;
@@ -88,7 +88,8 @@ impl TrustStore {
         if !known && !verify(Some(at))? && !verify(None)? {
             return Err(Untrusted::NoPath);
         }
-        if at > certificate.not_after() {
+        // OpenSSL counts the last second as past, and so does everybody whom we ask.
+        if at >= certificate.not_after() {
             return Err(Untrusted::Expired);
         }
         if at < certificate.not_before() {
@@ -125,6 +126,6 @@ impl TrustStore {
             hints.push(hint.x509().to_owned())?;
         }
         let mut context = X509StoreContext::new()?;
-        context.init(&store.build(), certificate.x509(), &hints, |context| context.verify_cert())
+        context.init(&store.build(), certificate.x509(), &hints, X509StoreContextRef::verify_cert)
     }
 }

@@ -143,7 +143,7 @@ pub struct Certificate {
     pub owner: Option<Address>,
     /// First moment of validity.
     pub not_before: Timestamp,
-    /// Last moment of validity.
+    /// End of validity: expired from this moment on, as OpenSSL counts.
     pub not_after: Timestamp,
     /// Whether its key usage allows signatures on messages.
     pub may_sign: bool,

@@ -123,9 +123,9 @@ fn each_reason_has_its_facts() {
             },
             &[Reason::CertificateNotRegistered],
         ),
-        (|f| certificate(f).not_after = time("2026-07-01T00:04:59Z"), &[Reason::CertificateExpired]),
+        (|f| certificate(f).not_after = time("2026-07-01T00:05:00Z"), &[Reason::CertificateExpired]),
         (|f| certificate(f).not_before = time("2026-07-01T00:00:01Z"), &[Reason::CertificateNotYetValid]),
-        (|f| claims(f).signed_at = time("2027-01-01T00:00:01Z"), &[Reason::CertificateExpired]),
+        (|f| claims(f).signed_at = time("2027-01-01T00:00:00Z"), &[Reason::CertificateExpired]),
         (|f| claims(f).signed_at = time("2025-12-31T23:59:59Z"), &[Reason::CertificateNotYetValid]),
         (|f| certificate(f).revoked_at = Some(time("2026-06-01T00:00:00Z")), &[Reason::CertificateRevoked]),
         (|f| certificate(f).untrusted = Some(Reason::CertificateUntrusted), &[Reason::CertificateUntrusted]),
@@ -172,7 +172,7 @@ fn what_is_allowed_is_no_reason() {
         // The limits themselves.
         |f| claims(f).size = 2000,
         |f| f.parcel.size = 2000,
-        |f| certificate(f).not_after = f.received_at,
+        |f| certificate(f).not_after = time("2026-07-01T00:05:01Z"),
         |f| certificate(f).not_before = time("2026-07-01T00:00:00Z"),
         // Lost after it came here.
         |f| user(f).lost_at = Some(time("2026-07-01T00:05:01Z")),
