@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use openssl::asn1::{Asn1Integer, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, CrlNumber, KeyUsage, SubjectKeyIdentifier};
 use openssl::x509::{X509, X509Builder, X509CrlBuilder, X509Extension, X509KeyUsage, X509Ref, X509RevokedBuilder};
 
@@ -98,7 +99,7 @@ impl Authority {
     }
 
     /// Issues a certificate that is valid from now (dated back by 5 minutes) for so long, but never longer than the
-    /// authority itself.
+    /// authority itself. A union's authority issues for no other union.
     pub fn issue(
         &self,
         request: &Request,
@@ -108,6 +109,7 @@ impl Authority {
         random: &dyn Random,
     ) -> Result<Certificate, PkiError> {
         profile.check(&request.subject)?;
+        self.check_union(&request.subject)?;
         self.check_validity(now)?;
         let issuer = self.certificate().x509();
         let mut builder = builder(now, end(now, validity)?.min(self.certificate().not_after()), random)?;
@@ -170,6 +172,17 @@ impl Authority {
         usage.is_some_and(|usage| usage.contains(X509KeyUsage::CRL_SIGN))
             && on_trial
                 .is_ok_and(|trial| TrustStore::new(vec![self.certificate().clone()]).path(&trial, &[], at).is_ok())
+    }
+
+    /// An authority that carries a union's number as its organisation speaks for that union alone.
+    fn check_union(&self, subject: &Subject) -> Result<(), PkiError> {
+        let (Subject::User { union, .. } | Subject::Union(union)) = subject else { return Ok(()) };
+        let name = self.certificate().x509().subject_name();
+        let organisation = name.entries_by_nid(Nid::ORGANIZATIONNAME).next().and_then(|o| o.data().to_string().ok());
+        match organisation.and_then(|text| text.parse::<InsurerNumber>().ok()) {
+            Some(own) if own != *union => Err(PkiError::Subject),
+            _ => Ok(()),
+        }
     }
 
     fn check_validity(&self, now: Timestamp) -> Result<(), PkiError> {

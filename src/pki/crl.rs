@@ -42,7 +42,7 @@ pub enum Status {
 /// The list does not tell. This is a temporary cause and no verdict: a newer list has to be fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoRevocationData {
-    /// Past the time at which a newer list is due, or before its own.
+    /// Past the time at which a newer list is due.
     #[error("the revocation list is not current")]
     Stale,
     /// The certificate is of another authority.

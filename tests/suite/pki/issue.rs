@@ -1,5 +1,13 @@
 //! What the authority issues, and what it does not.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+
 use super::*;
 
 #[test]
@@ -78,6 +86,8 @@ fn what_makes_no_sense_is_not_issued() {
     };
     let service = || Subject::Service("relay".to_owned());
     let insurer = Subject::Union("06123456".parse().unwrap());
+    let other_union = Subject::Union("06999999".parse().unwrap());
+    assert!(matches!(issue(other_union, Profile::UnionSigning, days(1), now()), Err(PkiError::Subject)));
     assert!(matches!(issue(insurer, Profile::UserSigning, days(1), now()), Err(PkiError::Subject)));
     assert!(matches!(issue(user(), Profile::UnionSigning, days(1), now()), Err(PkiError::Subject)));
     assert!(matches!(issue(service(), Profile::TlsClient, days(1), now()), Err(PkiError::Subject)));
@@ -131,4 +141,26 @@ fn an_authority_is_read_back_and_only_an_authority_is() {
     }
     let sub = foreign(folder.path(), "sub", Some("root"), CA);
     assert!(Authority::from_credential(sub).is_ok());
+}
+
+#[test]
+fn rustls_lets_in_the_certificates_for_tls_and_no_others() {
+    let union = Union::new();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(union.ca.certificate().der())).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(now().as_second().unsigned_abs()));
+    let insurer = Subject::Union("06123456".parse().unwrap());
+    for (subject, profile, kind, let_in) in [
+        (user(), Profile::UserSigning, KeyKind::P256, true),
+        (user(), Profile::UserSigning, KeyKind::Rsa(2048), true),
+        (insurer.clone(), Profile::TlsClient, KeyKind::P256, true),
+        (user(), Profile::UserEncryption, KeyKind::P256, false),
+        (insurer, Profile::UnionSigning, KeyKind::P256, false),
+    ] {
+        let made = union.issue(subject, &profile, kind);
+        let der = CertificateDer::from(made.certificate().der());
+        assert_eq!(verifier.verify_client_cert(&der, &[], at).is_ok(), let_in, "{profile:?}");
+    }
 }
