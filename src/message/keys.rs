@@ -24,6 +24,9 @@ pub enum KeyError {
     /// The private key belongs to another certificate.
     #[error("the private key does not belong to the certificate")]
     Mismatch,
+    /// Bytes follow the certificate, or it is not in DER.
+    #[error("not exactly one certificate in DER")]
+    NotExact,
     /// The text holds no certificate at all.
     #[error("no certificate found")]
     Empty,
@@ -42,8 +45,9 @@ struct Inner {
 impl Certificate {
     /// Reads one certificate in DER, and nothing after it.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
-        let x509 = X509::from_der(der).map_err(KeyError::Certificate)?;
-        Self::from_x509(x509)
+        let certificate = Self::from_x509(X509::from_der(der).map_err(KeyError::Certificate)?)?;
+        // OpenSSL also takes bytes that follow, and looser encodings: but one certificate has one fingerprint.
+        if certificate.der() == der { Ok(certificate) } else { Err(KeyError::NotExact) }
     }
 
     /// Reads the first certificate of a PEM text.

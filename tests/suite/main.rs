@@ -1,4 +1,6 @@
 //! The tests that drive the real parts, in one binary so that linking is paid once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
 mod pki;

@@ -6,22 +6,22 @@ use super::*;
 fn revocation_lists_say_who_is_revoked_and_openssl_agrees() {
     let union = Union::new();
     let kept = union.issue(user(), &Profile::UserSigning, KeyKind::P256).certificate().clone();
-    let lost = union.issue(user(), &Profile::UserSigning, KeyKind::P256).certificate().clone();
-    let revoked = Revoked { serial: lost.serial(), at: now() + days(1) };
+    let stolen = union.issue(user(), &Profile::UserSigning, KeyKind::P256).certificate().clone();
+    let revoked = Revoked { serial: stolen.serial(), at: now() + days(1) };
     let (made, due) = (now() + days(2), now() + days(9));
     let list = union.ca.crl(41, std::slice::from_ref(&revoked), made, due).unwrap();
     assert_eq!((list.number(), list.this_update(), list.next_update()), (41, made, due));
     let read = RevocationList::read(list.der(), union.ca.certificate()).unwrap();
-    assert_eq!(read.status(&lost, made), Ok(Status::Revoked { at: revoked.at }));
+    assert_eq!(read.status(&stolen, made), Ok(Status::Revoked { at: revoked.at }));
     assert_eq!(read.status(&kept, made), Ok(Status::Good));
     // Once it is stale it tells only of those who are on it.
     assert_eq!(read.status(&kept, due), Err(NoRevocationData::Stale));
-    assert_eq!(read.status(&lost, due), Ok(Status::Revoked { at: revoked.at }));
+    assert_eq!(read.status(&stolen, due), Ok(Status::Revoked { at: revoked.at }));
 
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "ca.pem", union.ca.certificate().pem());
     put(folder.path(), "crl.pem", list.pem());
-    for (certificate, good) in [(&kept, true), (&lost, false)] {
+    for (certificate, good) in [(&kept, true), (&stolen, false)] {
         put(folder.path(), "one.pem", certificate.pem());
         let at = made.as_second();
         let line = format!("verify -crl_check -x509_strict -attime {at} -CAfile ca.pem -CRLfile crl.pem one.pem");
@@ -30,7 +30,7 @@ fn revocation_lists_say_who_is_revoked_and_openssl_agrees() {
         assert_eq!(String::from_utf8_lossy(&verified.stderr).contains("certificate revoked"), !good);
     }
     let empty = union.ca.crl(1, &[], made, due).unwrap();
-    assert_eq!(empty.status(&lost, made), Ok(Status::Good));
+    assert_eq!(empty.status(&stolen, made), Ok(Status::Good));
     assert!(matches!(union.ca.crl(2, &[], made, made), Err(PkiError::Period)));
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 
 use super::*;
 
@@ -163,4 +162,15 @@ fn rustls_lets_in_the_certificates_for_tls_and_no_others() {
         let der = CertificateDer::from(made.certificate().der());
         assert_eq!(verifier.verify_client_cert(&der, &[], at).is_ok(), let_in, "{profile:?}");
     }
+}
+
+#[test]
+fn a_certificate_has_one_encoding() {
+    let made = Union::new().ca.certificate().der().to_vec();
+    assert!(Certificate::from_der(&made).is_ok());
+    assert!(Certificate::from_der(&[made.as_slice(), &[0]].concat()).is_err());
+    assert!(Certificate::from_der(&made[..made.len() - 1]).is_err());
+    // The same with an indefinite length outside: BER.
+    let loose = [&[0x30, 0x80], &made[4..], &[0, 0]].concat();
+    assert!(Certificate::from_der(&loose).is_err());
 }

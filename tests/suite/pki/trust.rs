@@ -88,7 +88,7 @@ fn a_certificate_of_another_authority_is_trusted_once_registered() {
     let leaf = foreign_with_key(folder.path(), "leaf", Some("root"), LEAF, "rsa:2048").certificate().clone();
     let twin = foreign_with_key(folder.path(), "leaf", Some("root"), LEAF, "rsa:2048").certificate().clone();
     let ours = Union::new().trust();
-    assert_eq!(ours.path(&leaf, &[root.clone()], much_later()), Err(Untrusted::NoPath));
+    assert_eq!(ours.path(&leaf, std::slice::from_ref(&root), much_later()), Err(Untrusted::NoPath));
     let registered = ours.clone().with_registered([leaf.clone()]);
     assert_eq!(registered.path(&leaf, &[], much_later()), Ok(()));
     assert_eq!(registered.path(&twin, &[], much_later()), Err(Untrusted::NoPath));
