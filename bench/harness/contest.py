@@ -73,9 +73,9 @@ def hold(workload, unit, contestants, rounds, before=None, per_unit=1.0):
             ratios = [(a.work / a.seconds) / (b.work / b.seconds) for a, b in zip(first, taken)]
             entry["ratio"] = statistics.median(ratios)
             entry["ratios"] = [round(ratio, 2) for ratio in ratios]
-        if contestant.goal:
+        if contestant.goal and "ratio" in entry:
             entry["goal"] = contestant.goal
-            entry["reached"] = entry.get("ratio", 0) >= contestant.goal
+            entry["reached"] = entry["ratio"] >= contestant.goal
     return row
 
 

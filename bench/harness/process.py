@@ -56,9 +56,9 @@ def children_of(pid):
 class Watch:
     """Reads the peaks of processes, and of what they start, until it is stopped."""
 
-    def __init__(self, pids, every=0.01):
-        self.pids, self.every = list(pids), every
-        # By process id first: two of one name (a pipe) are told apart.
+    def __init__(self, labels, every=0.01):
+        """`labels` gives the name to report for each process id; what these start is reported by its own name."""
+        self.labels, self.every = dict(labels), every
         self.found = {}
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -70,30 +70,27 @@ class Watch:
             self.over.wait(self.every)
 
     def _look(self):
-        left = list(self.pids)
+        left = list(self.labels)
         while left:
             pid = left.pop()
             left += children_of(pid)
-            peak = peak_of(pid)
-            if peak > self.found.get(pid, ("", 0))[1]:
-                self.found[pid] = (name_of(pid) or self.found.get(pid, ("?", 0))[0], peak)
+            peak, name = peak_of(pid), self.labels.get(pid) or name_of(pid)
+            # Between fork and exec a child is still a copy of the harness.
+            if peak and name and not name.startswith("python"):
+                self.found[name] = max(self.found.get(name, 0), peak)
 
     def stop(self):
+        """KiB at the most by name."""
         self._look()
         self.over.set()
         self.thread.join()
-        by_name = {}
-        direct = {}
-        for pid, (name, peak) in sorted(self.found.items()):
-            if pid in self.pids:
-                direct.setdefault(name, []).append(peak)
-            else:
-                by_name[name] = max(by_name.get(name, 0), peak)
-        for name, peaks in direct.items():
-            for number, peak in enumerate(peaks):
-                key = name if len(peaks) == 1 else f"{name}#{number + 1}"
-                by_name[key] = max(by_name.get(key, 0), peak)
-        return by_name
+        return dict(self.found)
+
+
+def labels_of(commands):
+    """A name for each command of a pipe; two of one name are numbered."""
+    names = [os.path.basename(str(command[0])) for command in commands]
+    return [name if names.count(name) == 1 else f"{name}#{number + 1}" for number, name in enumerate(names)]
 
 
 def timed(*commands, work=1.0, stdin=None, stdout=None, cwd=None, env=None):
@@ -117,7 +114,7 @@ def timed(*commands, work=1.0, stdin=None, stdout=None, cwd=None, env=None):
             source.close()
         source = process.stdout
         processes.append(process)
-    watch = Watch([process.pid for process in processes])
+    watch = Watch(dict(zip((process.pid for process in processes), labels_of(commands))))
     codes = [process.wait() for process in processes]
     seconds = time.monotonic() - started
     peaks = watch.stop()
@@ -129,7 +126,7 @@ def timed(*commands, work=1.0, stdin=None, stdout=None, cwd=None, env=None):
         error.close()
         if code != 0:
             words = " ".join(str(word) for word in command)[:300]
-            raise Failed(f"`{words}` ended with {code}: {text[-1500:]}")
+            raise Failed(f"{text[-1500:]} (`{words}` ended with {code})")
     return Sample(seconds, work, peaks)
 
 
@@ -146,7 +143,8 @@ def quietly(*command, cwd=None, env=None, stdin=None):
     )
     if done.returncode != 0:
         words = " ".join(str(word) for word in command)[:300]
-        raise Failed(f"`{words}` ended with {done.returncode}: {done.stderr.decode(errors='replace')[-1500:]}")
+        text = done.stderr.decode(errors="replace").strip()[-1500:]
+        raise Failed(f"{text} (`{words}` ended with {done.returncode})")
     return done.stdout.decode(errors="replace")
 
 
@@ -178,7 +176,7 @@ class Server:
 
     def peaks(self):
         """KiB at the most so far, by name, of it and what it started."""
-        watch = Watch([self.pid], every=10)
+        watch = Watch({self.pid: os.path.basename(str(self.command[0]))}, every=10)
         return watch.stop()
 
     def __exit__(self, *_):

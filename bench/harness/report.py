@@ -31,7 +31,7 @@ def lines_of(row):
     for position, entry in enumerate(row.entries):
         workload = row.workload if position == 0 else ""
         if "failed" in entry:
-            lines.append((workload, entry["name"], "-", entry["failed"].splitlines()[0][:60], "-", "-", "-"))
+            lines.append((workload, entry["name"], "-", "failed", "-", "-", "-"))
             continue
         goal = f"{number(entry['goal'])} x: {yes(entry['reached'])}" if "goal" in entry else ""
         ratio = f"{number(entry['ratio'])} x" if "ratio" in entry else ""
@@ -57,6 +57,7 @@ def table(rows, machine, peers):
     for row in rows:
         cells += lines_of(row)
         words = [limit_words(limit) for limit in row.limits] + row.notes
+        words += [f"{entry['name']} failed: {entry['failed'].splitlines()[0][:200]}" for entry in row.entries if "failed" in entry]
         after += [f"- {row.workload}: {'; '.join(words)}"] if words else []
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
     for line in cells:
