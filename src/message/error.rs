@@ -100,3 +100,23 @@ pub enum SealError {
     #[error("the content is larger than 60 GiB")]
     TooLarge,
 }
+
+/// A layer's `Write` can only answer with an [`io::Error`]: our own errors travel inside it.
+impl From<SealError> for io::Error {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Input(error) | SealError::Output(error) => error,
+            other => Self::other(other),
+        }
+    }
+}
+
+/// The way back: an error of ours that travelled inside an [`io::Error`], or else a failure to write the output.
+impl From<io::Error> for SealError {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => ours,
+            Err(error) => Self::Output(error),
+        }
+    }
+}

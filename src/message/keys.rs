@@ -3,13 +3,17 @@
 //! OpenSSL's types stay inside `message/` and `pki/`: the rest of the house passes these.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, PKeyRef, Private};
+use openssl::pkey::{Id, PKey, PKeyRef, Private, Public};
 use openssl::x509::{X509, X509Ref};
 
+use super::format::der::{Der, Element};
+use super::format::header::{INTEGER, OCTET_STRING, SEQUENCE, context_constructed};
+use super::format::{FormatError, oid};
 use crate::domain::digest::Fingerprint;
 
 /// What is wrong with a certificate or a key that was given to us.
@@ -27,6 +31,9 @@ pub enum KeyError {
     /// Bytes follow the certificate, or it is not in DER.
     #[error("not exactly one certificate in DER")]
     NotExact,
+    /// A certificate that is not encoded as RFC 5280 says.
+    #[error("not a certificate in DER: {0}")]
+    Encoding(#[from] FormatError),
     /// The text holds no certificate at all.
     #[error("no certificate found")]
     Empty,
@@ -36,10 +43,32 @@ pub enum KeyError {
 #[derive(Clone)]
 pub struct Certificate(Arc<Inner>);
 
+/// Read once, asked for with every message.
 struct Inner {
     x509: X509,
     der: Vec<u8>,
     fingerprint: Fingerprint,
+    names: Names,
+    key: PKey<Public>,
+    kind: KeyKind,
+}
+
+/// Where in the certificate's DER the parts stand that recipients and signers are named by.
+struct Names {
+    issuer: Range<usize>,
+    serial: Range<usize>,
+    key_identifier: Option<Range<usize>>,
+}
+
+/// What a key can be used for here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    P256,
+    P384,
+    /// 2048 bits or more.
+    Rsa,
+    /// Nothing.
+    Refused,
 }
 
 impl Certificate {
@@ -64,11 +93,39 @@ impl Certificate {
     pub(crate) fn from_x509(x509: X509) -> Result<Self, KeyError> {
         let der = x509.to_der().map_err(KeyError::Certificate)?;
         let fingerprint = Fingerprint(openssl::sha::sha256(&der));
-        Ok(Self(Arc::new(Inner { x509, der, fingerprint })))
+        let names = Names::read(&der)?;
+        let key = x509.public_key().map_err(KeyError::Certificate)?;
+        let kind = KeyKind::of(&key);
+        Ok(Self(Arc::new(Inner { x509, der, fingerprint, names, key, kind })))
     }
 
     pub(crate) fn x509(&self) -> &X509Ref {
         &self.0.x509
+    }
+
+    /// The public key.
+    pub(crate) fn public_key(&self) -> &PKeyRef<Public> {
+        &self.0.key
+    }
+
+    /// What the public key is.
+    pub(crate) fn key_kind(&self) -> KeyKind {
+        self.0.kind
+    }
+
+    /// The issuer's name: a DER `Name`.
+    pub(in crate::message) fn issuer(&self) -> &[u8] {
+        &self.0.der[self.0.names.issuer.clone()]
+    }
+
+    /// The serial number: a DER `INTEGER`.
+    pub(in crate::message) fn serial_number(&self) -> &[u8] {
+        &self.0.der[self.0.names.serial.clone()]
+    }
+
+    /// The subject key identifier, if there is one.
+    pub(in crate::message) fn key_identifier(&self) -> Option<&[u8]> {
+        self.0.names.key_identifier.clone().map(|range| &self.0.der[range])
     }
 
     /// The DER encoding.
@@ -107,6 +164,55 @@ impl Certificate {
     /// Last moment of validity.
     pub fn not_after(&self) -> Timestamp {
         timestamp(self.0.x509.not_after())
+    }
+}
+
+impl Names {
+    fn read(der: &[u8]) -> Result<Self, FormatError> {
+        let mut outer = Der::new(der);
+        let mut to_be_signed = outer.nested(SEQUENCE)?.nested(SEQUENCE)?;
+        to_be_signed.optional(context_constructed(0))?;
+        let serial = to_be_signed.element(INTEGER)?;
+        to_be_signed.element(SEQUENCE)?;
+        let issuer = to_be_signed.element(SEQUENCE)?;
+        // Validity, subject, key, and the two unique identifiers that nobody uses.
+        let mut extensions = None;
+        while !to_be_signed.is_empty() {
+            extensions = Some(to_be_signed.any()?).filter(|last| last.tag == context_constructed(3));
+        }
+        let key_identifier = extensions.map(Self::key_identifier).transpose()?.flatten();
+        // Each is a part of `der`, so the distance between the starts is an offset.
+        let range = |part: &[u8]| {
+            let start = part.as_ptr().addr() - der.as_ptr().addr();
+            start..start + part.len()
+        };
+        Ok(Self { issuer: range(issuer.whole), serial: range(serial.whole), key_identifier: key_identifier.map(range) })
+    }
+
+    fn key_identifier(extensions: Element<'_>) -> Result<Option<&[u8]>, FormatError> {
+        let mut list = Der::new(extensions.content).nested(SEQUENCE)?;
+        while !list.is_empty() {
+            let mut extension = list.nested(SEQUENCE)?;
+            if extension.oid()? == oid::SUBJECT_KEY_IDENTIFIER {
+                let value = extension.element(OCTET_STRING)?.content;
+                return Der::new(value).element(OCTET_STRING).map(|identifier| Some(identifier.content));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl KeyKind {
+    fn of(key: &PKeyRef<Public>) -> Self {
+        match key.id() {
+            Id::EC => match key.ec_key().ok().and_then(|key| key.group().curve_name()) {
+                Some(Nid::X9_62_PRIME256V1) => Self::P256,
+                Some(Nid::SECP384R1) => Self::P384,
+                _ => Self::Refused,
+            },
+            Id::RSA if key.bits() >= 2048 => Self::Rsa,
+            _ => Self::Refused,
+        }
     }
 }
 
@@ -177,8 +283,11 @@ pub struct Credential {
 impl Credential {
     /// Pairs them, if they are a pair.
     pub fn new(certificate: Certificate, key: PrivateKey) -> Result<Self, KeyError> {
-        let public = certificate.x509().public_key().map_err(KeyError::Certificate)?;
-        if key.pkey().public_eq(&public) { Ok(Self { certificate, key }) } else { Err(KeyError::Mismatch) }
+        if key.pkey().public_eq(certificate.public_key()) {
+            Ok(Self { certificate, key })
+        } else {
+            Err(KeyError::Mismatch)
+        }
     }
 
     /// The certificate.

@@ -1,14 +1,16 @@
 //! Opening: a message becomes a file and a claim, and the claim, checked, a proof.
 
 use std::io::{Read, Write};
+use std::thread;
 
 use jiff::Timestamp;
 
-use super::entity::Header;
+use super::entity::{self, Header};
+use super::enveloped;
 use super::error::OpenError;
-use super::format::FormatError;
 use super::keys::{Certificate, Credential};
-use super::signed::SignatureError;
+use super::signed::reader::Signed;
+use super::signed::{self, Signature, SignatureError};
 use crate::domain::digest::{Fingerprint, Sha256, Tag};
 
 /// A message that was opened: authentic as an envelope, its content fits its digest, but who signed is not checked.
@@ -16,11 +18,9 @@ use crate::domain::digest::{Fingerprint, Sha256, Tag};
 pub struct Opened {
     header: Header,
     tag: Tag,
-    digest: Vec<u8>,
-    signature_hash: Sha256,
-    signing_time: Timestamp,
     size: u64,
     sealed_size: u64,
+    signature: Signature,
     signer: SignerHint,
 }
 
@@ -28,6 +28,8 @@ pub struct Opened {
 #[derive(Debug, Clone)]
 pub struct SignerHint {
     fingerprint: Option<Fingerprint>,
+    signature: Signature,
+    certificates: Vec<Vec<u8>>,
 }
 
 impl SignerHint {
@@ -38,7 +40,7 @@ impl SignerHint {
 
     /// The certificate that came along, if there is one that fits. Proves nothing.
     pub fn certificate(&self) -> Option<Certificate> {
-        None
+        self.signature.certificate_of(&self.certificates)
     }
 }
 
@@ -47,11 +49,30 @@ impl SignerHint {
 /// Blocks; large messages take a second thread. The content is written while it streams: on an error it holds bytes that
 /// nothing vouches for, and the caller throws them away. Give [`std::io::sink`] when only the verdict is wanted.
 pub fn open<R: Read + Send, W: Write + Send>(
-    _input: R,
-    _keys: &[Credential],
-    _content: W,
+    input: R,
+    keys: &[Credential],
+    mut content: W,
 ) -> Result<(Opened, W), OpenError> {
-    Err(OpenError::Format(FormatError::Truncated))
+    let mut envelope = enveloped::reader::Reader::new(input, keys)?;
+    let inside = thread::scope(|scope| -> Result<_, OpenError> {
+        let inner = envelope.inner();
+        let signed = signed::reader::Reader::new(&mut envelope, inner, Some(scope))?;
+        let (size, header, signed) = entity::reader::Reader::new(signed)?.finish(&mut content)?;
+        Ok((size, header, signed.finish()?))
+    });
+    let (size, header, Signed { signature, certificates }) = match inside {
+        Ok(inside) => inside,
+        // What is inside is only worth a word if the envelope is sound: otherwise that is what is wrong.
+        Err(error) if error.reason().is_some() && !envelope.has_failed() => {
+            envelope.finish()?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    let (tag, sealed_size) = envelope.finish()?;
+    content.flush().map_err(OpenError::Output)?;
+    let signer = SignerHint { fingerprint: signature.fingerprint(), signature: signature.clone(), certificates };
+    Ok((Opened { header, tag, size, sealed_size, signature, signer }, content))
 }
 
 impl Opened {
@@ -67,17 +88,17 @@ impl Opened {
 
     /// The signed message digest: SHA-256, SHA-384 or SHA-512 over the entity.
     pub fn digest(&self) -> &[u8] {
-        &self.digest
+        self.signature.digest()
     }
 
     /// SHA-256 over the signature value: what the next message of the stream says in `KX-Previous`.
     pub fn signature_hash(&self) -> Sha256 {
-        self.signature_hash
+        self.signature.value_hash()
     }
 
     /// When it was signed, by the signer's clock.
     pub fn signing_time(&self) -> Timestamp {
-        self.signing_time
+        self.signature.signing_time()
     }
 
     /// Bytes of the file, expanded.
@@ -97,8 +118,8 @@ impl Opened {
 
     /// Checks the signature with this certificate's key, and that the signature names this certificate.
     pub fn verify(&self, certificate: &Certificate) -> Result<Verified, SignatureError> {
-        let _ = certificate;
-        Err(SignatureError::Invalid)
+        self.signature.verify(certificate)?;
+        Ok(Verified { opened: self.clone(), certificate: certificate.clone() })
     }
 }
 

@@ -1,11 +1,15 @@
 //! Receipts: signed statements about a message (CMS `SignedData` over a small JSON text).
 
+use std::io::Read;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::error::OpenError;
+use super::enveloped::reader::Inner;
+use super::error::{OpenError, SealError};
 use super::format::FormatError;
 use super::keys::{Certificate, Credential};
+use super::signed;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::MessageId;
 
@@ -64,9 +68,15 @@ pub struct Receipt {
     pub contiguous: Option<u64>,
 }
 
+/// Most octets of a signed receipt.
+const MAX_RECEIPT: usize = 64 << 10;
+
 /// Why a receipt could not be made or is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
+    /// Us: it could not be signed.
+    #[error("the receipt could not be signed")]
+    Sign(#[from] SealError),
     /// Peer: not a signature of this signer over a text.
     #[error("the receipt's signature does not hold")]
     Signed(#[from] OpenError),
@@ -76,9 +86,10 @@ pub enum ReceiptError {
 }
 
 impl Receipt {
-    /// Signs it.
-    pub fn sign(&self, _signer: &Credential, _now: Timestamp) -> Result<SignedReceipt, ReceiptError> {
-        Err(OpenError::Format(FormatError::Truncated).into())
+    /// Signs it; `now` is the signing time.
+    pub fn sign(&self, signer: &Credential, now: Timestamp) -> Result<SignedReceipt, ReceiptError> {
+        let text = serde_json::to_vec(self).map_err(ReceiptError::Text)?;
+        Ok(SignedReceipt(signed::writer::whole(&text, signer, now)?))
     }
 }
 
@@ -103,7 +114,15 @@ impl SignedReceipt {
     }
 
     /// Checks that the certificate's owner signed it, and reads it.
-    pub fn verify(&self, _signer: &Certificate) -> Result<Receipt, ReceiptError> {
-        Err(OpenError::Format(FormatError::Truncated).into())
+    pub fn verify(&self, signer: &Certificate) -> Result<Receipt, ReceiptError> {
+        if self.0.len() > MAX_RECEIPT {
+            return Err(OpenError::Format(FormatError::TooLarge).into());
+        }
+        let mut signed = signed::reader::Reader::new(self.0.as_slice(), Inner::ContentInfo, None)?;
+        let mut text = Vec::new();
+        signed.read_to_end(&mut text).map_err(OpenError::from)?;
+        let signature = signed.finish()?.signature;
+        signature.verify(signer).map_err(OpenError::from)?;
+        serde_json::from_slice(&text).map_err(ReceiptError::Text)
     }
 }

@@ -1,12 +1,14 @@
 //! Sealing: a file becomes a message, in one pass and constant memory.
 
 use std::io::{Read, Write};
+use std::thread;
 
 use jiff::Timestamp;
 
-use super::entity::ContentEncoding;
+use super::entity::{self, ContentEncoding, Header};
 use super::error::SealError;
 use super::keys::{Certificate, Credential};
+use super::{enveloped, signed};
 use crate::domain::address::Address;
 use crate::domain::clock::Random;
 use crate::domain::digest::{Sha256, Tag};
@@ -57,12 +59,39 @@ pub struct Sealed {
 ///
 /// Blocks; large inputs take a second thread. On an error `output` holds a part of a message that nobody can open.
 pub fn seal(
-    _draft: &Draft,
-    _signer: &Credential,
-    _recipients: &[Certificate],
-    _random: &dyn Random,
-    _input: impl Read + Send,
-    _output: impl Write + Send,
+    draft: &Draft,
+    signer: &Credential,
+    recipients: &[Certificate],
+    random: &dyn Random,
+    input: impl Read + Send,
+    output: impl Write + Send,
 ) -> Result<Sealed, SealError> {
-    Err(SealError::NoRecipient)
+    let header = draft.header();
+    // Inside: header block and body in the signature, that in the envelope. Outside: the order of the calls.
+    thread::scope(|scope| {
+        let envelope = enveloped::writer::Writer::new(output, recipients, random)?;
+        let mut signed = signed::writer::Writer::new(envelope, signer, Some(scope))?;
+        let date = header.date;
+        let size = entity::writer::write(header, input, &mut signed)?;
+        let (envelope, digest, signature_hash) = signed.finish(date)?;
+        let (_, tag, sealed_size) = envelope.finish()?;
+        Ok(Sealed { tag, digest, signature_hash, size, sealed_size })
+    })
+}
+
+impl Draft {
+    fn header(&self) -> Header {
+        Header {
+            id: self.id,
+            date: Timestamp::from_second(self.date.as_second()).expect("whole seconds of a time are a time"),
+            from: self.from.clone(),
+            to: self.to.clone(),
+            sequence: self.sequence,
+            previous: self.previous,
+            file_name: Ok(self.file_name.clone()),
+            content_type: self.content_type.clone(),
+            comment: self.comment.clone(),
+            encoding: self.encoding,
+        }
+    }
 }

@@ -1,5 +1,11 @@
 //! The MIME entity (RFC 2045): header block, empty line, the file's bytes as they are.
 
+mod body;
+mod header;
+pub(in crate::message) mod reader;
+mod words;
+pub(in crate::message) mod writer;
+
 use jiff::Timestamp;
 
 use crate::domain::address::Address;

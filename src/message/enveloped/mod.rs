@@ -1,5 +1,11 @@
 //! The envelope: `AuthEnvelopedData` (RFC 5083) with AES-256-GCM (RFC 5084).
 
+mod agreement;
+pub(in crate::message) mod reader;
+pub(in crate::message) mod recipient;
+mod transport;
+pub(in crate::message) mod writer;
+
 use crate::domain::verdict::Reason;
 
 /// What is wrong with an envelope.
@@ -35,5 +41,18 @@ impl EnvelopeError {
             Self::AmbiguousRecipient => Reason::FormatMalformed,
             Self::WrongKey | Self::Tampered => Reason::EnvelopeTampered,
         }
+    }
+}
+
+/// The AES-256 key that the content is encrypted with.
+struct ContentKey([u8; 32]);
+
+impl ContentKey {
+    fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }

@@ -3,6 +3,17 @@
 use crate::domain::digest::Tag;
 use crate::domain::verdict::Reason;
 
+pub(in crate::message) mod der;
+pub(in crate::message) mod header;
+pub(in crate::message) mod oid;
+pub(in crate::message) mod reader;
+pub(in crate::message) mod segments;
+
+/// Most octets of a sealed message. AES-GCM itself ends at 64 GiB.
+pub(in crate::message) const MAX_MESSAGE: u64 = 60 << 30;
+/// Deepest nesting of elements.
+const MAX_DEPTH: usize = 16;
+
 /// Bytes that are not framed as they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {

@@ -1,5 +1,14 @@
 //! The signature: `SignedData` (RFC 5652) with the signed attributes of CAdES-B.
 
+mod algorithm;
+mod attributes;
+mod hasher;
+pub(in crate::message) mod reader;
+mod signer_info;
+pub(in crate::message) mod writer;
+
+pub(in crate::message) use signer_info::Signature;
+
 use crate::domain::verdict::Reason;
 
 /// What is wrong with a signature.

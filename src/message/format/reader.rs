@@ -1,0 +1,355 @@
+//! Elements from a stream: the few that may be of indefinite length, and the two strings that carry the bytes.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use super::der::Element;
+use super::header::{self, CONSTRUCTED, Length, MAX_HEADER, OCTET_STRING};
+use super::{FormatError, MAX_DEPTH, MAX_MESSAGE};
+use crate::message::error::OpenError;
+
+/// First size of the buffer: a message of 10 KB fits.
+const FIRST_BUFFER: usize = 16 << 10;
+/// From this many octets on, a caller's buffer is filled without a detour.
+const DIRECT: usize = 4 << 10;
+
+/// Takes elements from a source, in constant memory.
+///
+/// An element is either *entered* (its length may be indefinite) and *left* again, or taken whole from memory in strict
+/// DER, or it is a string of octets, in one piece or in segments, which streams through.
+#[derive(Debug)]
+pub(in crate::message) struct StreamReader<R> {
+    source: R,
+    /// All of it is initialized; `start..end` is what was read and not yet taken.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Place of `buffer[start]` in the stream.
+    position: u64,
+    frames: Vec<Frame>,
+    octets: Octets,
+}
+
+/// An element that was entered and not left yet.
+#[derive(Debug, Clone, Copy)]
+enum Frame {
+    Definite { end: u64 },
+    Indefinite,
+}
+
+/// Where in a string of octets we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Octets {
+    Outside,
+    Whole { remaining: u64 },
+    Segments { remaining: u64 },
+}
+
+/// The next piece of a string of octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::message) enum Piece {
+    /// These octets of [`StreamReader::buffer`].
+    Octets(Range<usize>),
+    /// The buffer holds no more of them: [`StreamReader::exchange`] it, then [`StreamReader::fill`].
+    Exhausted,
+    /// The string has ended.
+    End,
+}
+
+impl<R: Read> StreamReader<R> {
+    pub(in crate::message) fn new(source: R) -> Self {
+        let buffer = vec![0; FIRST_BUFFER];
+        Self { source, buffer, start: 0, end: 0, position: 0, frames: Vec::new(), octets: Octets::Outside }
+    }
+
+    /// Octets taken so far.
+    pub(in crate::message) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Enters an element of this (constructed) tag; its length may be indefinite.
+    pub(in crate::message) fn enter(&mut self, tag: u8) -> Result<(), OpenError> {
+        let header = self.header(tag)?;
+        self.push(header.length)
+    }
+
+    /// Leaves the element entered last; it must end here.
+    pub(in crate::message) fn leave(&mut self) -> Result<(), OpenError> {
+        match self.frames.pop().expect("what is left was entered") {
+            Frame::Definite { end } if end == self.position => Ok(()),
+            Frame::Indefinite if self.next_is(0)? => self.end_of_contents(),
+            _ => Err(FormatError::Malformed("more elements than expected").into()),
+        }
+    }
+
+    /// Whether the next element of the one entered last has this tag.
+    pub(in crate::message) fn next_is(&mut self, tag: u8) -> Result<bool, OpenError> {
+        if matches!(self.frames.last(), Some(Frame::Definite { end }) if *end == self.position) {
+            return Ok(false);
+        }
+        self.ensure(1)?;
+        Ok(self.buffer[self.start] == tag)
+    }
+
+    /// An element of this tag, whole, in strict DER, with contents of at most `limit` octets.
+    pub(in crate::message) fn element(&mut self, tag: u8, limit: usize) -> Result<Element<'_>, OpenError> {
+        let header = self.peek_header(tag)?;
+        let Length::Definite(length) = header.length else {
+            return Err(FormatError::Malformed("an indefinite length where DER must be").into());
+        };
+        self.check_fits(header.size as u64, length)?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= limit);
+        let length = length.ok_or(FormatError::Malformed("an element that is longer than it may be"))?;
+        let whole = header.size + length;
+        self.ensure(whole)?;
+        let start = self.start;
+        self.take(whole)?;
+        let whole = &self.buffer[start..start + whole];
+        Ok(Element { tag, content: &whole[header.size..], whole })
+    }
+
+    /// Begins a string of octets whose tag in primitive form is this.
+    pub(in crate::message) fn begin_octets(&mut self, tag: u8) -> Result<(), OpenError> {
+        self.ensure(1)?;
+        if self.buffer[self.start] == tag | CONSTRUCTED {
+            self.enter(tag | CONSTRUCTED)?;
+            self.octets = Octets::Segments { remaining: 0 };
+            return Ok(());
+        }
+        let Length::Definite(remaining) = self.header(tag)?.length else {
+            return Err(FormatError::Malformed("a primitive element of indefinite length").into());
+        };
+        self.check_fits(0, remaining)?;
+        self.octets = Octets::Whole { remaining };
+        Ok(())
+    }
+
+    /// What the buffer holds of the string of octets, at most `limit` of them. Reads nothing from the source.
+    pub(in crate::message) fn piece(&mut self, limit: usize) -> Result<Piece, OpenError> {
+        loop {
+            match self.octets {
+                Octets::Outside => return Ok(Piece::End),
+                Octets::Whole { remaining: 0 } => self.octets = Octets::Outside,
+                Octets::Segments { remaining: 0 } => {
+                    if !self.next_segment()? {
+                        return Ok(Piece::Exhausted);
+                    }
+                }
+                Octets::Whole { remaining } | Octets::Segments { remaining } => {
+                    let held = (self.end - self.start).min(limit);
+                    let count = usize::try_from(remaining).map_or(held, |remaining| held.min(remaining));
+                    if count == 0 {
+                        return Ok(Piece::Exhausted);
+                    }
+                    let range = self.start..self.start + count;
+                    self.take(count)?;
+                    self.spend(count);
+                    return Ok(Piece::Octets(range));
+                }
+            }
+        }
+    }
+
+    /// Fills `out` with the next octets of the string; fewer than it holds at any time, none at its end.
+    pub(in crate::message) fn read_octets(&mut self, out: &mut [u8]) -> Result<usize, OpenError> {
+        loop {
+            match self.piece(out.len())? {
+                Piece::Octets(range) => {
+                    let count = range.len();
+                    out[..count].copy_from_slice(&self.buffer[range]);
+                    return Ok(count);
+                }
+                Piece::End => return Ok(0),
+                Piece::Exhausted => {}
+            }
+            let wanted = match self.octets {
+                Octets::Whole { remaining } | Octets::Segments { remaining } => remaining,
+                Octets::Outside => 0,
+            };
+            let wanted = usize::try_from(wanted).map_or(out.len(), |wanted| wanted.min(out.len()));
+            if wanted < DIRECT {
+                self.read_more()?;
+                continue;
+            }
+            let count = read_some(&mut self.source, &mut out[..wanted])?;
+            if count == 0 {
+                return Err(FormatError::Truncated.into());
+            }
+            self.advance(count)?;
+            self.spend(count);
+            return Ok(count);
+        }
+    }
+
+    /// The buffer, with every piece given since the last [`Self::exchange`] still in its place.
+    pub(in crate::message) fn buffer(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Takes the used buffer out and goes on with the one that is given back, all of which must be initialized. What was
+    /// read and not taken yet moves along.
+    pub(in crate::message) fn exchange(&mut self, swap: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+        let rest = self.buffer[self.start..self.end].to_vec();
+        self.buffer = swap(std::mem::take(&mut self.buffer));
+        if self.buffer.len() < rest.len() + MAX_HEADER {
+            self.buffer.resize(rest.len() + MAX_HEADER, 0);
+        }
+        self.buffer[..rest.len()].copy_from_slice(&rest);
+        (self.start, self.end) = (0, rest.len());
+    }
+
+    /// Fills the buffer as far as the source gives, at least by one octet.
+    pub(in crate::message) fn fill(&mut self) -> Result<(), OpenError> {
+        self.read_more()?;
+        while self.end < self.buffer.len() {
+            match read_some(&mut self.source, &mut self.buffer[self.end..])? {
+                0 => break,
+                count => self.end += count,
+            }
+        }
+        Ok(())
+    }
+
+    /// Every element was left; the source must end here. Gives it back.
+    pub(in crate::message) fn finish(&mut self) -> Result<&mut R, OpenError> {
+        debug_assert!(self.frames.is_empty() && self.octets == Octets::Outside, "the shape was read to its end");
+        if self.start < self.end || read_some(&mut self.source, &mut [0])? > 0 {
+            return Err(FormatError::TrailingData.into());
+        }
+        Ok(&mut self.source)
+    }
+
+    /// Takes the header of the next segment, or the end of the string. `false`: more bytes are needed.
+    fn next_segment(&mut self) -> Result<bool, OpenError> {
+        let held = &self.buffer[self.start..self.end];
+        match self.frames.last().expect("segments stand in an element") {
+            Frame::Definite { end } if *end == self.position => {
+                self.frames.pop();
+                self.octets = Octets::Outside;
+                return Ok(true);
+            }
+            Frame::Indefinite if held.len() < 2 => return Ok(false),
+            Frame::Indefinite if held[0] == 0 => {
+                self.frames.pop();
+                self.octets = Octets::Outside;
+                self.end_of_contents()?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        let Some(header) = header::read(held)? else { return Ok(false) };
+        let (OCTET_STRING, Length::Definite(remaining)) = (header.tag, header.length) else {
+            return Err(FormatError::Malformed("a segment that is no plain octet string").into());
+        };
+        self.check_fits(header.size as u64, remaining)?;
+        self.take(header.size)?;
+        self.octets = Octets::Segments { remaining };
+        Ok(true)
+    }
+
+    fn spend(&mut self, count: usize) {
+        match &mut self.octets {
+            Octets::Whole { remaining } | Octets::Segments { remaining } => *remaining -= count as u64,
+            Octets::Outside => {}
+        }
+    }
+
+    fn end_of_contents(&mut self) -> Result<(), OpenError> {
+        self.ensure(2)?;
+        if self.buffer[self.start..self.start + 2] != [0, 0] {
+            return Err(FormatError::Malformed("a broken end-of-contents mark").into());
+        }
+        self.take(2)
+    }
+
+    fn push(&mut self, length: Length) -> Result<(), OpenError> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(FormatError::Malformed("elements nested too deep").into());
+        }
+        let frame = match length {
+            Length::Indefinite => Frame::Indefinite,
+            Length::Definite(length) => {
+                self.check_fits(0, length)?;
+                Frame::Definite { end: self.position + length }
+            }
+        };
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    fn header(&mut self, tag: u8) -> Result<header::Header, OpenError> {
+        let header = self.peek_header(tag)?;
+        self.check_fits(header.size as u64, 0)?;
+        self.take(header.size)?;
+        Ok(header)
+    }
+
+    fn peek_header(&mut self, tag: u8) -> Result<header::Header, OpenError> {
+        if !self.next_is(tag)? {
+            return Err(FormatError::Malformed("another element than expected").into());
+        }
+        let mut needed = 2;
+        loop {
+            self.ensure(needed)?;
+            if let Some(header) = header::read(&self.buffer[self.start..self.end])? {
+                return Ok(header);
+            }
+            needed = self.end - self.start + 1;
+        }
+    }
+
+    /// Whether an element of this size stays inside the one it stands in, and inside what a message may have.
+    fn check_fits(&self, header: u64, length: u64) -> Result<(), OpenError> {
+        let end = self.position.saturating_add(header).saturating_add(length);
+        let bound = self.frames.iter().rev().find_map(|frame| match frame {
+            Frame::Definite { end } => Some(*end),
+            Frame::Indefinite => None,
+        });
+        if bound.is_some_and(|bound| end > bound) {
+            return Err(FormatError::Malformed("an element that is longer than what it stands in").into());
+        }
+        if end > MAX_MESSAGE { Err(FormatError::TooLarge.into()) } else { Ok(()) }
+    }
+
+    fn take(&mut self, count: usize) -> Result<(), OpenError> {
+        self.start += count;
+        self.advance(count)
+    }
+
+    fn advance(&mut self, count: usize) -> Result<(), OpenError> {
+        self.position += count as u64;
+        if self.position > MAX_MESSAGE { Err(FormatError::TooLarge.into()) } else { Ok(()) }
+    }
+
+    /// Makes sure that the buffer holds this many octets.
+    fn ensure(&mut self, count: usize) -> Result<(), OpenError> {
+        if self.buffer.len() < count {
+            self.buffer.resize(count, 0);
+        }
+        while self.end - self.start < count {
+            self.read_more()?;
+        }
+        Ok(())
+    }
+
+    fn read_more(&mut self) -> Result<(), OpenError> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let count = read_some(&mut self.source, &mut self.buffer[self.end..])?;
+        self.end += count;
+        if count == 0 { Err(FormatError::Truncated.into()) } else { Ok(()) }
+    }
+}
+
+/// Some octets; none only at the end of the source.
+fn read_some(source: &mut impl Read, out: &mut [u8]) -> Result<usize, OpenError> {
+    loop {
+        match source.read(out) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return Ok(other?),
+        }
+    }
+}
