@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod http;
 pub mod message;
 pub mod pki;
+pub mod relay;
 pub mod runtime;
 pub mod store;
 pub mod stream;

@@ -25,8 +25,6 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Bytes of a JSON body.
     pub json_bytes: usize,
-    /// Requests per second of one client certificate; twice as many at once.
-    pub requests_per_second: u32,
 }
 
 impl Default for Limits {
@@ -41,7 +39,6 @@ impl Default for Limits {
             minimum_rate: 1_024,
             header_bytes: 16_384,
             json_bytes: 8_388_608,
-            requests_per_second: 20_000,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
@@ -80,10 +81,20 @@ impl Database {
         &self.readers
     }
 
+    /// A connection to read from, for several statements.
+    pub async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+
     /// Starts a transaction that may write; it has the write lock from the start, so that it never fails half-way
     /// because another one was faster.
     pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Commits a transaction: what it changed is on the disk when this returns.
+    pub async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+        Ok(transaction.commit().await?)
     }
 
     /// Closes every connection. The write-ahead log is folded into the file.

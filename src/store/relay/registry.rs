@@ -81,10 +81,13 @@ pub async fn changed(connection: &mut SqliteConnection) -> Result<(), StoreError
     Ok(())
 }
 
-/// Every union with its certificates.
-pub async fn unions(connection: &mut SqliteConnection) -> Result<Vec<UnionEntry>, StoreError> {
+/// Every union with its certificates, or one.
+pub async fn unions(
+    connection: &mut SqliteConnection,
+    only: Option<&InsurerNumber>,
+) -> Result<Vec<UnionEntry>, StoreError> {
     let mut entries = Vec::new();
-    for union in unions::list(&mut *connection).await? {
+    for union in unions::list(&mut *connection, only).await? {
         let insurer = union.insurer;
         let clients = "SELECT der FROM union_clients WHERE insurer = $1 ORDER BY fingerprint";
         let authorities = "SELECT der FROM union_authorities WHERE insurer = $1 ORDER BY fingerprint";

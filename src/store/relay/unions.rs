@@ -113,11 +113,14 @@ pub async fn set_enabled(
     if done.rows_affected() == 0 { Err(StoreError::Missing("union")) } else { Ok(()) }
 }
 
-/// Every union, by number.
-pub async fn list(executor: impl SqliteExecutor<'_>) -> Result<Vec<Union>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT insurer, name, enabled, last_seen_at FROM unions ORDER BY insurer")
-        .fetch_all(executor)
-        .await?;
+/// Every union by number, or one.
+pub async fn list(executor: impl SqliteExecutor<'_>, only: Option<&InsurerNumber>) -> Result<Vec<Union>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT insurer, name, enabled, last_seen_at FROM unions WHERE $1 IS NULL OR insurer = $1 ORDER BY insurer",
+    )
+    .bind(only.map(InsurerNumber::as_str))
+    .fetch_all(executor)
+    .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
 

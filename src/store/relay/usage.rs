@@ -35,14 +35,41 @@ pub async fn of(
     row.map_or(Ok(Usage::default()), |row| Ok(Usage { bytes: size(row.bytes)?, items: size(row.items)? }))
 }
 
-/// Counts what begins.
-pub async fn add(
+/// The most there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one user.
+    pub user: Usage,
+    /// Of all users of a union together.
+    pub union: Usage,
+}
+
+/// Whose limit is in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceeded {
+    /// The user's.
+    User,
+    /// The union's.
+    Union,
+}
+
+/// Counts a parcel of so many bytes that begins, if it is within the limits.
+pub async fn reserve(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     user: &UserId,
-    usage: Usage,
-) -> Result<(), StoreError> {
-    change(connection, insurer, user, length(usage.bytes), length(usage.items)).await
+    bytes: u64,
+    limits: Limits,
+) -> Result<Result<(), Exceeded>, StoreError> {
+    let fits = |usage: Usage, most: Usage| usage.bytes.saturating_add(bytes) <= most.bytes && usage.items < most.items;
+    if !fits(of(&mut *connection, insurer, Some(user)).await?, limits.user) {
+        return Ok(Err(Exceeded::User));
+    }
+    if !fits(of(&mut *connection, insurer, None).await?, limits.union) {
+        return Ok(Err(Exceeded::Union));
+    }
+    change(connection, insurer, user, length(bytes), 1).await?;
+    Ok(Ok(()))
 }
 
 /// Counts what ends.

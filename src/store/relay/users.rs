@@ -133,3 +133,8 @@ async fn fingerprints(executor: impl SqliteExecutor<'_>, seq: i64) -> Result<Vec
     let stored: Vec<Vec<u8>> = sqlx::query_scalar(sql).bind(seq).fetch_all(executor).await?;
     stored.iter().map(|bytes| Fingerprint::try_from(bytes.as_slice()).map_err(corrupt("fingerprint"))).collect()
 }
+
+/// How many users there are, of all unions.
+pub async fn count(executor: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
+    super::size(sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(executor).await?)
+}

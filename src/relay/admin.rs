@@ -1,0 +1,94 @@
+//! What the operator does to a relay's database from the command line, also while a server runs on it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::config::Config;
+use crate::domain::ids::InsurerNumber;
+use crate::store::relay::unions::{self, NewUnion};
+use crate::store::relay::{MIGRATIONS, parcels, registry, uploads, users};
+use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
+
+/// How the relay stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Unions that are registered.
+    pub unions: usize,
+    /// Unions that may come in.
+    pub unions_enabled: usize,
+    /// Users that are registered, of all unions.
+    pub users: u64,
+    /// Parcels that wait.
+    pub parcels_waiting: u64,
+    /// Their bytes.
+    pub bytes_waiting: u64,
+    /// When the oldest of them became complete.
+    pub oldest_waiting: Option<Timestamp>,
+    /// Uploads that are not complete.
+    pub uploads_open: i64,
+}
+
+/// A union as `union list` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnionLine {
+    /// Its number.
+    pub insurer: InsurerNumber,
+    /// Its name.
+    pub name: String,
+    /// Whether it and its users may come in.
+    pub enabled: bool,
+    /// When its gateway was here last.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// Opens the database, bringing it up to date.
+pub async fn open(config: &Config) -> Result<Database, StoreError> {
+    Database::open(&config.database(), &MIGRATIONS).await
+}
+
+/// How far the database is behind.
+pub async fn migrations(config: &Config) -> Result<MigrationState, StoreError> {
+    migration_state(&config.database(), &MIGRATIONS).await
+}
+
+/// How the relay stands.
+pub async fn status(database: &Database) -> Result<Status, StoreError> {
+    let unions = unions::list(database.read(), None).await?;
+    let waiting = parcels::waiting_in_all(database.read()).await?;
+    Ok(Status {
+        unions: unions.len(),
+        unions_enabled: unions.iter().filter(|union| union.enabled).count(),
+        users: users::count(database.read()).await?,
+        parcels_waiting: waiting.items,
+        bytes_waiting: waiting.bytes,
+        oldest_waiting: waiting.oldest,
+        uploads_open: uploads::count(database.read()).await?,
+    })
+}
+
+/// Adds a union, or gives a known one this name and these certificates. A running server follows within a second.
+pub async fn add_union(database: &Database, union: &NewUnion, now: Timestamp) -> Result<(), StoreError> {
+    let mut transaction = database.write().await?;
+    unions::put(&mut transaction, union, now).await?;
+    registry::changed(&mut transaction).await?;
+    database.commit(transaction).await
+}
+
+/// Disables a union: it and its users are sent away. A running server follows within a second.
+pub async fn disable_union(database: &Database, insurer: &InsurerNumber) -> Result<(), StoreError> {
+    let mut transaction = database.write().await?;
+    unions::set_enabled(&mut transaction, insurer, false).await?;
+    registry::changed(&mut transaction).await?;
+    database.commit(transaction).await
+}
+
+/// Every union.
+pub async fn list_unions(database: &Database) -> Result<Vec<UnionLine>, StoreError> {
+    let lines = unions::list(database.read(), None).await?.into_iter().map(|union| UnionLine {
+        insurer: union.insurer,
+        name: union.name,
+        enabled: union.enabled,
+        last_seen: union.last_seen,
+    });
+    Ok(lines.collect())
+}

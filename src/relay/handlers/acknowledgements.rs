@@ -1,0 +1,115 @@
+//! `/union/v1/acknowledgements`: what is durable at a union.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axum::extract::State;
+
+use crate::domain::ids::{MessageId, UserId};
+use crate::http::Json;
+use crate::message::keys::Certificate;
+use crate::message::receipt::{SignedReceipt, Stage};
+use crate::relay::caller::UnionCaller;
+use crate::relay::registry::Union;
+use crate::relay::state::App;
+use crate::store::relay::parcels;
+use crate::store::relay::receipts::{self, NewReceipt};
+use crate::store::relay::usage::{self, Usage};
+use crate::wire::page::MAX_LIMIT;
+use crate::wire::problem::{Code, Problem};
+use crate::wire::union::{
+    Acknowledgement, AcknowledgementOutcome as Outcome, AcknowledgementResult, AcknowledgementResults, Acknowledgements,
+};
+
+/// POST: acknowledges many at once, in one transaction, and keeps their receipts for the senders.
+pub async fn create(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    Json(Acknowledgements { items }): Json<Acknowledgements>,
+) -> Result<Json<AcknowledgementResults>, Problem> {
+    if items.len() > MAX_LIMIT as usize {
+        let detail = format!("at most {MAX_LIMIT} acknowledgements at once");
+        return Err(Problem::new(Code::RequestTooLarge).with_detail(detail));
+    }
+    let signers = Arc::clone(&union);
+    // Signatures take processor time: not on the threads that everybody waits for.
+    let checked = tokio::task::spawn_blocking(move || check_all(items, &signers.signing)).await;
+    let checked = checked.map_err(|_| Problem::new(Code::Internal))?;
+    let outcomes = store(&app, &union, &checked).await?;
+    for result in &outcomes {
+        app.metrics.acknowledged_total.with_label_values(&[label(result.outcome)]).inc();
+    }
+    Ok(Json(AcknowledgementResults { items: outcomes }))
+}
+
+/// An acknowledgement whose receipt has been looked at.
+struct Checked {
+    id: MessageId,
+    receipt: Result<Option<NewReceipt>, Refused>,
+}
+
+struct Refused;
+
+fn check_all(items: Vec<Acknowledgement>, signing: &[Certificate]) -> Vec<Checked> {
+    let check = |item: Acknowledgement| {
+        let receipt = item.receipt.map(|der| check(item.id, SignedReceipt::from_der(der.0), signing)).transpose();
+        Checked { id: item.id, receipt }
+    };
+    items.into_iter().map(check).collect()
+}
+
+/// A receipt that one of the union's certificates signed, about this message, and not in the relay's place.
+fn check(id: MessageId, signed: SignedReceipt, signing: &[Certificate]) -> Result<NewReceipt, Refused> {
+    let receipt = signing.iter().find_map(|certificate| signed.verify(certificate).ok()).ok_or(Refused)?;
+    if receipt.message_id != id || receipt.stage == Stage::Relayed {
+        return Err(Refused);
+    }
+    Ok(NewReceipt { id, hash: signed.hash(), der: signed.der().to_vec() })
+}
+
+async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<AcknowledgementResult>, Problem> {
+    let now = app.clock.now();
+    let insurer = &union.insurer;
+    let mut ids: Vec<MessageId> = items.iter().filter(|item| item.receipt.is_ok()).map(|item| item.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut transaction = app.database.write().await?;
+    let taken = parcels::acknowledge(&mut transaction, insurer, &ids, now).await?;
+    let mut fresh: HashSet<MessageId> = taken.iter().map(|parcel| parcel.id).collect();
+    ids.retain(|id| !fresh.contains(id));
+    let mut known: HashSet<MessageId> = parcels::known(&mut transaction, insurer, &ids).await?.into_iter().collect();
+    known.extend(&fresh);
+    let mut freed: HashMap<&UserId, Usage> = HashMap::new();
+    for parcel in &taken {
+        let usage = freed.entry(&parcel.user).or_default();
+        *usage = Usage { bytes: usage.bytes + parcel.size, items: usage.items + 1 };
+    }
+    for (user, usage) in freed {
+        usage::subtract(&mut transaction, insurer, user, usage).await?;
+    }
+    let receipts: Vec<NewReceipt> = items
+        .iter()
+        .filter(|item| known.contains(&item.id))
+        .filter_map(|item| item.receipt.as_ref().ok().cloned().flatten())
+        .collect();
+    receipts::insert(&mut transaction, insurer, &receipts, now).await?;
+    app.database.commit(transaction).await?;
+    let outcome = |item: &Checked| match item.receipt {
+        Err(Refused) => Outcome::ReceiptRefused,
+        // Told twice in one request, the second time is "already".
+        Ok(_) if fresh.remove(&item.id) => Outcome::Acknowledged,
+        Ok(_) if known.contains(&item.id) => Outcome::AlreadyAcknowledged,
+        Ok(_) => Outcome::Unknown,
+    };
+    let mut outcome = outcome;
+    Ok(items.iter().map(|item| AcknowledgementResult { id: item.id, outcome: outcome(item) }).collect())
+}
+
+fn label(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Acknowledged => "acknowledged",
+        Outcome::AlreadyAcknowledged => "already-acknowledged",
+        Outcome::Unknown => "unknown",
+        Outcome::ReceiptRefused => "receipt-refused",
+    }
+}

@@ -1,0 +1,42 @@
+//! `/union/v1/certificates`: what a union shows to its employers.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::http::Json;
+use crate::message::keys::Certificate;
+use crate::relay::caller::UnionCaller;
+use crate::relay::state::App;
+use crate::store::relay::unions::{self, Purpose};
+use crate::wire::Der;
+use crate::wire::problem::{Code, Problem};
+use crate::wire::union::UnionCertificates;
+
+/// As many certificates as anybody may have at once for one purpose.
+pub(super) const MOST: usize = 16;
+
+/// PUT: replaces them all.
+pub async fn replace(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    Json(certificates): Json<UnionCertificates>,
+) -> Result<StatusCode, Problem> {
+    let encryption = read(&certificates.encryption)?;
+    let signing = read(&certificates.signing)?;
+    let mut transaction = app.database.write().await?;
+    unions::put_certificates(&mut transaction, &union.insurer, Purpose::Encryption, &encryption).await?;
+    unions::put_certificates(&mut transaction, &union.insurer, Purpose::Signing, &signing).await?;
+    app.database.commit(transaction).await?;
+    app.registry.reload_union(&app.database, &union.insurer).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Certificates as they travel.
+pub(super) fn read(certificates: &[Der]) -> Result<Vec<Certificate>, Problem> {
+    if certificates.len() > MOST {
+        let detail = format!("at most {MOST} certificates");
+        return Err(Problem::new(Code::CertificateRefused).with_detail(detail));
+    }
+    let unreadable = |_| Problem::new(Code::CertificateRefused).with_detail("not a certificate that can be read");
+    certificates.iter().map(|der| Certificate::from_der(&der.0).map_err(unreadable)).collect()
+}

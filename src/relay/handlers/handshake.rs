@@ -1,0 +1,26 @@
+//! `/union/v1/handshake`.
+
+use axum::extract::State;
+
+use crate::http::Json;
+use crate::relay::caller::UnionCaller;
+use crate::relay::state::App;
+use crate::store::relay::unions;
+use crate::wire::problem::Problem;
+use crate::wire::union::Handshake;
+use crate::wire::{Der, VERSION};
+
+/// GET: who is there, which version, what time it is.
+pub async fn show(State(app): State<App>, UnionCaller(union): UnionCaller) -> Result<Json<Handshake>, Problem> {
+    let now = app.clock.now();
+    let mut transaction = app.database.write().await?;
+    let last_seen = unions::seen(&mut transaction, &union.insurer, now).await?;
+    app.database.commit(transaction).await?;
+    Ok(Json(Handshake {
+        version: VERSION.to_owned(),
+        union: union.insurer.clone(),
+        now,
+        last_seen,
+        receipt_certificate: Der(app.receipts.certificate().der().to_vec()),
+    }))
+}

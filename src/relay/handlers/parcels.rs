@@ -1,0 +1,168 @@
+//! `/union/v1/parcels`: what waits for a union, and its bytes.
+
+use std::ops::Range;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::time::{Instant, timeout_at};
+
+use super::Window;
+use crate::domain::ids::MessageId;
+use crate::http::{Json, PathId, Peer, Query};
+use crate::relay::bytes::{BytesError, Content, Key};
+use crate::relay::caller::UnionCaller;
+use crate::relay::registry::Union;
+use crate::relay::state::App;
+use crate::store::relay::parcels;
+use crate::wire::Der;
+use crate::wire::page::{Cursor, Page, PageQuery};
+use crate::wire::problem::{Code, Problem};
+use crate::wire::union::Parcel;
+
+/// GET: what waits, oldest first. With `wait`, an empty list is answered only when something has come or the time is over.
+pub async fn list(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    Extension(peer): Extension<Peer>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Parcel>>, Problem> {
+    let window = Window::new(query)?;
+    let deadline = Instant::now() + Duration::from_secs(window.wait);
+    let bell = app.arrivals.of(&union.insurer);
+    loop {
+        // Listening begins before looking: what comes in between rings too.
+        let mut rung = pin!(bell.notified());
+        rung.as_mut().enable();
+        let page = waiting(&app, &union, window).await?;
+        let over = app.shutdown.is_stopping() || peer.ended.is_cancelled() || Instant::now() >= deadline;
+        if !page.items.is_empty() || over {
+            return Ok(Json(page));
+        }
+        app.metrics.long_polls.inc();
+        tokio::select! {
+            _ = timeout_at(deadline, rung) => (),
+            () = app.shutdown.soft().cancelled() => (),
+            () = peer.ended.cancelled() => (),
+        }
+        app.metrics.long_polls.dec();
+    }
+}
+
+async fn waiting(app: &App, union: &Union, window: Window) -> Result<Page<Parcel>, Problem> {
+    let rows = parcels::waiting(app.database.read(), &union.insurer, window.after, window.rows()).await?;
+    app.listed.remember(&union.insurer, rows.iter().map(|row| (row.id, row.size)));
+    let items = rows.into_iter().map(|row| Parcel {
+        id: row.id,
+        cursor: Cursor(row.seq),
+        sender: row.user,
+        size: row.size,
+        tag: row.tag,
+        deposited_at: row.deposited_at,
+        relayed: Der(row.relayed),
+    });
+    Ok(window.page(items.collect(), |parcel| parcel.cursor))
+}
+
+/// GET `/{id}/content`: the sealed bytes, or with `Range` one part of them.
+pub async fn content(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    PathId(id): PathId<MessageId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::new(Code::ParcelUnknown);
+    let size = match app.listed.size(&union.insurer, id) {
+        Some(size) => size,
+        None => {
+            let parcel = parcels::find(app.database.read(), &union.insurer, id).await?;
+            parcel.filter(|parcel| parcel.purged_at.is_none()).ok_or_else(unknown)?.size
+        }
+    };
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let range = match asked.map_or(Asked::Whole, |asked| parse_range(asked, size)) {
+        Asked::Whole => 0..size,
+        Asked::Part(range) => range,
+        Asked::Outside => return Ok(outside(size)),
+    };
+    let key = Key { union: union.insurer.clone(), id };
+    let read = app.bytes.read(&key, range.clone()).await;
+    let body = match read {
+        Ok(Content::Whole(bytes)) => Body::from(bytes),
+        Ok(Content::Stream(stream)) => Body::from_stream(stream),
+        Err(BytesError::Missing) => return Err(unknown()),
+        Err(error) => return Err(error.into()),
+    };
+    let part = if range.start == 0 { "beginning" } else { "rest" };
+    app.metrics.fetched_total.with_label_values(&[part]).inc();
+    Ok(answer(body, range, size))
+}
+
+fn answer(body: Body, range: Range<u64>, size: u64) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
+    if range != (0..size) {
+        let told = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        headers.insert(header::CONTENT_RANGE, told.try_into().expect("digits and signs make a header"));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    response
+}
+
+fn outside(size: u64) -> Response {
+    let told = format!("bytes */{size}");
+    ([(header::CONTENT_RANGE, told)], Problem::new(Code::RangeNotSatisfiable)).into_response()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Whole,
+    Part(Range<u64>),
+    Outside,
+}
+
+/// RFC 9110, section 14: one range of bytes. Anything else may be left alone, and the whole is sent.
+fn parse_range(text: &str, size: u64) -> Asked {
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Asked::Whole;
+    };
+    let (first, last) = (first.trim(), last.trim());
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.is_empty() => first..size,
+        (Err(_), Ok(suffix)) if first.is_empty() => size.saturating_sub(suffix)..size,
+        _ => return Asked::Whole,
+    };
+    if range.start >= range.end { Asked::Outside } else { Asked::Part(range) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_the_rfc_has_them() {
+        for (text, expected) in [
+            ("bytes=0-", Asked::Part(0..100)),
+            ("bytes=10-19", Asked::Part(10..20)),
+            ("bytes=90-1000", Asked::Part(90..100)),
+            ("bytes=-5", Asked::Part(95..100)),
+            ("bytes=-1000", Asked::Part(0..100)),
+            ("bytes=100-", Asked::Outside),
+            ("bytes=-0", Asked::Outside),
+            ("bytes=20-10", Asked::Whole),
+            ("bytes=0-1,5-6", Asked::Whole),
+            ("lines=0-1", Asked::Whole),
+            ("bytes=18446744073709551615-18446744073709551615", Asked::Outside),
+        ] {
+            assert_eq!(parse_range(text, 100), expected, "{text}");
+        }
+    }
+}

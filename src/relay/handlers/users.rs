@@ -1,0 +1,113 @@
+//! `/union/v1/users`: who of a union's offices may come in.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::{Window, certificates};
+use crate::domain::address::Address;
+use crate::domain::ids::UserId;
+use crate::http::{Json, PathId, Query};
+use crate::message::keys::Certificate;
+use crate::pki::owner;
+use crate::relay::caller::UnionCaller;
+use crate::relay::registry::Union;
+use crate::relay::state::App;
+use crate::store::relay::users;
+use crate::store::sqlite::StoreError;
+use crate::wire::page::{Cursor, Page, PageQuery};
+use crate::wire::problem::{Code, Problem};
+use crate::wire::union::{Confirmation, DisableUser, User, UserRegistration};
+
+/// GET: the union's users.
+pub async fn list(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<User>>, Problem> {
+    let window = Window::new(query)?;
+    let mut connection = app.database.reader().await?;
+    let rows = users::page(&mut connection, &union.insurer, window.after, window.rows()).await?;
+    let items = rows.into_iter().map(|row| User {
+        id: row.id,
+        cursor: Cursor(row.seq),
+        office: row.office,
+        enabled: row.enabled,
+        certificates: row.certificates,
+    });
+    Ok(Json(window.page(items.collect(), |user| user.cursor)))
+}
+
+/// PUT `/{user}`: makes a user, or replaces office and certificates. Whether a known user is enabled stays as it is.
+pub async fn replace(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    PathId(user): PathId<UserId>,
+    Json(registration): Json<UserRegistration>,
+) -> Result<StatusCode, Problem> {
+    let certificates = certificates::read(&registration.certificates)?;
+    let now = app.clock.now();
+    for certificate in &certificates {
+        check(certificate, &union, &user, now)?;
+    }
+    let mut transaction = app.database.write().await?;
+    users::put(&mut transaction, &union.insurer, &user, &registration.office, &certificates, now)
+        .await
+        .map_err(not_found_or_taken)?;
+    app.database.commit(transaction).await?;
+    app.registry.reload_user(&app.database, &union.insurer, &user).await?;
+    app.send_away();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// POST `/{user}/disable`: from the answer on, the user is out: no handshake, no request, no running transfer.
+pub async fn disable(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    PathId(user): PathId<UserId>,
+    Json(DisableUser { at }): Json<DisableUser>,
+) -> Result<Json<Confirmation>, Problem> {
+    set_enabled(&app, &union, &user, Some(at)).await
+}
+
+/// POST `/{user}/enable`.
+pub async fn enable(
+    State(app): State<App>,
+    UnionCaller(union): UnionCaller,
+    PathId(user): PathId<UserId>,
+) -> Result<Json<Confirmation>, Problem> {
+    set_enabled(&app, &union, &user, None).await
+}
+
+async fn set_enabled(
+    app: &App,
+    union: &Union,
+    user: &UserId,
+    disabled_at: Option<jiff::Timestamp>,
+) -> Result<Json<Confirmation>, Problem> {
+    let now = app.clock.now();
+    let mut transaction = app.database.write().await?;
+    users::set_enabled(&mut transaction, &union.insurer, user, disabled_at, now).await.map_err(not_found_or_taken)?;
+    app.database.commit(transaction).await?;
+    app.registry.reload_user(&app.database, &union.insurer, user).await?;
+    app.send_away();
+    Ok(Json(Confirmation { at: now }))
+}
+
+/// A certificate that an authority of this union issued to this very user.
+fn check(certificate: &Certificate, union: &Union, user: &UserId, now: jiff::Timestamp) -> Result<(), Problem> {
+    let refused = |detail: &str| Problem::new(Code::CertificateRefused).with_detail(detail);
+    if owner(certificate) != Some(Address::User(union.insurer.clone(), user.clone())) {
+        return Err(refused("the certificate does not name this user of this union"));
+    }
+    union.authorities.path(certificate, &[], now).map_err(|untrusted| refused(&untrusted.to_string()))
+}
+
+fn not_found_or_taken(error: StoreError) -> Problem {
+    match error {
+        StoreError::Missing(_) => Problem::new(Code::UserUnknown),
+        StoreError::Exists(_) => {
+            Problem::new(Code::CertificateRefused).with_detail("the certificate is registered for another user")
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,33 @@
+//! What the relay counts, beside what its listeners count.
+
+crate::metrics! {
+    /// Metrics of the relay.
+    pub struct Metrics("kx_relay") {
+        /// Parcels that became complete.
+        deposited_total: IntCounter[],
+        /// Bytes of the parcels that became complete.
+        deposited_bytes_total: IntCounter[],
+        /// Parcels whose content was asked for, by whether from their beginning.
+        fetched_total: IntCounterVec["part"],
+        /// Acknowledgements, by outcome.
+        acknowledged_total: IntCounterVec["outcome"],
+        /// Uploads that are open, whether somebody is writing to them or not.
+        uploads_open: IntGauge[],
+        /// Uploads thrown away because their time was over.
+        uploads_expired_total: IntCounter[],
+        /// Parcels whose bytes were deleted after their grace time.
+        purged_total: IntCounter[],
+        /// Parcels that wait for their unions.
+        parcels_waiting: IntGauge[],
+        /// Bytes of the parcels that wait for their unions.
+        parcels_waiting_bytes: IntGauge[],
+        /// Seconds since the oldest waiting parcel became complete.
+        oldest_waiting_seconds: IntGauge[],
+        /// Long polls that are waiting.
+        long_polls: IntGauge[],
+        /// Bytes free for parcels.
+        disk_free_bytes: IntGauge[],
+        /// One, labelled with version and commit.
+        build_info: IntGaugeVec["version"],
+    }
+}

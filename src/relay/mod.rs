@@ -1,0 +1,26 @@
+//! The relay: takes parcels from employers, keeps them, hands them to their unions. It is blind: a parcel is opaque bytes
+//! with a sender, a size and a time.
+//!
+//! * [`routes`]: every route; [`handlers`] answer them, a file for each resource.
+//! * [`registry`]: who may come in; [`caller`]: who is asking now.
+//! * [`deposit`]: from the first byte to a parcel that its union sees; [`bytes`]: where the bytes are.
+//! * [`tasks`]: what happens by the clock.
+
+pub mod admin;
+pub mod bytes;
+pub mod caller;
+pub mod checksum;
+pub mod config;
+pub mod deposit;
+pub mod fault;
+pub mod handlers;
+pub mod metrics;
+pub mod registry;
+pub mod routes;
+mod start;
+pub mod state;
+pub mod tasks;
+mod watch;
+
+pub use config::Config;
+pub use start::{Relay, Running, StartError};

@@ -1,0 +1,212 @@
+//! Who may come in: what the database says, in memory, asked at every handshake and again at every request.
+//!
+//! Changes through this server are here before they are confirmed. Changes by a command on the same database
+//! (`union add`, `union disable`) raise a version there, which a task looks at once a second.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+
+use crate::domain::digest::Fingerprint;
+use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
+use crate::http::{Admission, Refusal, chain_check};
+use crate::message::keys::Certificate;
+use crate::pki::TrustStore;
+use crate::store::relay::registry::{self as stored, UnionEntry, UserEntry};
+use crate::store::sqlite::{Database, StoreError};
+
+/// A union, ready to judge by.
+#[derive(Debug)]
+pub struct Union {
+    /// Its number.
+    pub insurer: InsurerNumber,
+    /// Whether it and its users may come in.
+    pub enabled: bool,
+    /// The authorities that count for its users.
+    pub authorities: TrustStore,
+    /// What it signs receipts with.
+    pub signing: Vec<Certificate>,
+    clients: Vec<Certificate>,
+    /// None when no path can be checked against the authorities: then none of its users comes in.
+    chain: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl From<UnionEntry> for Union {
+    fn from(entry: UnionEntry) -> Self {
+        let chain = chain_check(&entry.authorities);
+        if let Err(error) = &chain {
+            let code = "registry.authority-unusable";
+            tracing::error!(code, union = %entry.insurer, %error, "the union's users cannot be let in");
+        }
+        Self {
+            insurer: entry.insurer,
+            enabled: entry.enabled,
+            authorities: TrustStore::new(entry.authorities),
+            signing: entry.signing,
+            clients: entry.clients,
+            chain: chain.ok(),
+        }
+    }
+}
+
+/// A user who may come in now.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Of which union.
+    pub union: InsurerNumber,
+    /// Who.
+    pub id: UserId,
+    /// Of which office.
+    pub office: OfficeCode,
+}
+
+/// Everybody who is registered.
+#[derive(Debug, Default)]
+pub struct Registry {
+    unions: ArcSwap<Unions>,
+    users: RwLock<HashMap<Fingerprint, UserEntry>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Unions {
+    by_insurer: HashMap<InsurerNumber, Arc<Union>>,
+    by_client: HashMap<Fingerprint, Arc<Union>>,
+}
+
+impl Unions {
+    fn insert(&mut self, union: Union) {
+        let union = Arc::new(union);
+        self.by_client.retain(|_, other| other.insurer != union.insurer);
+        for client in &union.clients {
+            self.by_client.insert(client.fingerprint(), Arc::clone(&union));
+        }
+        self.by_insurer.insert(union.insurer.clone(), union);
+    }
+}
+
+impl Registry {
+    /// Reads everything anew.
+    pub async fn reload(&self, database: &Database) -> Result<(), StoreError> {
+        let mut connection = database.reader().await?;
+        let mut unions = Unions::default();
+        for entry in stored::unions(&mut connection, None).await? {
+            unions.insert(entry.into());
+        }
+        let users = stored::users(&mut connection, None).await?;
+        self.unions.store(Arc::new(unions));
+        *self.write() = users.into_iter().map(|entry| (entry.fingerprint, entry)).collect();
+        Ok(())
+    }
+
+    /// Reads one union anew.
+    pub async fn reload_union(&self, database: &Database, insurer: &InsurerNumber) -> Result<(), StoreError> {
+        let mut connection = database.reader().await?;
+        for entry in stored::unions(&mut connection, Some(insurer)).await? {
+            let union = Arc::new(Union::from(entry));
+            self.unions.rcu(|unions| {
+                let mut unions = Unions::clone(unions);
+                unions.by_client.retain(|_, other| other.insurer != union.insurer);
+                let clients = union.clients.iter().map(|client| (client.fingerprint(), Arc::clone(&union)));
+                unions.by_client.extend(clients);
+                unions.by_insurer.insert(union.insurer.clone(), Arc::clone(&union));
+                unions
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads one user anew.
+    pub async fn reload_user(
+        &self,
+        database: &Database,
+        insurer: &InsurerNumber,
+        user: &UserId,
+    ) -> Result<(), StoreError> {
+        let mut connection = database.reader().await?;
+        let entries = stored::users(&mut connection, Some((insurer, user))).await?;
+        let mut users = self.write();
+        users.retain(|_, other| other.insurer != *insurer || other.user != *user);
+        users.extend(entries.into_iter().map(|entry| (entry.fingerprint, entry)));
+        Ok(())
+    }
+
+    /// The union that a client certificate belongs to, if it may come in now.
+    pub fn union(&self, client: Fingerprint, now: Timestamp) -> Result<Arc<Union>, Refusal> {
+        let unions = self.unions.load();
+        let union = unions.by_client.get(&client).ok_or(Refusal::Unknown)?;
+        let certificate = union.clients.iter().find(|known| known.fingerprint() == client).ok_or(Refusal::Unknown)?;
+        in_time(certificate.not_before(), certificate.not_after(), now)?;
+        if union.enabled { Ok(Arc::clone(union)) } else { Err(Refusal::Disabled) }
+    }
+
+    /// The union of this number.
+    pub fn union_of(&self, insurer: &InsurerNumber) -> Option<Arc<Union>> {
+        self.unions.load().by_insurer.get(insurer).cloned()
+    }
+
+    /// The user that a certificate belongs to, if the user may come in now.
+    pub fn user(&self, certificate: Fingerprint, now: Timestamp) -> Result<User, Refusal> {
+        let users = self.users.read().expect("nothing panics while it holds the users");
+        let entry = users.get(&certificate).ok_or(Refusal::Unknown)?;
+        let union = self.union_of(&entry.insurer).ok_or(Refusal::Unknown)?;
+        if !entry.enabled || !union.enabled {
+            return Err(Refusal::Disabled);
+        }
+        in_time(entry.not_before, entry.not_after, now)?;
+        Ok(User { union: entry.insurer.clone(), id: entry.user.clone(), office: entry.office.clone() })
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Fingerprint, UserEntry>> {
+        self.users.write().expect("nothing panics while it holds the users")
+    }
+}
+
+fn in_time(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    match now {
+        now if now < not_before => Err(Refusal::NotYetValid),
+        now if now > not_after => Err(Refusal::Expired),
+        _ => Ok(()),
+    }
+}
+
+fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, Refusal> {
+    Certificate::from_der(certificate).map(|certificate| certificate.fingerprint()).map_err(|_| Refusal::Unknown)
+}
+
+fn timestamp(now: UnixTime) -> Timestamp {
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}
+
+/// The VPN side: exactly the registered client certificates of enabled unions.
+#[derive(Debug)]
+pub struct UnionAdmission(pub Arc<Registry>);
+
+impl Admission for UnionAdmission {
+    fn admit(&self, certificate: &CertificateDer<'_>, _: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refusal> {
+        self.0.union(fingerprint(certificate)?, timestamp(now)).map(drop)
+    }
+}
+
+/// The employers' side: registered certificates of enabled users, each with a path to an authority of the user's own
+/// union and no other.
+#[derive(Debug)]
+pub struct EmployerAdmission(pub Arc<Registry>);
+
+impl Admission for EmployerAdmission {
+    fn admit(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let user = self.0.user(fingerprint(certificate)?, timestamp(now))?;
+        let union = self.0.union_of(&user.union).ok_or(Refusal::Unknown)?;
+        let chain = union.chain.as_ref().ok_or(Refusal::Untrusted)?;
+        chain.verify_client_cert(certificate, intermediates, now).map(drop).map_err(|_| Refusal::Untrusted)
+    }
+}

@@ -1,0 +1,68 @@
+//! Every route of the relay, in one list for each listener.
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, head, options, patch, post, put};
+
+use super::handlers::{about, acknowledgements, certificates, handshake, parcels, sent, union, uploads, users};
+use super::state::App;
+use crate::http::{Observer, method_not_allowed, observe, route_unknown};
+
+/// A route.
+#[derive(Debug)]
+pub struct Route {
+    /// The method that it takes.
+    pub method: Method,
+    /// Its path, with `{id}` where an id stands.
+    pub path: &'static str,
+    handler: MethodRouter<App>,
+}
+
+fn route(method: Method, path: &'static str, handler: MethodRouter<App>) -> Route {
+    Route { method, path, handler }
+}
+
+/// The routes of the VPN listener.
+pub fn union_routes() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/healthz", get(about::health)),
+        route(Method::GET, "/openapi.json", get(about::union_openapi)),
+        route(Method::GET, "/union/v1/handshake", get(handshake::show)),
+        route(Method::GET, "/union/v1/parcels", get(parcels::list)),
+        route(Method::GET, "/union/v1/parcels/{id}/content", get(parcels::content)),
+        route(Method::POST, "/union/v1/acknowledgements", post(acknowledgements::create)),
+        route(Method::PUT, "/union/v1/certificates", put(certificates::replace)),
+        route(Method::GET, "/union/v1/users", get(users::list)),
+        route(Method::PUT, "/union/v1/users/{user}", put(users::replace)),
+        route(Method::POST, "/union/v1/users/{user}/disable", post(users::disable)),
+        route(Method::POST, "/union/v1/users/{user}/enable", post(users::enable)),
+    ]
+}
+
+/// The routes of the employers' listener.
+pub fn employer_routes() -> Vec<Route> {
+    vec![
+        route(Method::GET, "/healthz", get(about::health)),
+        route(Method::GET, "/openapi.json", get(about::employer_openapi)),
+        route(Method::GET, "/employer/v1/union", get(union::show)),
+        route(Method::OPTIONS, "/employer/v1/uploads", options(uploads::options)),
+        route(Method::POST, "/employer/v1/uploads", post(uploads::create)),
+        route(Method::HEAD, "/employer/v1/uploads/{id}", head(uploads::show)),
+        route(Method::PATCH, "/employer/v1/uploads/{id}", patch(uploads::append)),
+        route(Method::DELETE, "/employer/v1/uploads/{id}", delete(uploads::terminate)),
+        route(Method::GET, "/employer/v1/sent", get(sent::list)),
+        route(Method::GET, "/employer/v1/sent/{id}", get(sent::show)),
+    ]
+}
+
+/// A router of these routes, with problem documents where there is none.
+pub fn router(routes: Vec<Route>, observer: Observer, app: App) -> Router {
+    let router = Router::new();
+    let router = routes.into_iter().fold(router, |router, route| router.route(route.path, route.handler));
+    router
+        .fallback(route_unknown)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(observer, observe))
+        .with_state(app)
+}

@@ -1,0 +1,207 @@
+//! From settings to a running relay.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::bytes::{Directory, ParcelStore};
+use super::config::{Config, Listener};
+use super::deposit::Begun;
+use super::metrics::Metrics;
+use super::registry::{EmployerAdmission, UnionAdmission};
+use super::routes::{employer_routes, router, union_routes};
+use super::state::{App, State};
+use super::tasks::{self, Follower};
+use super::watch::Watch;
+use crate::domain::clock::Clock;
+use crate::http::{self, Admission, Edge, Identity, IdentityError, Observer, Peers, Rate, ServerTls, watch_router};
+use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
+use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Task;
+use crate::runtime::version::VERSION;
+use crate::store::relay::{MIGRATIONS, registry, uploads};
+use crate::store::sqlite::{Database, StoreError};
+
+/// Why the relay does not start. All of it is for the operator to put right.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The folder of the parcels.
+    #[error("the folder {} cannot be used", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    /// Certificate or key of a listener.
+    #[error("the certificate or key of {listener} cannot be used")]
+    Identity {
+        /// Which listener, as its configuration is called.
+        listener: &'static str,
+        /// Why.
+        #[source]
+        source: IdentityError,
+    },
+    /// Certificate or key for receipts.
+    #[error("the certificate or key for receipts cannot be used")]
+    Receipts(#[source] KeyError),
+    /// A file that cannot be read.
+    #[error("the file {} cannot be read", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// An address that cannot be listened at.
+    #[error("cannot listen at {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+}
+
+/// The relay.
+#[derive(Debug)]
+pub struct Relay;
+
+/// A relay that is running. It stops with the [`Shutdown`] it was started with.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the unions' gateways come in.
+    pub vpn_addr: SocketAddr,
+    /// Where the employers' apps come in.
+    pub employer_addr: SocketAddr,
+    /// Where health and metrics are.
+    pub watch_addr: SocketAddr,
+    /// The insides, for the tasks to be run by hand.
+    pub app: App,
+    /// The background tasks.
+    pub tasks: Vec<Task>,
+    vpn_tls: ServerTls,
+    employer_tls: ServerTls,
+}
+
+impl Relay {
+    /// Opens the database, finishes what a crash left, and listens.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Result<Running, StartError> {
+        let app = open(config, clock, shutdown).await?;
+        let follower = Follower::new(registry::version(app.database.read()).await?);
+        app.registry.reload(&app.database).await?;
+        finish_whole_uploads(&app).await?;
+
+        let unions: Arc<dyn Admission> = Arc::new(UnionAdmission(Arc::clone(&app.registry)));
+        let employers: Arc<dyn Admission> = Arc::new(EmployerAdmission(Arc::clone(&app.registry)));
+        let vpn_tls = tls("vpn", &app.config.vpn, unions, &app.clock)?;
+        let employer_tls = tls("employer", &app.config.employer, employers, &app.clock)?;
+        let edges = http::Metrics::new();
+        let edge = |name, tls: Option<ServerTls>, peers: &Peers| Edge {
+            name,
+            tls,
+            limits: app.config.limits.clone(),
+            metrics: edges.clone(),
+            peers: peers.clone(),
+        };
+        let observer = |name, rate| Observer::new(name, edges.clone(), Rate::new(rate));
+        let (vpn, employer) = (&app.config.vpn, &app.config.employer);
+        let vpn_router = router(union_routes(), observer("vpn", vpn.requests_per_second), Arc::clone(&app));
+        let employer_router =
+            router(employer_routes(), observer("employer", employer.requests_per_second), Arc::clone(&app));
+        let watch = Watch { state: Arc::clone(&app), edges: edges.clone() };
+        app.metrics.build_info.with_label_values(&[VERSION]).set(1);
+
+        let vpn_listener = listen(vpn.address).await?;
+        let employer_listener = listen(employer.address).await?;
+        let watch_listener = listen(app.config.watch.address).await?;
+        let running = Running {
+            vpn_addr: local(&vpn_listener, vpn.address)?,
+            employer_addr: local(&employer_listener, employer.address)?,
+            watch_addr: local(&watch_listener, app.config.watch.address)?,
+            tasks: tasks::start(&app, follower),
+            app: Arc::clone(&app),
+            vpn_tls: vpn_tls.clone(),
+            employer_tls: employer_tls.clone(),
+        };
+        edge("vpn", Some(vpn_tls), &app.unions).start(vpn_listener, vpn_router, shutdown);
+        edge("employer", Some(employer_tls), &app.employers).start(employer_listener, employer_router, shutdown);
+        edge("watch", None, &Peers::default()).start(watch_listener, watch_router(Arc::new(watch)), shutdown);
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// Reads the listeners' certificates and keys again, and the registry. Connections that are open go on.
+    pub async fn reload(&self) -> Result<(), StartError> {
+        for (name, tls, listener) in
+            [("vpn", &self.vpn_tls, &self.app.config.vpn), ("employer", &self.employer_tls, &self.app.config.employer)]
+        {
+            let identity = |source| StartError::Identity { listener: name, source };
+            tls.replace(Identity::load(&listener.certificate, &listener.key).map_err(identity)?).map_err(identity)?;
+        }
+        self.app.registry.reload(&self.app.database).await?;
+        self.app.send_away();
+        Ok(())
+    }
+
+    /// Stops: no new connections, long polls end, running transfers get the configured time. Then closes the database.
+    pub async fn stop(self, shutdown: &Shutdown) {
+        shutdown.finish(Duration::from_secs(self.app.config.stop.grace_seconds)).await;
+        self.app.database.close().await;
+    }
+}
+
+async fn open(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Result<App, StartError> {
+    let folder = config.parcel_folder();
+    let receipts = credential(&config.receipts.certificate, &config.receipts.key)?;
+    let bytes = Directory::open(&folder).map_err(|error| StartError::Folder(folder, error))?;
+    let database = Database::open(&config.database(), &MIGRATIONS).await?;
+    Ok(Arc::new(State {
+        config,
+        database,
+        bytes: Arc::new(bytes) as Arc<dyn ParcelStore>,
+        registry: Arc::default(),
+        clock,
+        receipts,
+        arrivals: Default::default(),
+        locks: Default::default(),
+        listed: Default::default(),
+        unions: Peers::default(),
+        employers: Peers::default(),
+        metrics: Metrics::new(),
+        shutdown: shutdown.clone(),
+    }))
+}
+
+/// An upload whose last byte was durable when the process ended becomes a parcel now.
+async fn finish_whole_uploads(app: &App) -> Result<(), StartError> {
+    for upload in uploads::all(app.database.read()).await? {
+        let key = super::bytes::Key { union: upload.insurer.clone(), id: upload.id };
+        let whole = app.bytes.durable_size(&key).await.is_ok_and(|size| size >= upload.size);
+        // When it fails, the cause is in the log, and the sender's next question tries again.
+        if whole && app.complete(&upload, Begun::Before).await.is_ok() {
+            tracing::info!(code = "upload.finished-late", union = %key.union, message = %key.id, "upload was complete");
+        }
+    }
+    Ok(())
+}
+
+fn tls(
+    name: &'static str,
+    listener: &Listener,
+    admission: Arc<dyn Admission>,
+    clock: &Arc<dyn Clock>,
+) -> Result<ServerTls, StartError> {
+    let refused = |source| StartError::Identity { listener: name, source };
+    let identity = Identity::load(&listener.certificate, &listener.key).map_err(refused)?;
+    ServerTls::new(identity, Some(admission), Arc::clone(clock)).map_err(refused)
+}
+
+/// Reads a certificate and its key.
+pub(super) fn credential(certificate: &Path, key: &Path) -> Result<Credential, StartError> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| StartError::File(path.to_owned(), error));
+    let certificate = Certificate::from_pem(&read(certificate)?).map_err(StartError::Receipts)?;
+    let key = PrivateKey::from_pem(&read(key)?).map_err(StartError::Receipts)?;
+    Credential::new(certificate, key).map_err(StartError::Receipts)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+}
+
+fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::Listen(asked, error))
+}

@@ -1,0 +1,162 @@
+//! What every handler and task of the relay shares.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::extract::FromRef;
+use tokio::sync::Notify;
+
+use super::bytes::{Key, ParcelStore};
+use super::config::Config;
+use super::metrics::Metrics;
+use super::registry::Registry;
+use crate::domain::clock::Clock;
+use crate::domain::ids::{InsurerNumber, MessageId};
+use crate::http::{Limits, Peers};
+use crate::message::keys::Credential;
+use crate::runtime::lifecycle::Shutdown;
+use crate::store::sqlite::Database;
+
+/// Parcels remembered between being listed and being fetched.
+const LISTED: usize = 16_384;
+
+/// The relay's insides.
+#[derive(Debug)]
+pub struct State {
+    /// The settings.
+    pub config: Config,
+    /// The rows.
+    pub database: Database,
+    /// The bytes.
+    pub bytes: Arc<dyn ParcelStore>,
+    /// Who may come in.
+    pub registry: Arc<Registry>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What the relay signs its receipts with.
+    pub receipts: Credential,
+    /// Wakes long polls.
+    pub arrivals: Arrivals,
+    /// Which uploads are being written to.
+    pub locks: Locks,
+    /// What was listed lately.
+    pub listed: Listed,
+    /// Who is connected on the VPN side.
+    pub unions: Peers,
+    /// Who is connected on the employers' side.
+    pub employers: Peers,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// When to stop.
+    pub shutdown: Shutdown,
+}
+
+/// The state as handlers get it.
+pub type App = Arc<State>;
+
+impl FromRef<App> for Limits {
+    fn from_ref(app: &App) -> Self {
+        app.config.limits.clone()
+    }
+}
+
+impl State {
+    /// Sends away everybody who is connected and may not be here any more.
+    pub fn send_away(&self) {
+        let now = self.clock.now();
+        self.unions.retain(|certificate| self.registry.union(certificate, now).is_ok());
+        self.employers.retain(|certificate| self.registry.user(certificate, now).is_ok());
+    }
+}
+
+/// One bell for each union.
+#[derive(Debug, Default)]
+pub struct Arrivals(Mutex<HashMap<InsurerNumber, Arc<Notify>>>);
+
+impl Arrivals {
+    /// The bell of a union. Who waits for it is woken by each parcel that becomes visible.
+    pub fn of(&self, union: &InsurerNumber) -> Arc<Notify> {
+        let mut bells = self.0.lock().expect("nothing panics while it holds the bells");
+        Arc::clone(bells.entry(union.clone()).or_default())
+    }
+}
+
+/// Uploads that somebody is writing to. One process owns the parcels, so memory is enough.
+#[derive(Debug, Clone, Default)]
+pub struct Locks(Arc<Mutex<HashSet<Key>>>);
+
+impl Locks {
+    /// Takes the upload for itself, unless somebody else has it.
+    pub fn take(&self, key: &Key) -> Option<Lock> {
+        let taken = lock(&self.0).insert(key.clone());
+        taken.then(|| Lock { locks: self.clone(), key: key.clone() })
+    }
+}
+
+/// The right to change one upload.
+#[derive(Debug)]
+pub struct Lock {
+    locks: Locks,
+    key: Key,
+}
+
+impl Lock {
+    /// Which upload.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        lock(&self.locks.0).remove(&self.key);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics while it holds this lock")
+}
+
+/// Sizes of parcels that were listed a moment ago, so that fetching them asks no database. Bytes never change; when they
+/// are gone, the storage says so.
+#[derive(Debug, Default)]
+pub struct Listed(Mutex<HashMap<MessageId, (InsurerNumber, u64)>>);
+
+impl Listed {
+    /// Remembers.
+    pub fn remember(&self, union: &InsurerNumber, parcels: impl Iterator<Item = (MessageId, u64)>) {
+        let mut listed = lock(&self.0);
+        if listed.len() >= LISTED {
+            listed.clear();
+        }
+        listed.extend(parcels.map(|(id, size)| (id, (union.clone(), size))));
+    }
+
+    /// The size of a parcel of this union, if it is remembered.
+    pub fn size(&self, union: &InsurerNumber, id: MessageId) -> Option<u64> {
+        let listed = lock(&self.0);
+        listed.get(&id).filter(|(owner, _)| owner == union).map(|(_, size)| *size)
+    }
+
+    /// Forgets a parcel whose bytes go.
+    pub fn forget(&self, id: MessageId) {
+        lock(&self.0).remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_has_one_writer() {
+        let id = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6".parse().unwrap();
+        let key = |union: &str| Key { union: union.parse().unwrap(), id };
+        let locks = Locks::default();
+        let lock = locks.take(&key("06123456")).unwrap();
+        assert!(locks.take(&key("06123456")).is_none());
+        assert!(locks.take(&key("06123457")).is_some());
+        drop(lock);
+        assert!(locks.take(&key("06123456")).is_some());
+    }
+}

@@ -1,0 +1,47 @@
+//! The relay's background tasks. Each is idempotent and can be run at any time by hand.
+
+mod expire;
+mod follow;
+mod purge;
+
+pub use expire::expire;
+pub use follow::Follower;
+pub use purge::{PurgeError, end_of_grace, purge, purge_batch};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state::App;
+use crate::runtime::task::Task;
+
+/// How often a running server looks for changes by commands on the same database.
+const FOLLOW: Duration = Duration::from_secs(1);
+
+/// How often certificates that run out are looked at, for those who are connected.
+const SEND_AWAY: Duration = Duration::from_secs(10);
+
+/// Starts them all.
+pub(super) fn start(app: &App, follower: Follower) -> Vec<Task> {
+    let period = Duration::from_secs(app.config.parcels.task_seconds);
+    let follower = Arc::new(follower);
+    vec![
+        task("follow-registry", FOLLOW, app, move |app| {
+            let follower = Arc::clone(&follower);
+            async move { follower.follow(&app).await }
+        }),
+        task("send-away", SEND_AWAY, app, |app| async move {
+            app.send_away();
+            Ok(())
+        }),
+        task("expire-uploads", period, app, |app| async move { expire(&app).await.map(drop) }),
+        task("purge-parcels", period, app, |app| async move { purge(&app).await.map(drop) }),
+    ]
+}
+
+fn task<F>(name: &'static str, period: Duration, app: &App, work: impl Fn(App) -> F + Send + Sync + 'static) -> Task
+where
+    F: Future<Output = Result<(), &'static str>> + Send,
+{
+    let this = Arc::clone(app);
+    Task::start(name, period, Arc::clone(&app.clock), &app.shutdown, move |_| work(Arc::clone(&this)))
+}
