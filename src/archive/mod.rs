@@ -46,6 +46,11 @@ impl Placement {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// The bytes again, to put them elsewhere, once they are in this place.
+    pub fn into_sealed(self) -> Sealed {
+        Sealed::Spooled(self.target)
+    }
 }
 
 impl Archive {

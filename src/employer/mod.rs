@@ -17,8 +17,6 @@ pub mod outgoing;
 pub mod receipts;
 pub mod record;
 pub mod settings;
-#[cfg(test)]
-mod testing;
 pub mod watch;
 
 pub use app::App;

@@ -1,1 +1,13 @@
 //! The gateway: what runs in the union's own network.
+//!
+//! * [`flows`]: what it does. [`flows::receive`] is the main job, the pull.
+//! * [`registry`]: who signed, as the registry knows it.
+//! * [`relay`]: the other end, as the flows see it.
+
+pub mod config;
+pub mod flows;
+pub mod keys;
+pub mod metrics;
+pub mod patience;
+pub mod registry;
+pub mod relay;

@@ -4,7 +4,7 @@
 //! fetched file, which a later run goes on with; `*.tmp` is being written and means nothing after a crash.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -75,6 +75,11 @@ impl Spool {
         Ok(Part { file, path, length, flushed: length })
     }
 
+    /// Bytes that are there of a message.
+    pub fn part_length(&self, id: MessageId) -> u64 {
+        std::fs::metadata(self.folder.join(format!("{id}.part"))).map_or(0, |found| found.len())
+    }
+
     /// Throws a partly fetched file away, if there is one.
     pub fn discard(&self, id: MessageId) -> io::Result<()> {
         match std::fs::remove_file(self.folder.join(format!("{id}.part"))) {
@@ -118,15 +123,6 @@ impl Part {
         Ok(())
     }
 
-    /// Throws away what is there, to begin anew.
-    pub fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
-        self.length = 0;
-        self.flushed = 0;
-        Ok(())
-    }
-
     /// The last bytes, at most 64.
     pub fn tail(&self) -> io::Result<Vec<u8>> {
         let mut tail = vec![0; usize::try_from(self.length.min(64)).expect("64 fits into a usize")];
@@ -138,11 +134,6 @@ impl Part {
     /// Makes it durable.
     pub fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
-    }
-
-    /// Everything from the start, for a reader of its own.
-    pub fn reader(&self) -> io::Result<impl Read + use<>> {
-        File::open(&self.path)
     }
 }
 

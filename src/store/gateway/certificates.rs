@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
+use super::users::{self, User};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::UserId;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
@@ -97,6 +98,55 @@ pub async fn find(connection: &mut SqliteConnection, names: &[Fingerprint]) -> R
         }
     }
     Ok(found)
+}
+
+/// A registered certificate with its user, as the verdict needs them.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    /// The certificate.
+    pub fingerprint: Fingerprint,
+    /// Whether it was registered for signing.
+    pub may_sign: bool,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// The users behind these certificates, as far as they are registered.
+pub async fn signers(connection: &mut SqliteConnection, names: &[Fingerprint]) -> Result<Vec<Signer>, StoreError> {
+    let mut found = Vec::with_capacity(names.len());
+    for group in groups(names) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT c.fingerprint, c.purpose, c.revoked_at, u.id, u.office, u.state, u.disabled_reason, u.disabled_at,
+                 u.lost_at, u.created_at
+             FROM certificates c JOIN users u ON u.id = c.user_id WHERE c.fingerprint IN (",
+        );
+        let mut list = query.separated(", ");
+        for name in group {
+            list.push_bind(name.as_bytes().as_slice());
+        }
+        query.push(")");
+        let rows: Vec<SignerRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.push(Signer {
+                fingerprint: row.fingerprint.as_slice().try_into().map_err(corrupt("fingerprint"))?,
+                may_sign: row.purpose == Purpose::Signing.code(),
+                revoked_at: row.revoked_at.map(moment).transpose()?,
+                user: row.user.parse()?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+#[derive(sqlx::FromRow)]
+struct SignerRow {
+    fingerprint: Vec<u8>,
+    purpose: String,
+    revoked_at: Option<i64>,
+    #[sqlx(flatten)]
+    user: users::Row,
 }
 
 /// Every certificate of a user.

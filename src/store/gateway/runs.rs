@@ -1,12 +1,13 @@
 //! Every run of the pull: why, when, how long, what came of it.
 
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use crate::store::sqlite::{StoreError, length, micros, moment};
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// Parcels that the relay listed.
     pub listed: u64,

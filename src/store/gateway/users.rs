@@ -83,7 +83,7 @@ pub async fn list(
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: String,
     office: String,
     state: String,
@@ -94,7 +94,7 @@ struct Row {
 }
 
 impl Row {
-    fn parse(self) -> Result<User, StoreError> {
+    pub(super) fn parse(self) -> Result<User, StoreError> {
         let state = match (self.state.as_str(), self.disabled_reason, self.disabled_at) {
             ("enabled", _, _) => UserState::Enabled,
             ("disabled", Some(reason), Some(at)) => UserState::Disabled {

@@ -1,0 +1,252 @@
+//! Settings of the gateway: `config/gateway.toml`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::config::{Fault, Settings};
+use crate::domain::ids::InsurerNumber;
+use crate::runtime::telemetry;
+use crate::wire::client::RelayUrl;
+
+/// All settings. The file says what each means.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GatewaySettings {
+    /// Number of the union, as text: the template has it empty.
+    insurer: String,
+    /// The way to the relay.
+    pub relay: RelaySettings,
+    /// Certificates and keys.
+    pub keys: KeySettings,
+    /// Revocation by other authorities.
+    pub revocation: RevocationSettings,
+    /// Where things are kept.
+    pub storage: StorageSettings,
+    /// The pull.
+    pub pull: PullSettings,
+    /// Health and metrics.
+    pub metrics: MetricsSettings,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// `[relay]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RelaySettings {
+    url: String,
+    /// PEM certificates that vouch for the relay.
+    pub ca: PathBuf,
+    /// PEM certificate and key that we show.
+    pub credential: PathBuf,
+    /// Seconds until a connection must stand.
+    pub connect_timeout_seconds: u64,
+    /// Seconds of silence after which a request is given up.
+    pub idle_timeout_seconds: u64,
+    source_address: String,
+    interface: String,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct KeySettings {
+    /// The union CA's certificate.
+    pub ca: PathBuf,
+    ca_key: PathBuf,
+    /// Further authorities.
+    pub trusted: Vec<PathBuf>,
+    /// Credentials for signing, the newest first.
+    pub signing: Vec<PathBuf>,
+    /// Credentials for decrypting, the newest first.
+    pub encryption: Vec<PathBuf>,
+}
+
+/// `[revocation]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct RevocationSettings {
+    /// Lists in DER.
+    pub lists: Vec<PathBuf>,
+    /// Whether a message waits without a current one.
+    pub required: bool,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct StorageSettings {
+    /// The database file.
+    pub database: PathBuf,
+    /// Files on their way.
+    pub spool: PathBuf,
+    /// Verified messages.
+    pub archive: PathBuf,
+    /// Messages that failed a check.
+    pub quarantine: PathBuf,
+    /// Bytes that stay free.
+    pub reserve_bytes: u64,
+}
+
+/// `[pull]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct PullSettings {
+    /// Seconds between two runs.
+    pub interval_seconds: u64,
+    /// Whether to wait at the relay for arrivals.
+    pub long_poll: bool,
+    /// Small parcels side by side.
+    pub parallel: usize,
+    /// Large parcels side by side.
+    pub parallel_large: usize,
+    /// Messages of one group, at most.
+    pub batch: usize,
+    /// Bytes of the largest message.
+    pub max_message_bytes: u64,
+    /// Seconds that a sender's clock may be off.
+    pub clock_skew_seconds: u64,
+    /// Seconds until the first new try.
+    pub retry_first_seconds: u64,
+    /// Seconds between two tries, at most.
+    pub retry_longest_seconds: u64,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct MetricsSettings {
+    listen: String,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogSettings {
+    /// The filter.
+    pub level: String,
+}
+
+impl GatewaySettings {
+    /// Number of the union.
+    pub fn insurer(&self) -> InsurerNumber {
+        self.insurer.parse().expect("settings are checked when they are loaded")
+    }
+}
+
+impl RelaySettings {
+    /// Where the relay is.
+    pub fn url(&self) -> RelayUrl {
+        self.url.parse().expect("settings are checked when they are loaded")
+    }
+
+    /// Our own address on the way.
+    pub fn source_address(&self) -> Option<IpAddr> {
+        self.source_address.parse().ok()
+    }
+
+    /// The interface on the way.
+    pub fn interface(&self) -> Option<String> {
+        Some(self.interface.clone()).filter(|name| !name.is_empty())
+    }
+}
+
+impl KeySettings {
+    /// The union CA's private key, where we have it.
+    pub fn ca_key(&self) -> Option<&Path> {
+        Some(self.ca_key.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+impl PullSettings {
+    /// Time between two runs.
+    pub fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_seconds)
+    }
+}
+
+impl MetricsSettings {
+    /// Where health and metrics are served.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.listen.parse().ok()
+    }
+}
+
+impl Settings for GatewaySettings {
+    const TEMPLATE: &'static str = include_str!("../../config/gateway.toml");
+    const ENV_PREFIX: &'static str = "KX_GATEWAY";
+
+    fn rebase(&mut self, folder: &Path) {
+        let single = [
+            &mut self.relay.ca,
+            &mut self.relay.credential,
+            &mut self.keys.ca,
+            &mut self.keys.ca_key,
+            &mut self.storage.database,
+            &mut self.storage.spool,
+            &mut self.storage.archive,
+            &mut self.storage.quarantine,
+        ];
+        let lists =
+            [&mut self.keys.trusted, &mut self.keys.signing, &mut self.keys.encryption, &mut self.revocation.lists];
+        for path in single.into_iter().chain(lists.into_iter().flatten()) {
+            if !path.as_os_str().is_empty() {
+                *path = folder.join(&path);
+            }
+        }
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let optional = |text: &str, valid: bool| text.is_empty() || valid;
+        let checks = [
+            (self.insurer.parse::<InsurerNumber>().is_ok(), "insurer", "must be the 8 digits of the union's number"),
+            (self.url_is_valid(), "relay.url", "must be https://HOST or https://HOST:PORT"),
+            (
+                optional(&self.relay.source_address, self.relay.source_address().is_some()),
+                "relay.source_address",
+                "must be an IP address or empty",
+            ),
+            (self.relay.connect_timeout_seconds > 0, "relay.connect_timeout_seconds", "must be 1 or more"),
+            (self.relay.idle_timeout_seconds > 0, "relay.idle_timeout_seconds", "must be 1 or more"),
+            (!self.keys.signing.is_empty(), "keys.signing", "must name at least one file"),
+            (!self.keys.encryption.is_empty(), "keys.encryption", "must name at least one file"),
+            (self.pull.interval_seconds > 0, "pull.interval_seconds", "must be 1 or more"),
+            ((1..=256).contains(&self.pull.parallel), "pull.parallel", "must be 1 to 256"),
+            ((1..=16).contains(&self.pull.parallel_large), "pull.parallel_large", "must be 1 to 16"),
+            ((1..=1_000).contains(&self.pull.batch), "pull.batch", "must be 1 to 1000"),
+            (self.pull.max_message_bytes > 0, "pull.max_message_bytes", "must be 1 or more"),
+            (self.pull.retry_first_seconds > 0, "pull.retry_first_seconds", "must be 1 or more"),
+            (
+                self.pull.retry_longest_seconds >= self.pull.retry_first_seconds,
+                "pull.retry_longest_seconds",
+                "must not be less than pull.retry_first_seconds",
+            ),
+            (
+                optional(&self.metrics.listen, self.metrics.listen().is_some()),
+                "metrics.listen",
+                "must be ADDRESS:PORT or empty",
+            ),
+            (telemetry::check(&self.log.level).is_ok(), "log.level", "must be error, warn, info, debug or trace"),
+        ];
+        checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem)).collect()
+    }
+}
+
+impl GatewaySettings {
+    fn url_is_valid(&self) -> bool {
+        self.relay.url.parse::<RelayUrl>().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_from;
+
+    #[test]
+    fn the_template_lacks_only_what_nobody_can_guess() {
+        let faults = load_from::<GatewaySettings>("", Path::new("/etc/kx"), std::iter::empty()).unwrap_err();
+        let keys: Vec<_> = faults.0.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["insurer", "relay.url"]);
+        let text = "insurer = '06123456'\n[relay]\nurl = 'https://relay.example:8443'";
+        let settings = load_from::<GatewaySettings>(text, Path::new("/etc/kx"), std::iter::empty()).unwrap();
+        assert_eq!(settings.keys.signing, [PathBuf::from("/etc/kx/union-signing.pem")]);
+        assert_eq!(settings.keys.ca_key(), None);
+        assert_eq!(settings.storage.database, PathBuf::from("/etc/kx/data/gateway.db"));
+    }
+}

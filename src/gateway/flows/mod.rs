@@ -1,0 +1,3 @@
+//! What the gateway does, flow by flow.
+
+pub mod receive;

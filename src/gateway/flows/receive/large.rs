@@ -1,0 +1,182 @@
+//! Large parcels: streamed into the spool, while a blocking thread opens the same file from behind.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use super::fetch::{Tried, complete, try_open};
+use super::item::{Fetched, Item, Outcome, Ticket};
+use super::run::Run;
+use super::trouble::Trouble;
+use crate::archive::Sealed;
+use crate::domain::digest::Tag;
+use crate::failpoint;
+use crate::gateway::relay::{Chunks, Relay};
+use crate::message::format::trailing_tag;
+use crate::stream::disk::Room;
+use crate::stream::follow::{Progress, follow};
+use crate::stream::spool::Part;
+use crate::wire::client::{ClientError, Fault};
+use crate::wire::union::Parcel;
+
+/// Pieces between the line and the disk.
+const PIECES: usize = 32;
+/// Failures in a row without a byte of progress that end the transfer for this run.
+const TRIES: u32 = 3;
+
+/// Takes parcels from the line until it ends.
+pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, queue: Arc<Mutex<Receiver<Ticket>>>, items: Sender<Item>) {
+    loop {
+        let Some(mut ticket) = queue.lock().await.recv().await else { return };
+        if run.stop.is_cancelled() {
+            continue;
+        }
+        let began_at = Instant::now();
+        match receive(&run, &mut ticket).await {
+            Ok(whole) => {
+                run.stage("large", began_at);
+                let received_at = run.receiver.clock.now();
+                let Whole { path, tag, outcome, .. } = whole;
+                let fetched = Fetched { sealed: Sealed::Spooled(path), tag, received_at, outcome, ticket };
+                if items.send(Item::Fetched(Box::new(fetched))).await.is_err() {
+                    return;
+                }
+            }
+            Err(trouble) => run.put_off(&ticket, trouble),
+        }
+    }
+}
+
+/// A parcel that is whole in the spool and synced.
+struct Whole {
+    path: PathBuf,
+    tag: Option<Tag>,
+    outcome: Outcome,
+    /// Whether it came in several pieces, at several times.
+    patched: bool,
+}
+
+async fn receive<R: Relay>(run: &Arc<Run<R>>, ticket: &mut Ticket) -> Result<Whole, Trouble> {
+    let whole = transfer(run, ticket).await?;
+    // A relay that changed the parcel between two pieces, or a piece that the disk lost, looks like a bad message.
+    // Only bytes that came in one piece are the sender's.
+    if whole.patched && matches!(whole.outcome, Outcome::Closed(_)) {
+        tracing::warn!(code = "parcel.refetched", id = %ticket.parcel.id, "pieces do not fit together; fetched anew");
+        run.receiver.spool.discard(ticket.parcel.id)?;
+        return transfer(run, ticket).await;
+    }
+    Ok(whole)
+}
+
+/// Fetches what is missing and opens the whole.
+async fn transfer<R: Relay>(run: &Arc<Run<R>>, ticket: &mut Ticket) -> Result<Whole, Trouble> {
+    let part = run.receiver.spool.part(ticket.parcel.id, ticket.parcel.size)?;
+    let path = part.path().to_owned();
+    let there = part.length();
+    let (progress, reader) = follow(&path, there)?;
+    let opener = Arc::clone(run);
+    let opener = tokio::task::spawn_blocking(move || try_open(&opener, reader));
+    let (pieces, queue) = mpsc::channel(PIECES);
+    let writer = tokio::task::spawn_blocking(move || write(part, progress, queue));
+    let fetched = fetch(run, &ticket.parcel, there, &mut ticket.room, &pieces).await;
+    // Only a whole parcel has an end to tell; otherwise both threads see that the line is gone.
+    if fetched.is_ok() {
+        let _ = pieces.send(Piece::End).await;
+    }
+    drop(pieces);
+    let written = writer.await.map_err(|_| Trouble::Wait("internal"));
+    let tried = opener.await.map_err(|_| Trouble::Wait("internal"));
+    // A full disk shows as a broken line too, so it is asked first.
+    let tail = written??;
+    let requests = fetched?;
+    let tail = tail.ok_or(Trouble::Stopped)?;
+    failpoint!("receive.fetched");
+    let tried: Tried = tried??;
+    let outcome = complete(run, tried).await?;
+    Ok(Whole { path, tag: trailing_tag(&tail), outcome, patched: requests > 1 || there > 0 })
+}
+
+/// What goes to the writing thread.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// Writes pieces behind each other and tells the reader. After the end the file is durable, and its tail is given back.
+fn write(mut part: Part, progress: Progress, mut queue: Receiver<Piece>) -> std::io::Result<Option<Vec<u8>>> {
+    while let Some(piece) = queue.blocking_recv() {
+        match piece {
+            Piece::Bytes(bytes) => {
+                part.append(&bytes)?;
+                progress.reached(part.length());
+            }
+            Piece::End => {
+                progress.end();
+                part.sync()?;
+                return part.tail().map(Some);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Fetches from `there` on, over a line that may break. Gives the number of requests that it took.
+async fn fetch<R: Relay>(
+    run: &Run<R>,
+    parcel: &Parcel,
+    there: u64,
+    room: &mut Room,
+    pieces: &Sender<Piece>,
+) -> Result<u32, Trouble> {
+    let (mut offset, mut requests, mut failures) = (there, 0, 0);
+    while offset < parcel.size {
+        requests += 1;
+        let before = offset;
+        let Err(trouble) = fetch_on(run, parcel, &mut offset, room, pieces).await else { break };
+        if offset > before {
+            failures = 0;
+        }
+        failures += 1;
+        match trouble {
+            Trouble::Relay(error) => {
+                if failures >= TRIES || !run.try_again(&error, failures).await {
+                    run.note_failure(&error);
+                    return Err(error.into());
+                }
+            }
+            other => return Err(other),
+        }
+    }
+    Ok(requests)
+}
+
+/// Fetches from `offset` on as far as the line holds.
+async fn fetch_on<R: Relay>(
+    run: &Run<R>,
+    parcel: &Parcel,
+    offset: &mut u64,
+    room: &mut Room,
+    pieces: &Sender<Piece>,
+) -> Result<(), Trouble> {
+    let mut content = run.until_stop(run.receiver.relay.content(parcel.id, parcel.size, *offset)).await??;
+    while let Some(bytes) = run.until_stop(content.chunk()).await?? {
+        let length = bytes.len() as u64;
+        if length > parcel.size - *offset {
+            return Err(ClientError::Protocol(Fault::Length).into());
+        }
+        // The writer is gone when the disk failed; it says so itself.
+        if pieces.send(Piece::Bytes(bytes)).await.is_err() {
+            return Err(Trouble::Wait("disk.error"));
+        }
+        *offset += length;
+        room.written(length);
+        run.lock().tally.bytes += length;
+        run.receiver.metrics.fetched_bytes_total.inc_by(length);
+    }
+    run.receiver.breaker.succeeded();
+    if *offset == parcel.size { Ok(()) } else { Err(ClientError::Protocol(Fault::Length).into()) }
+}

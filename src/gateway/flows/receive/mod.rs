@@ -1,0 +1,287 @@
+//! The pull: from the relay's list to the archive, and only then the acknowledgement.
+//!
+//! ```text
+//! list → fetch + open (small ones side by side, large ones streaming) → judge + place (group, synced together)
+//!      → commit (ONE transaction) → acknowledge
+//! ```
+//!
+//! The stages run beside each other, with bounded queues between them; a stage takes whatever is ready as one group. A
+//! crash anywhere loses nothing and stores nothing twice: what has no row is fetched again, what has a row and is not
+//! acknowledged stands in the line of acknowledgements.
+
+mod acknowledge;
+mod commit;
+mod fetch;
+mod item;
+mod judge;
+mod large;
+mod list;
+mod pipeline;
+mod run;
+mod small;
+mod trouble;
+mod waiting;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::super::keys::Keys;
+use super::super::metrics::GatewayMetrics;
+use super::super::patience::{Backoff, Breaker, BreakerState};
+use super::super::registry::Certificates;
+use super::super::relay::{self, Relay};
+use crate::archive::Archive;
+use crate::domain::clock::{Clock, Random};
+use crate::domain::policy::Rules;
+use crate::store::gateway::runs::{self, Tally};
+use crate::store::gateway::waiting as waiting_rows;
+use crate::store::sqlite::{Database, StoreError};
+use crate::stream::disk::Disk;
+use crate::stream::spool::Spool;
+use crate::wire::client::ClientError;
+
+/// Numbers that bound a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Small parcels side by side.
+    pub parallel: usize,
+    /// Large parcels side by side.
+    pub parallel_large: usize,
+    /// Messages of one group, at most.
+    pub batch: usize,
+    /// The rules for the verdict.
+    pub rules: Rules,
+}
+
+/// Everything that a pull works with.
+#[derive(Debug)]
+pub struct Receiver<R> {
+    /// The relay.
+    pub relay: R,
+    /// The database.
+    pub database: Database,
+    /// Archive and quarantine.
+    pub archive: Archive,
+    /// Files on their way.
+    pub spool: Spool,
+    /// Their disk.
+    pub disk: Disk,
+    /// The union's keys.
+    pub keys: Arc<Keys>,
+    /// Registered certificates.
+    pub certificates: Certificates,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Bounds.
+    pub limits: Limits,
+    /// When to try again.
+    pub backoff: Backoff,
+    /// Whether the relay answers.
+    pub breaker: Breaker,
+    /// What is counted.
+    pub metrics: GatewayMetrics,
+    /// The file whose lock a run holds, so that two processes never pull at the same time.
+    pub lock: PathBuf,
+    /// The highest place in the relay's list that any run has seen.
+    pub seen: Seen,
+}
+
+/// The highest place in the relay's list that any run has seen: a long poll waits for what comes after it.
+#[derive(Debug, Default)]
+pub struct Seen(AtomicI64);
+
+impl Seen {
+    /// Notes a place.
+    pub fn advance(&self, to: crate::wire::page::Cursor) {
+        self.0.fetch_max(to.0, Ordering::SeqCst);
+    }
+
+    /// The highest one.
+    pub fn get(&self) -> crate::wire::page::Cursor {
+        crate::wire::page::Cursor(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Why a run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its time had come.
+    Timer,
+    /// Something has arrived at the relay.
+    Arrival,
+    /// A person asked for it: parcels that wait for their next try are tried now.
+    Command,
+}
+
+impl Cause {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Timer => "timer",
+            Self::Arrival => "arrival",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Its number in the history.
+    pub run: i64,
+    /// `done`, `stopped`, or the code of what ended it early.
+    pub result: &'static str,
+    /// What it did.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+impl Report {
+    /// Whether the run came to the end of the relay's list.
+    pub fn is_done(&self) -> bool {
+        self.result == "done"
+    }
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Environment: the relay.
+    #[error("the relay does not work with us")]
+    Relay(#[from] ClientError),
+    /// Environment: after many failures the relay is left alone for a while.
+    #[error("the relay has failed again and again; the next try is at {until}")]
+    BreakerOpen {
+        /// When the next try may be.
+        until: Timestamp,
+    },
+    /// Configuration: the relay knows our certificate as another union's.
+    #[error("the relay takes us for another union")]
+    OtherUnion,
+    /// Configuration: the relay speaks another version of the contract.
+    #[error("the relay speaks another version of the contract")]
+    OtherVersion,
+    /// Environment: the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Environment: the disk.
+    #[error("a file of ours cannot be read or written")]
+    Disk(#[from] io::Error),
+    /// Us: a task of the run has panicked.
+    #[error("a task of the run failed")]
+    Internal,
+}
+
+impl RunError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Relay(error) => relay::code(error),
+            Self::BreakerOpen { .. } => "relay.breaker-open",
+            Self::OtherUnion => "relay.other-union",
+            Self::OtherVersion => "relay.other-version",
+            Self::Store(_) => "database",
+            Self::Disk(_) => "disk",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl<R: Relay> Receiver<R> {
+    /// Puts in order what a crash may have left: nothing but temporaries has to go. Partly fetched files, files without a
+    /// row and rows without acknowledgement are gone on with by the next run.
+    pub fn recover(&self) -> io::Result<()> {
+        let removed = self.spool.sweep()?;
+        if removed > 0 {
+            tracing::info!(code = "spool.swept", removed, "temporary files of an earlier process were removed");
+        }
+        Ok(())
+    }
+
+    /// Does one run, unless the stop is asked for first. Waits for another process that is pulling.
+    pub async fn run(self: &Arc<Self>, cause: Cause, stop: &CancellationToken) -> Result<Report, StoreError> {
+        let lock = self.lock.clone();
+        let locked = tokio::task::spawn_blocking(move || -> io::Result<File> {
+            let file = File::options().create(true).truncate(false).write(true).open(lock)?;
+            file.lock()?;
+            Ok(file)
+        });
+        let locked = locked.await.map_err(|_| RunError::Internal).and_then(|file| file.map_err(RunError::Disk));
+        let mut transaction = self.database.write().await?;
+        let number = runs::start(&mut transaction, cause.code(), self.clock.now()).await?;
+        self.database.commit(transaction).await?;
+        let (tally, result) = match locked {
+            Ok(lock) => {
+                let done = pipeline::run(self, cause, stop).await;
+                drop(lock);
+                done
+            }
+            Err(error) => (Tally::default(), Err(error)),
+        };
+        self.finish(number, cause, tally, result, stop).await
+    }
+
+    async fn finish(
+        &self,
+        run: i64,
+        cause: Cause,
+        tally: Tally,
+        result: Result<(), RunError>,
+        stop: &CancellationToken,
+    ) -> Result<Report, StoreError> {
+        let result = match result {
+            Ok(()) if stop.is_cancelled() => "stopped",
+            Ok(()) => "done",
+            Err(error) => {
+                let detail = &error as &dyn std::error::Error;
+                tracing::warn!(code = error.code(), error = detail, run, "the pull ended early");
+                error.code()
+            }
+        };
+        let now = self.clock.now();
+        let mut transaction = self.database.write().await?;
+        runs::end(&mut transaction, run, result, &tally, now).await?;
+        self.database.commit(transaction).await?;
+        self.metrics.runs_total.with_label_values(&[result]).inc();
+        self.metrics.waiting.set(tally.waiting.try_into().unwrap_or(i64::MAX));
+        if result == "done" {
+            self.metrics.last_success_seconds.set(now.as_second());
+        }
+        self.metrics.breaker.set(match self.breaker.state() {
+            BreakerState::Closed { .. } => 0,
+            BreakerState::HalfOpen { .. } => 1,
+            BreakerState::Open { .. } => 2,
+        });
+        let Tally { listed, archived, quarantined, repeated, waiting, bytes } = tally;
+        tracing::info!(
+            code = "pull.ended",
+            run,
+            cause = cause.code(),
+            result,
+            listed,
+            archived,
+            quarantined,
+            repeated,
+            waiting,
+            bytes,
+            "a pull has ended"
+        );
+        Ok(Report { run, result, tally })
+    }
+
+    /// The parcels that waited at the end of the last run, by id.
+    async fn waiting(&self) -> Result<HashMap<crate::domain::ids::MessageId, waiting_rows::Waiting>, StoreError> {
+        let rows = waiting_rows::list(self.database.read(), 10_000).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}

@@ -1,0 +1,109 @@
+//! One run from end to end: the handshake, what was left over, then all stages side by side.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::item::{Batch, Item, Ticket};
+use super::run::Run;
+use super::{Cause, Receiver, RunError, acknowledge, commit, judge, large, list, small};
+use crate::gateway::patience::BreakerState;
+use crate::gateway::relay::Relay;
+use crate::store::gateway::runs::Tally;
+use crate::wire;
+use crate::wire::union::Acknowledgement;
+
+/// Large parcels that stand in line; those beyond are listed again later.
+const LARGE_QUEUE: usize = 256;
+
+/// Does one run. The tally holds also when the run fails.
+pub(super) async fn run<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    cause: Cause,
+    stop: &CancellationToken,
+) -> (Tally, Result<(), RunError>) {
+    let waited = match receiver.waiting().await {
+        Ok(waited) => waited,
+        Err(error) => return (Tally::default(), Err(error.into())),
+    };
+    let run = Arc::new(Run::new(Arc::clone(receiver), cause, stop.child_token(), waited));
+    let result = run.go().await;
+    let result = match run.lock().failure.take() {
+        Some(error) => Err(error),
+        None => result,
+    };
+    let flushed = run.flush(result.is_ok() && !stop.is_cancelled()).await;
+    let tally = run.lock().tally;
+    (tally, result.and(flushed))
+}
+
+impl<R: Relay> Run<R> {
+    async fn go(self: &Arc<Self>) -> Result<(), RunError> {
+        self.greet().await?;
+        acknowledge::pending(self).await?;
+        loop {
+            self.pass().await?;
+            let deferred = std::mem::take(&mut self.lock().deferred);
+            if deferred == 0 || self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One way through the relay's list.
+    async fn pass(self: &Arc<Self>) -> Result<(), RunError> {
+        let limits = self.receiver.limits;
+        let (small, small_queue) = mpsc::channel::<Ticket>(limits.parallel * 2);
+        let (large, large_queue) = mpsc::channel::<Ticket>(LARGE_QUEUE);
+        let (items, item_queue) = mpsc::channel::<Item>(limits.batch * 2);
+        let (batches, batch_queue) = mpsc::channel::<Batch>(1);
+        let (done, done_queue) = mpsc::channel::<Vec<Acknowledgement>>(4);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(list::list(Arc::clone(self), small, large, items.clone()));
+        let small_queue = Arc::new(tokio::sync::Mutex::new(small_queue));
+        for _ in 0..limits.parallel {
+            tasks.spawn(small::work(Arc::clone(self), Arc::clone(&small_queue), items.clone()));
+        }
+        let large_queue = Arc::new(tokio::sync::Mutex::new(large_queue));
+        for _ in 0..limits.parallel_large {
+            tasks.spawn(large::work(Arc::clone(self), Arc::clone(&large_queue), items.clone()));
+        }
+        drop((items, small_queue, large_queue));
+        tasks.spawn(judge::work(Arc::clone(self), item_queue, batches));
+        tasks.spawn(commit::work(Arc::clone(self), batch_queue, done));
+        tasks.spawn(acknowledge::work(Arc::clone(self), done_queue));
+        while let Some(ended) = tasks.join_next().await {
+            if ended.is_err() {
+                self.fail(RunError::Internal);
+            }
+        }
+        match self.lock().failure.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The handshake: is the relay there, is it ours, what time does it have.
+    async fn greet(&self) -> Result<(), RunError> {
+        let receiver = &self.receiver;
+        if !receiver.breaker.allows(receiver.clock.now()) {
+            let BreakerState::Open { until, .. } = receiver.breaker.state() else { return Ok(()) };
+            return Err(RunError::BreakerOpen { until });
+        }
+        let hello = self.request(|| receiver.relay.handshake()).await?;
+        if hello.version != wire::VERSION {
+            return Err(RunError::OtherVersion);
+        }
+        if hello.union != receiver.keys.union {
+            return Err(RunError::OtherUnion);
+        }
+        let difference = hello.now.duration_since(receiver.clock.now());
+        receiver.metrics.relay_clock_difference_ms.set(i64::try_from(difference.as_millis()).unwrap_or(i64::MAX));
+        if difference.abs().as_secs().unsigned_abs() > receiver.limits.rules.clock_skew_seconds {
+            tracing::warn!(code = "relay.clock", seconds = difference.as_secs(), "the relay's clock differs from ours");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! What the flows need of a relay. The real one is spoken to by [`UnionClient`]; tests have one that lies.
+
+use bytes::Bytes;
+
+use crate::domain::ids::{MessageId, UserId};
+use crate::wire::client::{ClientError, Content, UnionClient};
+use crate::wire::page::{Page, PageQuery};
+use crate::wire::union::{
+    Acknowledgement, AcknowledgementResult, Confirmation, DisableUser, Handshake, Parcel, UnionCertificates,
+    UserRegistration,
+};
+
+/// The relay, as a gateway sees it. Each method is one request.
+pub trait Relay: Clone + Send + Sync + 'static {
+    /// Bytes of a parcel on their way.
+    type Content: Chunks;
+
+    /// Who is there, and what time it is.
+    fn handshake(&self) -> impl Future<Output = Result<Handshake, ClientError>> + Send;
+    /// What waits, oldest first.
+    fn parcels(&self, query: PageQuery) -> impl Future<Output = Result<Page<Parcel>, ClientError>> + Send;
+    /// The bytes of a parcel of `size` bytes from `offset` on.
+    fn content(
+        &self,
+        id: MessageId,
+        size: u64,
+        offset: u64,
+    ) -> impl Future<Output = Result<Self::Content, ClientError>> + Send;
+    /// "These are durable here."
+    fn acknowledge(
+        &self,
+        items: Vec<Acknowledgement>,
+    ) -> impl Future<Output = Result<Vec<AcknowledgementResult>, ClientError>> + Send;
+    /// Publishes the union's certificates.
+    fn put_certificates(
+        &self,
+        certificates: &UnionCertificates,
+    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// Makes or replaces a user.
+    fn put_user(
+        &self,
+        user: &UserId,
+        registration: &UserRegistration,
+    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// Shuts a user out.
+    fn disable_user(
+        &self,
+        user: &UserId,
+        order: DisableUser,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Lets a user in again.
+    fn enable_user(&self, user: &UserId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+}
+
+/// Bytes that come piece by piece.
+pub trait Chunks: Send {
+    /// The next piece; `None` after the last.
+    fn chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, ClientError>> + Send;
+}
+
+impl Chunks for Content {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
+        Content::chunk(self).await
+    }
+}
+
+impl Relay for UnionClient {
+    type Content = Content;
+
+    async fn handshake(&self) -> Result<Handshake, ClientError> {
+        UnionClient::handshake(self).await
+    }
+
+    async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+        UnionClient::parcels(self, query).await
+    }
+
+    async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<Content, ClientError> {
+        UnionClient::content(self, id, size, offset).await
+    }
+
+    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
+        UnionClient::acknowledge(self, items).await
+    }
+
+    async fn put_certificates(&self, certificates: &UnionCertificates) -> Result<(), ClientError> {
+        UnionClient::put_certificates(self, certificates).await
+    }
+
+    async fn put_user(&self, user: &UserId, registration: &UserRegistration) -> Result<(), ClientError> {
+        UnionClient::put_user(self, user, registration).await
+    }
+
+    async fn disable_user(&self, user: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
+        UnionClient::disable_user(self, user, order).await
+    }
+
+    async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
+        UnionClient::enable_user(self, user).await
+    }
+}
+
+/// The stable code of a failure, for logs, the database and status pages.
+pub fn code(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Unreachable(_) => "relay.unreachable",
+        ClientError::TimedOut => "relay.silent",
+        ClientError::Untrusted(_) => "relay.untrusted",
+        ClientError::Refused(_) => "relay.refused",
+        ClientError::Protocol(_) => "relay.protocol",
+        ClientError::Local(_) => "relay.local",
+    }
+}
+
+/// Whether the failure is of the relay as a whole, and not of the one thing that was asked for.
+pub fn is_outage(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable(_) | ClientError::TimedOut | ClientError::Untrusted(_) => true,
+        ClientError::Refused(problem) => problem.status >= 500 || matches!(problem.status, 401 | 403 | 429),
+        ClientError::Protocol(_) | ClientError::Local(_) => false,
+    }
+}
