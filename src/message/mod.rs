@@ -15,6 +15,7 @@ pub mod entity;
 pub mod enveloped;
 pub mod error;
 pub mod format;
+pub mod inspect;
 pub mod keys;
 pub mod open;
 pub mod receipt;

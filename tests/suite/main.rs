@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod message_command;
+mod message_openssl;
 mod message_roundtrip;
 mod message_support;
 mod pki;

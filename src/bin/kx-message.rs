@@ -1,3 +1,0 @@
-//! `kx-message`.
-
-fn main() {}

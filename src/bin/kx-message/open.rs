@@ -1,0 +1,84 @@
+//! `kx-message open`.
+
+use std::io::BufWriter;
+use std::path::Path;
+
+use serde_json::json;
+
+use kenpo_express::message::keys::Certificate;
+use kenpo_express::message::open::{Opened, Verified, open};
+use kenpo_express::pki::trust::TrustStore;
+
+use crate::arguments::Open;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::{input, keys};
+
+pub(crate) fn run(arguments: &Open) -> Result<(), Failure> {
+    if arguments.json && arguments.output == Path::new("-") {
+        return Err(Failure::Usage("--json and the file cannot both go to standard output"));
+    }
+    let credential = keys::credential(&arguments.identity)?;
+    let authorities = arguments.ca.as_deref().map(keys::certificates).transpose()?;
+    let pinned = arguments.signer.as_deref().map(keys::certificate).transpose()?;
+    let input = input::open(&arguments.input)?;
+    let output = Output::create(&arguments.output).map_err(Failure::file(&arguments.output))?;
+    // Other software cuts a message into small pieces.
+    let (opened, content) =
+        open(input, &[credential], BufWriter::with_capacity(64 << 10, output.file())).map_err(Failure::Open)?;
+    drop(content);
+    let verified = verify(&opened, authorities, pinned)?;
+    output.publish().map_err(Failure::file(&arguments.output))?;
+    if arguments.json {
+        println!("{}", describe(&verified));
+    }
+    Ok(())
+}
+
+fn verify(
+    opened: &Opened,
+    authorities: Option<Vec<Certificate>>,
+    pinned: Option<Certificate>,
+) -> Result<Verified, Failure> {
+    if let Err(refused) = &opened.header().file_name {
+        return Err(Failure::FileName(*refused));
+    }
+    let nobody_asked = authorities.is_none() && pinned.is_none();
+    let certificate = pinned.or_else(|| opened.signer().certificate()).ok_or(Failure::NoCertificate)?;
+    let verified = opened.verify(&certificate)?;
+    if let Some(authorities) = authorities {
+        TrustStore::new(authorities).path(&certificate, &[], verified.signing_time()).map_err(Failure::Untrusted)?;
+    }
+    if nobody_asked {
+        let name: String = certificate.common_name().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+        eprintln!(
+            "kx-message: warning: the signer's identity was not checked, since neither --ca nor --signer was given. \
+             The message says that it is from {}; it carries a certificate that names \"{name}\", SHA-256 {}.",
+            verified.header().from,
+            certificate.fingerprint(),
+        );
+    }
+    Ok(verified)
+}
+
+fn describe(verified: &Verified) -> serde_json::Value {
+    let header = verified.header();
+    json!({
+        "id": header.id,
+        "date": header.date,
+        "from": header.from,
+        "to": header.to,
+        "sequence": header.sequence,
+        "previous": header.previous,
+        "file_name": header.file_name.as_ref().ok(),
+        "content_type": header.content_type,
+        "comment": header.comment,
+        "size": verified.size(),
+        "sealed_size": verified.sealed_size(),
+        "tag": verified.tag(),
+        "digest": hex::encode(verified.digest()),
+        "signature_hash": verified.signature_hash(),
+        "signed_at": verified.signing_time(),
+        "signer": verified.certificate().fingerprint(),
+    })
+}
