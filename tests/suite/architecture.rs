@@ -9,6 +9,7 @@
 
 mod circles;
 mod source;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
