@@ -30,11 +30,11 @@ def contests(bench, keys):
         return ["--sender-cert", keys.sender[0], "--sender-key", keys.sender[1], "--union-cert", keys.union[0],
                 "--union-key", keys.union[1]]
 
-    def many(command, source, target):
+    def many(command, source, target, *options):
         def run(number):
             out = folder / f"{target}-{number}"
             out.mkdir()
-            sample = timed([tool, command, *key_words(), folder / source(number), out], work=count)
+            sample = timed([tool, command, *options, *key_words(), folder / source(number), out], work=count)
             if number == 0 and command.startswith("open"):
                 quietly("diff", "-rq", plain, out)
             return sample
@@ -56,13 +56,16 @@ def contests(bench, keys):
         return run
 
     note = f"a process a file, {each} files"
+    single = ("--threads", "1")
     sealers = [
-        Contestant("kx library", many("seal", lambda _: "plain", "kx-sealed")),
-        Contestant("libcrypto CMS", many("cms-seal", lambda _: "plain", "lib-sealed"), 2.5, "one process"),
+        Contestant("kx library", many("seal", lambda _: "plain", "kx-sealed"), note="all cores"),
+        Contestant("libcrypto CMS", many("cms-seal", lambda _: "plain", "lib-sealed", *single), 2.5, "one process, one thread"),
+        Contestant("libcrypto CMS, side by side", many("cms-seal", lambda _: "plain", "lib2-sealed"), note="one process, all cores"),
     ]
     openers = [
-        Contestant("kx library", many("open", lambda _: "kx-sealed-0", "kx-opened")),
-        Contestant("libcrypto CMS", many("cms-open", lambda _: "lib-sealed-0", "lib-opened"), 5.0, "one process"),
+        Contestant("kx library", many("open", lambda _: "kx-sealed-0", "kx-opened"), note="all cores"),
+        Contestant("libcrypto CMS", many("cms-open", lambda _: "lib-sealed-0", "lib-opened", *single), 5.0, "one process, one thread"),
+        Contestant("libcrypto CMS, side by side", many("cms-open", lambda _: "lib-sealed-0", "lib2-opened"), note="one process, all cores"),
     ]
 
     def peer(name, seal, open_, env=None):

@@ -16,7 +16,7 @@ use crate::{Many, Result, files};
 pub(crate) fn seal_all(many: &Many) -> Result<()> {
     let (sender, key) = (certificate(&many.sender_cert)?, private_key(&many.sender_key)?);
     let union = certificate(&many.union_cert)?;
-    files::each(&many.input, &many.output, |input, mut output| {
+    files::each(many, |input, mut output| {
         let content = whole(input)?;
         let signed = CmsContentInfo::sign(Some(&sender), Some(&key), None, Some(&content), CMSOptions::BINARY)?;
         let mut recipients = Stack::new()?;
@@ -32,7 +32,7 @@ pub(crate) fn seal_all(many: &Many) -> Result<()> {
 pub(crate) fn open_all(many: &Many) -> Result<()> {
     let (union, key) = (certificate(&many.union_cert)?, private_key(&many.union_key)?);
     let sender = certificate(&many.sender_cert)?;
-    files::each(&many.input, &many.output, |input, mut output| {
+    files::each(many, |input, mut output| {
         let signed = CmsContentInfo::from_der(&whole(input)?)?.decrypt(&key, &union)?;
         let mut signers = Stack::new()?;
         signers.push(sender.clone())?;

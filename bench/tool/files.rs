@@ -1,27 +1,28 @@
 //! A folder's files, worked on by every core.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::Result;
+use crate::{Many, Result};
 
-/// Calls `work` with each file of `input`, opened, and its place below `output`, created; on as many threads as there are cores.
-pub(crate) fn each(input: &Path, output: &Path, work: impl Fn(File, File) -> Result<()> + Sync) -> Result<()> {
-    let mut names: Vec<PathBuf> =
-        fs::read_dir(input)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::result::Result<_, _>>()?;
+/// Calls `work` with each file of the input folder, opened, and its place in the output folder, created.
+pub(crate) fn each(many: &Many, work: impl Fn(File, File) -> Result<()> + Sync) -> Result<()> {
+    let mut names: Vec<PathBuf> = fs::read_dir(&many.input)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<std::result::Result<_, _>>()?;
     names.sort();
     let next = AtomicUsize::new(0);
     let worker = || -> Result<()> {
         while let Some(path) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
             let name = path.file_name().expect("a folder's entry has a name");
-            work(File::open(path)?, File::create(output.join(name))?)?;
+            work(File::open(path)?, File::create(many.output.join(name))?)?;
         }
         Ok(())
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores()).map(|_| scope.spawn(worker)).collect();
+        let threads: Vec<_> = (0..many.threads.unwrap_or_else(cores)).map(|_| scope.spawn(worker)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a worker does not panic"))
     })
 }

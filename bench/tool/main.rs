@@ -48,6 +48,9 @@ struct Many {
     union_cert: PathBuf,
     #[arg(long)]
     union_key: PathBuf,
+    /// Threads to work on; as many as there are cores unless it is given.
+    #[arg(long)]
+    threads: Option<usize>,
     /// Where the files are.
     input: PathBuf,
     /// Where the results go, under the same names.

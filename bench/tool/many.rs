@@ -22,7 +22,7 @@ pub(crate) fn seal_all(many: &Many) -> Result<()> {
     let recipients = [Certificate::from_pem(&fs::read(&many.union_cert)?)?];
     let now = SystemClock.now();
     let sequence = AtomicU64::new(1);
-    files::each(&many.input, &many.output, |input, output| {
+    files::each(many, |input, output| {
         let draft = Draft {
             id: MessageId::new(now, &SystemRandom),
             date: now,
@@ -44,7 +44,7 @@ pub(crate) fn seal_all(many: &Many) -> Result<()> {
 pub(crate) fn open_all(many: &Many) -> Result<()> {
     let keys = [credential(&many.union_cert, &many.union_key)?];
     let sender = Certificate::from_pem(&fs::read(&many.sender_cert)?)?;
-    files::each(&many.input, &many.output, |input, output| {
+    files::each(many, |input, output| {
         let (opened, mut content) = open(BufReader::new(input), &keys, BufWriter::new(output))?;
         opened.verify(&sender)?;
         content.flush()?;
