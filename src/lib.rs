@@ -20,6 +20,7 @@ pub mod message;
 pub mod pki;
 pub mod relay;
 pub mod runtime;
+pub mod sandbox;
 pub mod store;
 pub mod stream;
 pub mod wire;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod exchange_employer;
 mod message_command;
 mod message_openssl;
 mod message_roundtrip;
