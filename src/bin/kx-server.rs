@@ -1,3 +1,278 @@
-//! `kx-server`.
+//! `kx-server`: the relay.
 
-fn main() {}
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use kenpo_express::config::{Faults, load};
+use kenpo_express::domain::clock::Clock;
+use kenpo_express::domain::ids::InsurerNumber;
+use kenpo_express::message::keys::{Certificate, KeyError};
+use kenpo_express::relay::bytes::Directory;
+use kenpo_express::relay::tasks::{PurgeError, end_of_grace, purge_batch};
+use kenpo_express::relay::{Config, Relay, StartError, admin, check};
+use kenpo_express::runtime::clock::SystemClock;
+use kenpo_express::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
+use kenpo_express::runtime::telemetry::{self, InvalidFilter};
+use kenpo_express::runtime::version::VERSION;
+use kenpo_express::store::relay::unions::NewUnion;
+use kenpo_express::store::sqlite::{MigrationState, StoreError};
+
+/// The KX server: takes sealed files from employers and hands them to their unions.
+#[derive(Debug, Parser)]
+#[command(name = "kx-server", version = VERSION)]
+struct Arguments {
+    /// The configuration (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the server until SIGTERM or SIGINT; SIGHUP reads certificates and the registry again.
+    Serve,
+    /// Says everything that is wrong with the configuration.
+    CheckConfig,
+    /// Brings the database up to date.
+    Migrate {
+        /// Only says whether there is something to do; exit status 1 if so.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Says how the server stands.
+    Status {
+        /// One JSON value on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The unions that may come in. A running server follows within a second.
+    Union {
+        #[command(subcommand)]
+        command: UnionCommand,
+    },
+    /// Deletes the bytes of acknowledged parcels whose time is over, now.
+    Purge,
+}
+
+#[derive(Debug, Subcommand)]
+enum UnionCommand {
+    /// Adds a union, or gives a known one this name and these certificates.
+    Add {
+        /// The union's number (保険者番号), 8 digits.
+        #[arg(long, value_name = "NUMBER")]
+        insurer: InsurerNumber,
+        /// The union's name, for the operator.
+        #[arg(long)]
+        name: String,
+        /// The certificates with which its gateway comes in.
+        #[arg(long, value_name = "PEM")]
+        client_cert: PathBuf,
+        /// The authorities that issue its users' certificates.
+        #[arg(long, value_name = "PEM")]
+        ca: PathBuf,
+    },
+    /// Lists them.
+    List {
+        /// One JSON value on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shuts a union and all its users out.
+    Disable {
+        /// The union's number (保険者番号), 8 digits.
+        #[arg(long, value_name = "NUMBER")]
+        insurer: InsurerNumber,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] Faults),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Purge(#[from] PurgeError),
+    #[error(transparent)]
+    Log(#[from] InvalidFilter),
+    #[error("{}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    #[error("{}", .0.display())]
+    Certificate(PathBuf, #[source] KeyError),
+    #[error("standard output")]
+    Output(#[from] io::Error),
+    #[error("{0} migration(s) are to be run: kx-server migrate")]
+    Behind(usize),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(Failure::Output).and_then(|runtime| runtime.block_on(run(arguments)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("kx-server: {}", kenpo_express::relay::fault::chain(&failure));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config: Config = load(&arguments.config)?;
+    match arguments.command {
+        Command::Serve => serve(config).await,
+        Command::CheckConfig => check_config(&config),
+        Command::Migrate { check } => migrate(&config, check).await,
+        Command::Status { json } => status(&config, json).await,
+        Command::Union { command } => union(&config, command).await,
+        Command::Purge => purge(&config).await,
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    telemetry::start(&config.log.filter)?;
+    let mut signals = Signals::listen()?;
+    let shutdown = Shutdown::new();
+    let running = Relay::start(config, Arc::new(SystemClock), &shutdown).await?;
+    let (vpn, employer, watch) = (running.vpn_addr, running.employer_addr, running.watch_addr);
+    tracing::info!(code = "server.ready", %vpn, %employer, %watch, version = VERSION, "serving");
+    notify_ready();
+    while signals.next().await == Signal::Reload {
+        match running.reload().await {
+            Ok(()) => tracing::info!(code = "server.reloaded", "certificates and registry were read again"),
+            Err(error) => tracing::error!(
+                code = "server.not-reloaded",
+                error = kenpo_express::relay::fault::chain(&error),
+                "going on as before"
+            ),
+        }
+    }
+    tracing::info!(code = "server.stopping", "stopping");
+    notify_stopping();
+    running.stop(&shutdown).await;
+    tracing::info!(code = "server.stopped", "stopped");
+    Ok(())
+}
+
+fn check_config(config: &Config) -> Result<(), Failure> {
+    let faults = check(config, Arc::new(SystemClock));
+    if !faults.is_empty() {
+        return Err(Faults(faults).into());
+    }
+    say("the configuration is good");
+    Ok(())
+}
+
+async fn migrate(config: &Config, check: bool) -> Result<(), Failure> {
+    match admin::migrations(config).await? {
+        MigrationState::UpToDate => say("the database is up to date"),
+        MigrationState::Pending(count) if check => return Err(Failure::Behind(count)),
+        MigrationState::Pending(count) => {
+            make_folder(&config.data)?;
+            admin::open(config).await?.close().await;
+            say(&format!("{count} migration(s) were run"));
+        }
+    }
+    Ok(())
+}
+
+async fn status(config: &Config, json: bool) -> Result<(), Failure> {
+    let database = admin::open(config).await?;
+    let status = admin::status(&database).await?;
+    database.close().await;
+    if json {
+        return print_json(&status);
+    }
+    let oldest = status.oldest_waiting.map_or("-".to_owned(), |oldest| oldest.to_string());
+    show(&format!(
+        "unions           {} ({} enabled)\nusers            {}\nparcels waiting  {} ({} bytes, oldest {oldest})\nuploads open     {}",
+        status.unions,
+        status.unions_enabled,
+        status.users,
+        status.parcels_waiting,
+        status.bytes_waiting,
+        status.uploads_open
+    ))
+}
+
+async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {
+    make_folder(&config.data)?;
+    let database = admin::open(config).await?;
+    match command {
+        UnionCommand::Add { insurer, name, client_cert, ca } => {
+            let (clients, authorities) = (certificates(&client_cert)?, certificates(&ca)?);
+            let union = NewUnion { insurer, name, clients, authorities };
+            admin::add_union(&database, &union, SystemClock.now()).await?;
+            say("the union is registered");
+        }
+        UnionCommand::Disable { insurer } => {
+            admin::disable_union(&database, &insurer).await?;
+            say("the union is shut out");
+        }
+        UnionCommand::List { json } => {
+            let unions = admin::list_unions(&database).await?;
+            if json {
+                print_json(&unions)?;
+            } else {
+                for union in unions {
+                    let state = if union.enabled { "enabled" } else { "disabled" };
+                    let seen = union.last_seen.map_or("-".to_owned(), |seen| seen.to_string());
+                    show(&format!("{}  {state:8}  last seen {seen}  {}", union.insurer, union.name))?;
+                }
+            }
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+async fn purge(config: &Config) -> Result<(), Failure> {
+    let database = admin::open(config).await?;
+    let folder = config.parcel_folder();
+    let bytes = Directory::open(&folder).map_err(|error| Failure::File(folder, error))?;
+    let mut purged = 0;
+    loop {
+        let now = SystemClock.now();
+        match purge_batch(&database, &bytes, end_of_grace(now, config.parcels.keep_days), now).await?.len() {
+            0 => break,
+            some => purged += some,
+        }
+    }
+    database.close().await;
+    say(&format!("{purged} parcel(s) were purged"));
+    Ok(())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let text = std::fs::read(path).map_err(|error| Failure::File(path.to_owned(), error))?;
+    match Certificate::all_from_pem(&text) {
+        Ok(none) if none.is_empty() => Err(Failure::Certificate(path.to_owned(), KeyError::Empty)),
+        read => read.map_err(|error| Failure::Certificate(path.to_owned(), error)),
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| Failure::File(folder.to_owned(), error))
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(io::Error::other)?;
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// A result for people, on standard output.
+fn show(text: &str) -> Result<(), Failure> {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// Words for people.
+fn say(text: &str) {
+    eprintln!("{text}");
+}

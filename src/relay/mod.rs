@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod bytes;
 pub mod caller;
+mod check;
 pub mod checksum;
 pub mod config;
 pub mod deposit;
@@ -22,5 +23,6 @@ pub mod state;
 pub mod tasks;
 mod watch;
 
+pub use check::check;
 pub use config::Config;
 pub use start::{Relay, Running, StartError};
