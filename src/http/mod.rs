@@ -26,5 +26,5 @@ pub use observe::{Observer, observe};
 pub use peer::{Peer, Peers};
 pub use problem::{method_not_allowed, route_unknown};
 pub use rate::Rate;
-pub use tls::{Admission, Identity, IdentityError, Refusal, ServerTls, chain_check};
+pub use tls::{Admission, Authorities, Identity, IdentityError, Path, Refusal, ServerTls};
 pub use watch::{Watched, watch_router};

@@ -1,11 +1,12 @@
 //! TLS 1.3 for servers, with client certificates that somebody else judges.
 
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -54,13 +55,33 @@ impl From<Refusal> for rustls::Error {
 
 /// Decides during the handshake who comes in. Asked once a connection: what changes later is the caller's to watch.
 pub trait Admission: Debug + Send + Sync + 'static {
-    /// Judges a certificate, with what the client sent to build a path from it.
-    fn admit(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Refusal>;
+    /// Judges a certificate, and says what it must lead to.
+    fn admit(&self, certificate: &Certificate, now: Timestamp) -> Result<Path, Refusal>;
+}
+
+/// What the path from a client certificate must lead to.
+#[derive(Debug, Clone)]
+pub enum Path {
+    /// Nothing: the certificate itself is registered.
+    None,
+    /// One of these authorities.
+    To(Authorities),
+}
+
+/// Authorities, ready for paths to be built to them and to nobody else. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Authorities(Arc<dyn ClientCertVerifier>);
+
+impl Authorities {
+    /// Fails when there are none, or one that is no authority.
+    pub fn new(certificates: &[Certificate]) -> Result<Self, IdentityError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates {
+            roots.add(CertificateDer::from(certificate.der().to_vec())).map_err(|_| IdentityError::Authority)?;
+        }
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        builder.build().map(Self).map_err(|_| IdentityError::Authority)
+    }
 }
 
 /// What is wrong with the certificate or key of a server.
@@ -92,7 +113,7 @@ pub struct Identity {
 
 impl Identity {
     /// From PEM files: the chain with the server's own certificate first, and its key.
-    pub fn load(chain: &Path, key: &Path) -> Result<Self, IdentityError> {
+    pub fn load(chain: &FilePath, key: &FilePath) -> Result<Self, IdentityError> {
         let read = |error| IdentityError::File(chain.to_owned(), error);
         let certificates =
             CertificateDer::pem_file_iter(chain).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
@@ -166,16 +187,6 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Path building from a client certificate to these authorities alone, as an [`Admission`] needs it.
-pub fn chain_check(authorities: &[Certificate]) -> Result<Arc<dyn ClientCertVerifier>, IdentityError> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(CertificateDer::from(authority.der().to_vec())).map_err(|_| IdentityError::Authority)?;
-    }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
-    builder.build().map_err(|_| IdentityError::Authority)
-}
-
 /// Our clock as rustls wants it.
 #[derive(Debug)]
 struct Time(Arc<dyn Clock>);
@@ -206,8 +217,15 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.admission.admit(end_entity, intermediates, now)?;
-        Ok(ClientCertVerified::assertion())
+        let certificate = Certificate::from_der(end_entity).map_err(|_| Refusal::Unknown)?;
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+        match self.admission.admit(&certificate, moment)? {
+            Path::None => Ok(ClientCertVerified::assertion()),
+            Path::To(authorities) => {
+                authorities.0.verify_client_cert(end_entity, intermediates, now).map_err(|_| Refusal::Untrusted.into())
+            }
+        }
     }
 
     fn verify_tls12_signature(

@@ -24,7 +24,7 @@ use crate::wire::problem::{Code, Problem};
 const TAIL: u64 = 64;
 
 /// Uploads up to this size that come in one request are taken whole: one file, one transaction.
-pub const SMALL: u64 = 256 * 1024;
+pub const SMALL: u64 = 1024 * 1024;
 
 /// Where an upload stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

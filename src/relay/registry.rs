@@ -4,16 +4,15 @@
 //! (`union add`, `union disable`) raise a version there, which a task looks at once a second.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::ClientCertVerifier;
 
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
-use crate::http::{Admission, Refusal, chain_check};
+use crate::http::{Admission, Authorities, Path, Refusal};
 use crate::message::keys::Certificate;
 use crate::pki::TrustStore;
 use crate::store::relay::registry::{self as stored, UnionEntry, UserEntry};
@@ -32,13 +31,13 @@ pub struct Union {
     pub signing: Vec<Certificate>,
     clients: Vec<Certificate>,
     /// None when no path can be checked against the authorities: then none of its users comes in.
-    chain: Option<Arc<dyn ClientCertVerifier>>,
+    roots: Option<Authorities>,
 }
 
 impl From<UnionEntry> for Union {
     fn from(entry: UnionEntry) -> Self {
-        let chain = chain_check(&entry.authorities);
-        if let Err(error) = &chain {
+        let roots = Authorities::new(&entry.authorities);
+        if let Err(error) = &roots {
             let code = "registry.authority-unusable";
             tracing::error!(code, union = %entry.insurer, %error, "the union's users cannot be let in");
         }
@@ -48,7 +47,7 @@ impl From<UnionEntry> for Union {
             authorities: TrustStore::new(entry.authorities),
             signing: entry.signing,
             clients: entry.clients,
-            chain: chain.ok(),
+            roots: roots.ok(),
         }
     }
 }
@@ -69,6 +68,7 @@ pub struct User {
 pub struct Registry {
     unions: ArcSwap<Unions>,
     users: RwLock<HashMap<Fingerprint, UserEntry>>,
+    version: AtomicI64,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -89,9 +89,16 @@ impl Unions {
 }
 
 impl Registry {
+    /// The version of what was read last: it rises with the operator's commands.
+    pub fn version(&self) -> i64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     /// Reads everything anew.
     pub async fn reload(&self, database: &Database) -> Result<(), StoreError> {
         let mut connection = database.reader().await?;
+        // Before the rest: what changes in between is read once more.
+        let version = stored::version(&mut *connection).await?;
         let mut unions = Unions::default();
         for entry in stored::unions(&mut connection, None).await? {
             unions.insert(entry.into());
@@ -99,6 +106,7 @@ impl Registry {
         let users = stored::users(&mut connection, None).await?;
         self.unions.store(Arc::new(unions));
         *self.write() = users.into_iter().map(|entry| (entry.fingerprint, entry)).collect();
+        self.version.store(version, Ordering::Release);
         Ok(())
     }
 
@@ -173,22 +181,13 @@ fn in_time(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Resul
     }
 }
 
-fn fingerprint(certificate: &CertificateDer<'_>) -> Result<Fingerprint, Refusal> {
-    Certificate::from_der(certificate).map(|certificate| certificate.fingerprint()).map_err(|_| Refusal::Unknown)
-}
-
-fn timestamp(now: UnixTime) -> Timestamp {
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
-}
-
 /// The VPN side: exactly the registered client certificates of enabled unions.
 #[derive(Debug)]
 pub struct UnionAdmission(pub Arc<Registry>);
 
 impl Admission for UnionAdmission {
-    fn admit(&self, certificate: &CertificateDer<'_>, _: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refusal> {
-        self.0.union(fingerprint(certificate)?, timestamp(now)).map(drop)
+    fn admit(&self, certificate: &Certificate, now: Timestamp) -> Result<Path, Refusal> {
+        self.0.union(certificate.fingerprint(), now).map(|_| Path::None)
     }
 }
 
@@ -198,15 +197,9 @@ impl Admission for UnionAdmission {
 pub struct EmployerAdmission(pub Arc<Registry>);
 
 impl Admission for EmployerAdmission {
-    fn admit(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<(), Refusal> {
-        let user = self.0.user(fingerprint(certificate)?, timestamp(now))?;
+    fn admit(&self, certificate: &Certificate, now: Timestamp) -> Result<Path, Refusal> {
+        let user = self.0.user(certificate.fingerprint(), now)?;
         let union = self.0.union_of(&user.union).ok_or(Refusal::Unknown)?;
-        let chain = union.chain.as_ref().ok_or(Refusal::Untrusted)?;
-        chain.verify_client_cert(certificate, intermediates, now).map(drop).map_err(|_| Refusal::Untrusted)
+        union.roots.clone().map(Path::To).ok_or(Refusal::Untrusted)
     }
 }

@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use super::registry::{EmployerAdmission, UnionAdmission};
 use super::routes::{employer_routes, router, union_routes};
 use super::state::{App, State};
-use super::tasks::{self, Follower};
+use super::tasks;
 use super::watch::Watch;
 use crate::domain::clock::Clock;
 use crate::http::{self, Admission, Edge, Identity, IdentityError, Observer, Peers, Rate, ServerTls, watch_router};
@@ -23,7 +23,7 @@ use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::runtime::version::VERSION;
-use crate::store::relay::{MIGRATIONS, registry, uploads};
+use crate::store::relay::{MIGRATIONS, uploads};
 use crate::store::sqlite::{Database, StoreError};
 
 /// Why the relay does not start. All of it is for the operator to put right.
@@ -80,7 +80,6 @@ impl Relay {
     /// Opens the database, finishes what a crash left, and listens.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Result<Running, StartError> {
         let app = open(config, clock, shutdown).await?;
-        let follower = Follower::new(registry::version(app.database.read()).await?);
         app.registry.reload(&app.database).await?;
         finish_whole_uploads(&app).await?;
 
@@ -111,7 +110,7 @@ impl Relay {
             vpn_addr: local(&vpn_listener, vpn.address)?,
             employer_addr: local(&employer_listener, employer.address)?,
             watch_addr: local(&watch_listener, app.config.watch.address)?,
-            tasks: tasks::start(&app, follower),
+            tasks: tasks::start(&app),
             app: Arc::clone(&app),
             vpn_tls: vpn_tls.clone(),
             employer_tls: employer_tls.clone(),

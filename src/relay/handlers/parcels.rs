@@ -84,9 +84,10 @@ pub async fn content(
         }
     };
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let range = match asked.map_or(Asked::Whole, |asked| parse_range(asked, size)) {
+    let asked = asked.map_or(Asked::Whole, |asked| parse_range(asked, size));
+    let range = match &asked {
         Asked::Whole => 0..size,
-        Asked::Part(range) => range,
+        Asked::Part(range) => range.clone(),
         Asked::Outside => return Ok(outside(size)),
     };
     let key = Key { union: union.insurer.clone(), id };
@@ -99,18 +100,18 @@ pub async fn content(
     };
     let part = if range.start == 0 { "beginning" } else { "rest" };
     app.metrics.fetched_total.with_label_values(&[part]).inc();
-    Ok(answer(body, range, size))
+    let told = (asked != Asked::Whole).then(|| format!("bytes {}-{}/{size}", range.start, range.end - 1));
+    Ok(answer(body, range.end - range.start, told))
 }
 
-fn answer(body: Body, range: Range<u64>, size: u64) -> Response {
+fn answer(body: Body, length: u64, part: Option<String>) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
-    if range != (0..size) {
-        let told = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-        headers.insert(header::CONTENT_RANGE, told.try_into().expect("digits and signs make a header"));
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    if let Some(part) = part {
+        headers.insert(header::CONTENT_RANGE, part.try_into().expect("digits and signs make a header"));
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     response

@@ -5,7 +5,7 @@ mod follow;
 mod purge;
 
 pub use expire::expire;
-pub use follow::Follower;
+pub use follow::follow;
 pub use purge::{PurgeError, end_of_grace, purge, purge_batch};
 
 use std::sync::Arc;
@@ -21,14 +21,10 @@ const FOLLOW: Duration = Duration::from_secs(1);
 const SEND_AWAY: Duration = Duration::from_secs(10);
 
 /// Starts them all.
-pub(super) fn start(app: &App, follower: Follower) -> Vec<Task> {
+pub(super) fn start(app: &App) -> Vec<Task> {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
-    let follower = Arc::new(follower);
     vec![
-        task("follow-registry", FOLLOW, app, move |app| {
-            let follower = Arc::clone(&follower);
-            async move { follower.follow(&app).await }
-        }),
+        task("follow-registry", FOLLOW, app, |app| async move { follow(&app).await }),
         task("send-away", SEND_AWAY, app, |app| async move {
             app.send_away();
             Ok(())

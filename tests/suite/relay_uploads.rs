@@ -1,0 +1,402 @@
+//! Uploads at the employers' listener: tus 1.0 over real TLS into a real database and real files.
+
+use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::{Method, Request};
+use jiff::SignedDuration;
+use kenpo_express::domain::ids::MessageId;
+use kenpo_express::message::checksum::{Algorithm, Checksum};
+use kenpo_express::message::keys::Certificate;
+use kenpo_express::message::receipt::{SignedReceipt, Stage};
+use kenpo_express::relay::tasks::expire;
+use kenpo_express::wire::employer::{SentParcel, SentState, UPLOADS, sent, upload};
+use kenpo_express::wire::page::Page;
+use kenpo_express::wire::problem::Code;
+use kenpo_express::wire::tus::{self, Metadata};
+use kenpo_express::wire::union::{Handshake, PARCELS, Parcel};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::http::{Answer, Client, get, request};
+use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
+
+struct World {
+    relay: RelayWorld,
+    union: UnionWorld,
+    user: kenpo_express::message::keys::Credential,
+}
+
+impl World {
+    async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut kenpo_express::relay::Config)) -> Self {
+        let relay = RelayWorld::start_with(change).await;
+        let union = relay.union("06123456").await;
+        let user = relay.user(&union, "hanako-1").await;
+        Self { relay, union, user }
+    }
+
+    fn client(&self) -> Client {
+        self.relay.employer(&self.user)
+    }
+
+    async fn waiting(&self) -> Page<Parcel> {
+        self.relay.vpn(&self.union.gateway).get(PARCELS).await.json()
+    }
+
+    fn id(&self) -> MessageId {
+        message_id(self.relay.clock.as_ref())
+    }
+}
+
+fn creation(id: MessageId, size: usize) -> hyper::http::request::Builder {
+    request(Method::POST, UPLOADS)
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header(tus::UPLOAD_LENGTH, size)
+        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+}
+
+fn create(id: MessageId, size: usize) -> Request<Body> {
+    creation(id, size).body(Body::empty()).unwrap()
+}
+
+fn create_with(id: MessageId, size: usize, bytes: &[u8]) -> Request<Body> {
+    let with = creation(id, size).header("content-type", tus::OFFSET_CONTENT_TYPE);
+    with.body(Body::from(bytes.to_vec())).unwrap()
+}
+
+fn chunk(id: MessageId, offset: usize) -> hyper::http::request::Builder {
+    request(Method::PATCH, &upload(id))
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header("content-type", tus::OFFSET_CONTENT_TYPE)
+        .header(tus::UPLOAD_OFFSET, offset)
+}
+
+fn append(id: MessageId, offset: usize, bytes: &[u8]) -> Request<Body> {
+    chunk(id, offset).body(Body::from(bytes.to_vec())).unwrap()
+}
+
+fn head(id: MessageId) -> Request<Body> {
+    request(Method::HEAD, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION).body(Body::empty()).unwrap()
+}
+
+fn delete(id: MessageId) -> Request<Body> {
+    request(Method::DELETE, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION).body(Body::empty()).unwrap()
+}
+
+fn offset(answer: &Answer) -> usize {
+    answer.header(tus::UPLOAD_OFFSET).unwrap().parse().unwrap()
+}
+
+/// Asks until the server has noticed that the other line is broken.
+async fn settled_offset(client: &Client, id: MessageId) -> usize {
+    loop {
+        let answer = client.send(head(id)).await.unwrap();
+        if answer.status != 423 {
+            assert_eq!(answer.status, 200);
+            return offset(&answer);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_small_file_comes_in_one_request_and_its_union_sees_it() {
+    let world = World::start().await;
+    let (bytes, tag) = parcel(10_000);
+    let id = world.id();
+    let created = world.client().send(create_with(id, 10_000, &bytes)).await.unwrap();
+    assert_eq!((created.status.as_u16(), offset(&created)), (201, 10_000));
+    assert_eq!(created.header("location"), Some(upload(id).as_str()));
+    assert_eq!(created.header(tus::TUS_RESUMABLE), Some(tus::VERSION));
+    assert_eq!(created.header(tus::UPLOAD_EXPIRES), None);
+
+    let page = world.waiting().await;
+    let [listed] = page.items.as_slice() else { panic!("{page:?}") };
+    assert_eq!((listed.id, listed.sender.as_str(), listed.size, listed.tag), (id, "hanako-1", 10_000, Some(tag)));
+    let gateway = world.relay.vpn(&world.union.gateway);
+    let handshake: Handshake = gateway.get("/union/v1/handshake").await.json();
+    let signer = Certificate::from_der(&handshake.receipt_certificate.0).unwrap();
+    let receipt = SignedReceipt::from_der(listed.relayed.0.clone()).verify(&signer).unwrap();
+    assert_eq!((receipt.message_id, receipt.stage, receipt.tag), (id, Stage::Relayed, Some(tag)));
+    assert_eq!(receipt.at, listed.deposited_at);
+
+    let content = gateway.get(&format!("{PARCELS}/{id}/content")).await;
+    assert!(content.body == bytes);
+    let own: SentParcel = world.client().get(&sent(id)).await.json();
+    assert_eq!((own.state, own.receipts.as_slice()), (SentState::Waiting, [listed.relayed.clone()].as_slice()));
+}
+
+#[tokio::test]
+async fn a_broken_line_resumes_where_it_stopped() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(3_000_000);
+    let id = world.id();
+    let created = world.client().send(create(id, bytes.len())).await.unwrap();
+    assert_eq!((created.status.as_u16(), offset(&created)), (201, 0));
+    assert!(created.header(tus::UPLOAD_EXPIRES).unwrap().ends_with(" GMT"));
+
+    let mut line = world.client().raw().await.unwrap();
+    let header = format!(
+        "PATCH {} HTTP/1.1\r\nhost: relay\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
+         content-type: application/offset+octet-stream\r\ncontent-length: {}\r\n\r\n",
+        upload(id),
+        bytes.len()
+    );
+    line.write_all(header.as_bytes()).await.unwrap();
+    line.write_all(&bytes[..1_200_000]).await.unwrap();
+    line.shutdown().await.unwrap();
+    drop(line);
+
+    let kept = settled_offset(&world.client(), id).await;
+    assert_eq!(kept, 1_200_000);
+    assert!(world.waiting().await.items.is_empty());
+    let done = world.client().send(append(id, kept, &bytes[kept..])).await.unwrap();
+    assert_eq!((done.status.as_u16(), offset(&done)), (204, bytes.len()));
+    let content = world.relay.vpn(&world.union.gateway).get(&format!("{PARCELS}/{id}/content")).await;
+    assert!(content.body == bytes);
+}
+
+#[tokio::test]
+async fn a_restart_keeps_an_unfinished_upload() {
+    let mut world = World::start().await;
+    let (bytes, _) = parcel(500_000);
+    let id = world.id();
+    world.client().send(create_with(id, bytes.len(), &bytes[..200_000])).await.unwrap();
+    world.relay.crash().await;
+    world.relay.resume().await;
+    let standing = world.client().send(head(id)).await.unwrap();
+    assert_eq!((offset(&standing), standing.header(tus::UPLOAD_LENGTH)), (200_000, Some("500000")));
+    let done = world.client().send(append(id, 200_000, &bytes[200_000..])).await.unwrap();
+    assert_eq!(done.status, 204);
+    assert_eq!(world.waiting().await.items.len(), 1);
+    world.relay.stop().await;
+    world.relay.resume().await;
+    assert_eq!(world.waiting().await.items.len(), 1);
+}
+
+#[tokio::test]
+async fn bytes_that_were_whole_at_a_crash_become_a_parcel_at_the_start() {
+    let mut world = World::start().await;
+    let (bytes, _) = parcel(50_000);
+    let id = world.id();
+    world.client().send(create_with(id, bytes.len(), &bytes[..20_000])).await.unwrap();
+    world.relay.crash().await;
+    // The last bytes reached the disk, the transaction did not.
+    let name = id.to_string();
+    let folder = world.relay.config.parcel_folder().join("06123456").join(&name[name.len() - 2..]);
+    std::fs::write(folder.join(&name), &bytes).unwrap();
+    world.relay.resume().await;
+    let page = world.waiting().await;
+    assert_eq!(page.items.iter().map(|parcel| parcel.id).collect::<Vec<_>>(), [id]);
+    assert_eq!(offset(&world.client().send(head(id)).await.unwrap()), 50_000);
+}
+
+#[tokio::test]
+async fn the_same_creation_finds_the_same_upload() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(40_000);
+    let id = world.id();
+    world.client().send(create_with(id, 40_000, &bytes[..15_000])).await.unwrap();
+    let again = world.client().send(create_with(id, 40_000, &bytes[..15_000])).await.unwrap();
+    assert_eq!((again.status.as_u16(), offset(&again)), (201, 15_000));
+    let other_size = world.client().send(create(id, 40_001)).await.unwrap();
+    assert_eq!(other_size.code(), Code::ParcelConflict);
+    let colleague = world.relay.user(&world.union, "taro-2").await;
+    let other_user = world.relay.employer(&colleague).send(create(id, 40_000)).await.unwrap();
+    assert_eq!(other_user.code(), Code::ParcelConflict);
+
+    world.client().send(append(id, 15_000, &bytes[15_000..])).await.unwrap();
+    let after = world.client().send(create_with(id, 40_000, &bytes)).await.unwrap();
+    assert_eq!((after.status.as_u16(), offset(&after)), (201, 40_000));
+    assert_eq!(world.waiting().await.items.len(), 1);
+    let longer = world.client().send(create(id, 39_999)).await.unwrap();
+    assert_eq!(longer.code(), Code::ParcelConflict);
+}
+
+#[tokio::test]
+async fn the_offset_must_be_where_the_upload_stands() {
+    let world = World::start().await;
+    let id = world.id();
+    world.client().send(create(id, 1_000)).await.unwrap();
+    for wrong in [1, 999, 5_000] {
+        let refused = world.client().send(append(id, wrong, b"x")).await.unwrap();
+        assert_eq!(refused.code(), Code::UploadOffset);
+    }
+    let too_much = world.client().send(append(id, 0, &[0; 1_001])).await.unwrap();
+    assert_eq!(too_much.code(), Code::RequestTooLarge);
+    assert_eq!(settled_offset(&world.client(), id).await, 0);
+    let unknown = world.client().send(append(world.id(), 0, b"x")).await.unwrap();
+    assert_eq!(unknown.code(), Code::UploadUnknown);
+}
+
+#[tokio::test]
+async fn one_writer_at_a_time() {
+    let world = World::start().await;
+    let id = world.id();
+    world.client().send(create(id, 1_000)).await.unwrap();
+    let (feed, body) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
+    let body = futures_util::stream::unfold(body, |mut body| async { body.recv().await.map(|item| (item, body)) });
+    let first = chunk(id, 0).body(Body::from_stream(body)).unwrap();
+    let client = world.client();
+    let running = tokio::spawn(async move { client.send(first).await });
+    feed.send(Ok(bytes::Bytes::from(vec![1; 600]))).await.unwrap();
+    // Until the first has come in far enough to hold the upload, the second would be let in: it is given a wrong offset,
+    // which says the same without changing anything.
+    loop {
+        let second = world.client().send(append(id, 7, b"x")).await.unwrap();
+        if second.code() == Code::UploadBusy {
+            assert_eq!(second.status, 423);
+            break;
+        }
+    }
+    feed.send(Ok(bytes::Bytes::from(vec![1; 400]))).await.unwrap();
+    drop(feed);
+    let done = running.await.unwrap().unwrap();
+    assert_eq!((done.status.as_u16(), offset(&done)), (204, 1_000));
+}
+
+fn checksum(algorithm: Algorithm, name: &str, bytes: &[u8]) -> String {
+    let mut checksum = Checksum::new(algorithm);
+    checksum.update(bytes);
+    format!("{name} {}", STANDARD.encode(checksum.finish()))
+}
+
+#[tokio::test]
+async fn bytes_that_do_not_match_their_checksum_are_not_kept() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(2_000_000);
+    let id = world.id();
+    world.client().send(create(id, bytes.len())).await.unwrap();
+    let with = |offset: usize, checksum: &str, part: &[u8]| {
+        chunk(id, offset).header(tus::UPLOAD_CHECKSUM, checksum).body(Body::from(part.to_vec())).unwrap()
+    };
+    let (first, rest) = bytes.split_at(1_000_000);
+    let good = with(0, &checksum(Algorithm::Sha1, "sha1", first), first);
+    assert_eq!(offset(&world.client().send(good).await.unwrap()), 1_000_000);
+    let wrong = with(1_000_000, &checksum(Algorithm::Sha256, "sha256", first), rest);
+    let refused = world.client().send(wrong).await.unwrap();
+    assert_eq!((refused.status.as_u16(), refused.code()), (460, Code::UploadChecksum));
+    assert_eq!(settled_offset(&world.client(), id).await, 1_000_000);
+    for nonsense in ["md5 AAAA", "sha1", "sha1 ===="] {
+        let refused = world.client().send(with(1_000_000, nonsense, rest)).await.unwrap();
+        assert_eq!(refused.code(), Code::RequestMalformed, "{nonsense}");
+    }
+    let good = with(1_000_000, &checksum(Algorithm::Sha256, "sha256", rest), rest);
+    assert_eq!(world.client().send(good).await.unwrap().status, 204);
+
+    let small = world.id();
+    let wrong = creation(small, 4)
+        .header("content-type", tus::OFFSET_CONTENT_TYPE)
+        .header(tus::UPLOAD_CHECKSUM, checksum(Algorithm::Sha1, "sha1", b"abcd"))
+        .body(Body::from("abce"));
+    assert_eq!(world.client().send(wrong.unwrap()).await.unwrap().code(), Code::UploadChecksum);
+    assert_eq!(world.client().send(head(small)).await.unwrap().status, 404);
+}
+
+#[tokio::test]
+async fn quotas_count_what_is_under_way_and_waiting() {
+    let world = World::start_with(|config| {
+        config.quota.user_bytes = 100_000;
+        config.quota.user_items = 3;
+        config.quota.union_items = 4;
+    })
+    .await;
+    let client = world.client();
+    let (bytes, _) = parcel(60_000);
+    assert_eq!(client.send(create_with(world.id(), 60_000, &bytes)).await.unwrap().status, 201);
+    let too_much = client.send(create_with(world.id(), 60_000, &bytes)).await.unwrap();
+    assert_eq!((too_much.status.as_u16(), too_much.code()), (507, Code::QuotaExceeded));
+    assert_eq!(client.send(create(world.id(), 40_001)).await.unwrap().code(), Code::QuotaExceeded);
+    let (first, second) = (world.id(), world.id());
+    assert_eq!(client.send(create(first, 20_000)).await.unwrap().status, 201);
+    assert_eq!(client.send(create(second, 20_000)).await.unwrap().status, 201);
+    assert_eq!(client.send(create(world.id(), 1)).await.unwrap().code(), Code::QuotaExceeded);
+
+    let colleague = world.relay.employer(&world.relay.user(&world.union, "taro-2").await);
+    assert_eq!(colleague.send(create(world.id(), 1)).await.unwrap().status, 201);
+    assert_eq!(colleague.send(create(world.id(), 1)).await.unwrap().code(), Code::QuotaExceeded);
+    assert_eq!(client.send(delete(first)).await.unwrap().status, 204);
+    assert_eq!(client.send(head(first)).await.unwrap().status, 404);
+    assert_eq!(colleague.send(create(world.id(), 1)).await.unwrap().status, 201);
+}
+
+#[tokio::test]
+async fn unfinished_uploads_are_thrown_away_when_their_time_is_over() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(30_000);
+    let (finished, unfinished) = (world.id(), world.id());
+    world.client().send(create_with(finished, 30_000, &bytes)).await.unwrap();
+    world.client().send(create_with(unfinished, 30_000, &bytes[..10_000])).await.unwrap();
+    let app = &world.relay.running().app;
+    assert_eq!(expire(app).await, Ok(0));
+    world.relay.clock.advance(SignedDuration::from_hours(73));
+    assert_eq!(world.client().send(head(unfinished)).await.unwrap().status, 404);
+    assert_eq!(expire(app).await, Ok(1));
+    let name = unfinished.to_string();
+    let folder = world.relay.config.parcel_folder().join("06123456").join(&name[name.len() - 2..]);
+    assert!(!folder.join(&name).exists());
+    assert_eq!(world.waiting().await.items.len(), 1);
+    let anew = world.client().send(create(unfinished, 30_000)).await.unwrap();
+    assert_eq!((anew.status.as_u16(), offset(&anew)), (201, 0));
+}
+
+#[tokio::test]
+async fn what_is_no_upload_is_refused_with_its_reason() {
+    let world = World::start_with(|config| config.parcels.max_bytes = 1_000_000).await;
+    let client = world.client();
+    let options = client.send(request(Method::OPTIONS, UPLOADS).body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(options.status, 204);
+    assert_eq!(options.header(tus::TUS_MAX_SIZE), Some("1000000"));
+    assert_eq!(options.header(tus::TUS_EXTENSION), Some(tus::EXTENSIONS));
+    assert_eq!(options.header(tus::TUS_CHECKSUM_ALGORITHM), Some(tus::CHECKSUM_ALGORITHMS));
+
+    let metadata = Metadata { message_id: world.id() }.to_header();
+    let post = |version: &str, length: &str, metadata: &str| {
+        request(Method::POST, UPLOADS)
+            .header(tus::TUS_RESUMABLE, version)
+            .header(tus::UPLOAD_LENGTH, length)
+            .header(tus::UPLOAD_METADATA, metadata)
+            .body(Body::empty())
+            .unwrap()
+    };
+    for (version, length, metadata, code) in [
+        ("0.2.2", "10", metadata.as_str(), Code::UploadVersion),
+        ("1.0.0", "1000001", &metadata, Code::ParcelTooLarge),
+        ("1.0.0", "0", &metadata, Code::RequestMalformed),
+        ("1.0.0", "-5", &metadata, Code::RequestMalformed),
+        ("1.0.0", "99999999999999999999", &metadata, Code::RequestMalformed),
+        ("1.0.0", "10", "filename YQ==", Code::RequestMalformed),
+    ] {
+        let refused = client.send(post(version, length, metadata)).await.unwrap();
+        assert_eq!(refused.code(), code, "{version} {length} {metadata}");
+        assert_eq!(refused.header(tus::TUS_RESUMABLE), Some(tus::VERSION));
+    }
+    let deferred = request(Method::POST, UPLOADS)
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header("upload-defer-length", "1")
+        .header(tus::UPLOAD_METADATA, metadata);
+    let refused = client.send(deferred.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(refused.code(), Code::RequestMalformed);
+
+    let id = world.id();
+    client.send(create(id, 10)).await.unwrap();
+    let json = request(Method::PATCH, &upload(id))
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header("content-type", "application/json")
+        .header(tus::UPLOAD_OFFSET, 0);
+    let refused = client.send(json.body(Body::from("{}")).unwrap()).await.unwrap();
+    assert_eq!(refused.code(), Code::RequestMalformed);
+    assert_eq!(client.send(get("/employer/v1/uploads")).await.unwrap().code(), Code::MethodNotAllowed);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_before_it_is_full() {
+    let world = World::start_with(|config| config.parcels.disk_reserve_bytes = u64::MAX / 2).await;
+    let (bytes, _) = parcel(1_000);
+    let refused = world.client().send(create_with(world.id(), 1_000, &bytes)).await.unwrap();
+    assert_eq!((refused.status.as_u16(), refused.code()), (507, Code::StorageFull));
+    assert!(world.relay.watch("/readyz").await.contains("storage.full"));
+}
