@@ -107,6 +107,17 @@ fn a_circle_through_the_parents_re_export_is_found() {
 }
 
 #[test]
+fn a_circle_inside_a_program_is_found() {
+    let found = circles_in(&[
+        ("bin/kx-tool/main.rs", "mod a; mod b;"),
+        ("bin/kx-tool/a.rs", "use crate::b::B; use kenpo_express::domain::ids;"),
+        ("bin/kx-tool/b.rs", "use super::a::A;"),
+        ("domain/ids.rs", ""),
+    ]);
+    assert_eq!(found, ["bin::kx-tool::a ⇄ bin::kx-tool::b"]);
+}
+
+#[test]
 fn a_child_that_uses_its_parents_words_is_no_circle() {
     let found = circles_in(&[
         ("wire/mod.rs", "pub mod tus; use tus::Upload; pub struct Der;"),

@@ -232,12 +232,14 @@ fn use_tree(tokens: &[Token]) -> Vec<(usize, String, Vec<String>)> {
 /// it is taken as one, and names no file if it is another crate's.
 fn resolve(path: &[String], here: &Module) -> Option<Vec<String>> {
     let mut base = match path.first()?.as_str() {
+        // A program is a crate of its own, and names ours.
+        "crate" if here.first().is_some_and(|room| room == "bin") => here[..here.len().min(2)].to_vec(),
         "crate" | "kenpo_express" => return Some(path[1..].to_vec()),
         "self" | "super" => here.clone(),
         "std" | "core" | "alloc" => return None,
         _ => return Some(here.iter().chain(path).cloned().collect()),
     };
-    let mut rest = path;
+    let mut rest = path.strip_prefix(&["crate".to_owned()]).unwrap_or(path);
     while let Some(("self" | "super", after)) = rest.split_first().map(|(first, after)| (first.as_str(), after)) {
         if rest[0] == "super" {
             base.pop()?;
