@@ -120,10 +120,10 @@ def timed(*commands, work=1.0, stdin=None, stdout=None, cwd=None, env=None):
     peaks = watch.stop()
     if target is not subprocess.DEVNULL:
         target.close()
-    for command, code, error in zip(commands, codes, errors):
+    # The last one that failed is to blame: those before it only lost their reader.
+    for command, code, error in reversed(list(zip(commands, codes, errors))):
         error.seek(0)
         text = error.read().decode(errors="replace").strip()
-        error.close()
         if code != 0:
             words = " ".join(str(word) for word in command)[:300]
             raise Failed(f"{text[-1500:]} (`{words}` ended with {code})")
