@@ -68,7 +68,9 @@ CREATE TABLE messages (
     sequence       INTEGER,
     signed_at      INTEGER,
     -- The user's PC was reported lost, and this came after the loss but before the report.
-    suspect_since  INTEGER
+    suspect_since  INTEGER,
+    -- Why staff returned it. For the sender; the relay never has it.
+    return_reason  TEXT
 );
 -- One archived message to an id; what is quarantined may claim any id, also the same one twice.
 CREATE UNIQUE INDEX messages_archived ON messages (id) WHERE verdict = 'accepted';

@@ -1,3 +1,11 @@
-//! `kx-gateway`.
+//! `kx-gateway`: the union's gateway.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use kenpo_express::gateway::cli::{Args, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    run(Args::parse()).await
+}

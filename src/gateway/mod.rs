@@ -4,6 +4,8 @@
 //! * [`registry`]: who signed, as the registry knows it.
 //! * [`relay`]: the other end, as the flows see it.
 
+pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod flows;
 pub mod keys;
@@ -11,3 +13,9 @@ pub mod metrics;
 pub mod patience;
 pub mod registry;
 pub mod relay;
+pub mod start;
+pub mod tasks;
+pub mod view;
+pub mod watch;
+
+pub use start::{Gateway, Running, StartError};

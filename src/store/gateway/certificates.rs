@@ -81,6 +81,16 @@ pub async fn revoke_all(connection: &mut SqliteConnection, user: &UserId, at: Ti
     Ok(())
 }
 
+/// Takes back the revocation that came with disabling the user at that time.
+pub async fn restore(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE certificates SET revoked_at = NULL WHERE user_id = $1 AND revoked_at = $2")
+        .bind(user.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The registered ones among these.
 pub async fn find(connection: &mut SqliteConnection, names: &[Fingerprint]) -> Result<Vec<Registered>, StoreError> {
     let mut found = Vec::with_capacity(names.len());

@@ -253,6 +253,16 @@ pub async fn change_state(
     Ok(done.rows_affected() == 1)
 }
 
+/// Keeps why staff returned a message.
+pub async fn set_return_reason(connection: &mut SqliteConnection, number: i64, words: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE messages SET return_reason = $2 WHERE number = $1")
+        .bind(number)
+        .bind(words)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Makes an archived message of a quarantined one, under its new path.
 pub async fn release(
     connection: &mut SqliteConnection,
@@ -281,7 +291,7 @@ pub async fn mark_suspect(
 ) -> Result<Vec<String>, StoreError> {
     let ids = sqlx::query_scalar(
         "UPDATE messages SET suspect_since = $3 WHERE office = $1 AND user_id = $2 AND received_at >= $3
-         AND state <> 'quarantined' RETURNING id",
+         AND verdict = 'accepted' RETURNING id",
     )
     .bind(office.as_str())
     .bind(user.as_str())

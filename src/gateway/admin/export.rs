@@ -1,0 +1,95 @@
+//! A received file, decrypted: verified once more, under the certificate that was frozen then.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Admin, AdminError};
+use crate::domain::ids::MessageId;
+use crate::domain::verdict::Reason;
+use crate::gateway::view::MessageView;
+use crate::message::keys::{Certificate, Credential};
+use crate::message::open::open;
+use crate::store::gateway::messages::Message;
+use crate::store::gateway::{certificates, evidence};
+use crate::store::sqlite::StoreError;
+
+impl Admin {
+    /// Writes the file to `output`, which is there only if everything verified.
+    pub async fn export(&self, id: MessageId, output: &Path) -> Result<MessageView, AdminError> {
+        let message = self.find(id).await?;
+        if !message.verdict.is_accepted() {
+            return Err(AdminError::Quarantined(id));
+        }
+        let certificate = self.frozen_certificate(&message).await?;
+        let receiver = &self.gateway.receiver;
+        let sealed = receiver.archive.archived(&message.path);
+        let (keys, output, view) = (receiver.keys.clone(), output.to_owned(), MessageView::from(&message));
+        let database = &receiver.database;
+        tokio::task::spawn_blocking(move || write(&sealed, &keys.encryption, &certificate, &message, &output))
+            .await
+            .map_err(io::Error::other)??;
+        let mut transaction = database.write().await?;
+        self.log(&mut transaction, "message.exported", &id.to_string(), view.state, view.state).await?;
+        database.commit(transaction).await?;
+        Ok(view)
+    }
+
+    async fn frozen_certificate(&self, message: &Message) -> Result<Certificate, AdminError> {
+        let database = &self.gateway.receiver.database;
+        let evidence = evidence::find(database.read(), message.number).await?;
+        let name = evidence.and_then(|evidence| evidence.certificate).ok_or(StoreError::Missing("evidence"))?;
+        let mut reader = database.reader().await?;
+        let found = certificates::find(&mut reader, &[name]).await?.into_iter().next();
+        let registered = found.ok_or(StoreError::Missing("certificate"))?;
+        Ok(Certificate::from_der(&registered.der).map_err(|_| StoreError::Corrupt("certificate"))?)
+    }
+}
+
+fn write(
+    sealed: &Path,
+    keys: &[Credential],
+    certificate: &Certificate,
+    message: &Message,
+    output: &Path,
+) -> Result<(), AdminError> {
+    let temporary = Temporary::beside(output)?;
+    let content = BufWriter::with_capacity(256 * 1024, temporary.create()?);
+    let (opened, content) = open(File::open(sealed)?, keys, content)?;
+    let verified = opened.verify(certificate).map_err(|error| AdminError::Damaged(error.reason()))?;
+    if verified.header().id != message.id {
+        return Err(AdminError::Damaged(Reason::BindingMessageId));
+    }
+    if Some(verified.tag()) != message.tag {
+        return Err(AdminError::Damaged(Reason::EnvelopeTampered));
+    }
+    content.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(temporary.publish(output)?)
+}
+
+/// A file beside the one that is to be, gone again unless it is published.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn beside(output: &Path) -> io::Result<Self> {
+        let name = output.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        let hidden = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
+        Ok(Self(output.with_file_name(hidden)))
+    }
+
+    fn create(&self) -> io::Result<File> {
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.0)
+    }
+
+    fn publish(self, output: &Path) -> io::Result<()> {
+        std::fs::rename(&self.0, output)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already when it was published.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,125 @@
+//! Received files: listed, shown, reviewed; quarantined ones listed and returned.
+
+use super::{Admin, AdminError};
+use crate::domain::digest::Sha256;
+use crate::domain::ids::MessageId;
+use crate::gateway::view::{MessageDetail, MessageView, ReceiptView};
+use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::store::gateway::messages::{self, Filter, Message, State};
+use crate::store::gateway::receipts::{self, StoredReceipt};
+use crate::store::gateway::{acknowledgements, evidence};
+use crate::store::sqlite::{Connection, StoreError};
+
+/// What staff decide about a received file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Review {
+    /// 受付.
+    Accept,
+    /// 差戻し, with words for the sender. They stay here: the receipt passes the relay, which must not read them.
+    Return {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Admin {
+    /// Messages, newest first.
+    pub async fn received(&self, filter: &Filter, limit: u32) -> Result<Vec<MessageView>, AdminError> {
+        let found = messages::list(self.gateway.receiver.database.read(), filter, limit).await?;
+        Ok(found.iter().map(Into::into).collect())
+    }
+
+    /// One message with evidence and receipts.
+    pub async fn show(&self, id: MessageId) -> Result<MessageDetail, AdminError> {
+        let message = self.find(id).await?;
+        let read = self.gateway.receiver.database.read();
+        let evidence = evidence::find(read, message.number).await?;
+        let facts = evidence.map_or(Ok(serde_json::Value::Null), |evidence| serde_json::from_str(&evidence.facts));
+        let receipts = receipts::of_message(read, message.number).await?.into_iter().map(|stored| ReceiptView {
+            hash: SignedReceipt::from_der(stored.der).hash().to_string(),
+            stage: stored.stage,
+            at: stored.at,
+        });
+        Ok(MessageDetail {
+            message: (&message).into(),
+            deposited_at: message.deposited_at,
+            facts: facts.map_err(|_| StoreError::Corrupt("facts"))?,
+            receipts: receipts.collect(),
+        })
+    }
+
+    /// 受付 or 差戻し: state, receipt, audit and the way to the sender, in one transaction.
+    pub async fn review(&self, id: MessageId, review: &Review) -> Result<MessageView, AdminError> {
+        let message = self.find(id).await?;
+        let (state, stage) = match review {
+            Review::Accept => (State::Accepted, Stage::Accepted),
+            Review::Return { .. } => (State::Returned, Stage::Returned),
+        };
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        if !messages::change_state(&mut transaction, message.number, State::Archived, state).await? {
+            return Err(AdminError::State { state: message.state.code() });
+        }
+        if let Review::Return { reason } = review {
+            messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        }
+        let receipt = self.receipt(&mut transaction, &message, stage).await?;
+        receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
+        acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
+        let action = if stage == Stage::Accepted { "message.accepted" } else { "message.returned" };
+        self.log(&mut transaction, action, &id.to_string(), State::Archived.code(), state.code()).await?;
+        database.commit(transaction).await?;
+        Ok((&self.find(id).await?).into())
+    }
+
+    /// Staff are done with a quarantined message: it is kept, and shown as returned.
+    pub async fn return_quarantined(&self, id: MessageId, reason: &str) -> Result<MessageView, AdminError> {
+        let message = self.find(id).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        if !messages::change_state(&mut transaction, message.number, State::Quarantined, State::Returned).await? {
+            return Err(AdminError::State { state: message.state.code() });
+        }
+        messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        let (before, after) = (State::Quarantined.code(), State::Returned.code());
+        self.log(&mut transaction, "quarantine.returned", &id.to_string(), before, after).await?;
+        database.commit(transaction).await?;
+        Ok((&self.find(id).await?).into())
+    }
+
+    pub(super) async fn find(&self, id: MessageId) -> Result<Message, AdminError> {
+        let mut reader = self.gateway.receiver.database.reader().await?;
+        messages::find(&mut reader, id).await?.ok_or(AdminError::NoMessage(id))
+    }
+
+    /// The next receipt in the chain of this message.
+    async fn receipt(
+        &self,
+        connection: &mut Connection,
+        message: &Message,
+        stage: Stage,
+    ) -> Result<StoredReceipt, AdminError> {
+        let keys = &self.gateway.receiver.keys;
+        let chain = receipts::of_message(&mut *connection, message.number).await?;
+        let previous: Option<Sha256> = chain.last().map(|last| SignedReceipt::from_der(last.der.clone()).hash());
+        let receipt = Receipt {
+            message_id: message.id,
+            stage,
+            tag: message.tag,
+            digest: message.content.as_ref().map(|content| hex::encode(&content.digest)),
+            at: self.now(),
+            by: keys.address().to_string(),
+            reason: None,
+            previous,
+            contiguous: None,
+        };
+        let signed = receipt.sign(keys.signer(), self.now()).map_err(|_| AdminError::Receipt)?;
+        Ok(StoredReceipt {
+            number: receipts::next_number(connection).await?,
+            message: message.number,
+            stage: stage.code().to_owned(),
+            at: self.now(),
+            der: signed.der().to_vec(),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! Output: one JSON value for programs, lines for people.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::domain::verdict::{Reason, Warning};
+use crate::gateway::view::{MessageView, StatusView, UserView};
+
+/// One JSON value on standard output and nothing else.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)
+}
+
+/// A line for people.
+pub(super) fn line(text: impl AsRef<str>) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", text.as_ref())
+}
+
+/// A moment as a Japanese office writes it, in JST.
+pub(super) fn jst(at: Timestamp) -> String {
+    let zone = TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).strftime("%Y年%m月%d日 %H:%M:%S").to_string()
+}
+
+/// A message in one line, and a further one for each thing that is to be known of it.
+pub(super) fn message(view: &MessageView) -> io::Result<()> {
+    let name = view.file_name.as_deref().unwrap_or("-");
+    let from = view.from.as_deref().unwrap_or("-");
+    let size = view.size.unwrap_or(view.sealed_size);
+    line(format!(
+        "{}  {}  {}  {from}  {}  {size} bytes",
+        view.id,
+        jst(view.received_at),
+        state(view.state),
+        printable(name)
+    ))?;
+    for code in &view.reasons {
+        if let Ok(reason) = code.parse::<Reason>() {
+            line(format!("    {code}: {} ({})", reason.japanese(), reason.english()))?;
+        }
+    }
+    for code in &view.warnings {
+        if let Ok(warning) = code.parse::<Warning>() {
+            line(format!("    注意 {code}: {} ({})", warning.japanese(), warning.english()))?;
+        }
+    }
+    if let Some(since) = view.suspect_since {
+        line(format!(
+            "    注意: 端末の紛失・盗難 ({}) 後に届いたファイルです (received after the loss of the PC)",
+            jst(since)
+        ))?;
+    }
+    Ok(())
+}
+
+/// A user in one line.
+pub(super) fn user(view: &UserView) -> io::Result<()> {
+    let state = match view.state {
+        "enabled" => "有効 enabled".to_owned(),
+        _ => format!("無効 disabled ({})", view.disabled_reason.unwrap_or("-")),
+    };
+    let order = view.order.as_ref().map_or(String::new(), |order| match order.confirmed_at {
+        Some(at) => format!("  KXサーバー確認済 confirmed {}", jst(at)),
+        None => format!("  KXサーバー依頼中 requested {}", jst(order.requested_at)),
+    });
+    line(format!("{}  {}  {state}{order}", view.id, view.office))
+}
+
+/// The status in some lines.
+pub(super) fn status(view: &StatusView) -> io::Result<()> {
+    line(format!("保険者番号 union: {}", view.union))?;
+    line(format!("保管 archived: {}  隔離 quarantined: {}", view.archived, view.quarantined))?;
+    let free = view.disk_free_bytes / 1_048_576;
+    line(format!("ディスク空き disk free: {free} MiB (予約 reserve {} MiB)", view.disk_reserve_bytes / 1_048_576))?;
+    line(format!("受領通知の未送信 unacknowledged: {}", view.unacknowledged))?;
+    line(format!("KXサーバーへの未確認の依頼 open orders: {}", view.open_orders.len()))?;
+    line(format!("待機中 waiting: {}", view.waiting.len()))?;
+    for waiting in &view.waiting {
+        let next = jst(waiting.next_try);
+        line(format!("    {}  {}  {} bytes  次回 next {next}", waiting.id, waiting.cause, waiting.size))?;
+    }
+    if let Some(run) = view.runs.first() {
+        let result = run.result.as_deref().unwrap_or("実行中 running");
+        line(format!("最後の受信 last pull: {}  {result}", jst(run.started_at)))?;
+    }
+    Ok(())
+}
+
+fn state(code: &str) -> &str {
+    match code {
+        "archived" => "未確認 archived",
+        "accepted" => "受付済 accepted",
+        "returned" => "差戻し returned",
+        "quarantined" => "隔離 quarantined",
+        other => other,
+    }
+}
+
+/// File names are checked before they are stored; this keeps a terminal safe should one ever not be.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}

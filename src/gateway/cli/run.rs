@@ -1,0 +1,289 @@
+//! What the commands do.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Args, Command, Json, ListArgs, Office, Quarantine, Received, User};
+use super::print;
+use crate::config::{Fault, Faults, load};
+use crate::domain::clock::{Clock, Random};
+use crate::gateway::admin::received::Review;
+use crate::gateway::admin::{Admin, AdminError};
+use crate::gateway::config::GatewaySettings;
+use crate::gateway::flows::receive::Cause;
+use crate::gateway::keys::Keys;
+use crate::gateway::start::{Gateway, StartError};
+use crate::gateway::view::OfficeView;
+use crate::message::keys::{Certificate, KeyError};
+use crate::runtime::clock::{SystemClock, SystemRandom};
+use crate::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
+use crate::runtime::telemetry;
+use crate::store::gateway::MIGRATIONS;
+use crate::store::gateway::messages::{Filter, State};
+use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Settings(#[from] Faults),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("入出力に失敗しました (input or output failed)")]
+    Io(#[from] std::io::Error),
+    #[error("電子証明書を読めません (the certificate cannot be read)")]
+    Certificate(#[from] KeyError),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Does what the arguments say. Exit status 0: done; 1: refused or failed, with the reason on standard error.
+pub async fn run(args: Args) -> ExitCode {
+    match dispatch(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("kx-gateway: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                // A transparent error says the same as its source.
+                let words = cause.to_string();
+                if !text.ends_with(&words) {
+                    text = format!("{text}: {words}");
+                }
+                source = cause.source();
+            }
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(args: Args) -> Result<(), CommandError> {
+    if let Command::CheckConfig = args.command {
+        return check_config(&args);
+    }
+    let settings: GatewaySettings = load(&args.config)?;
+    match args.command {
+        Command::Migrate { check } => return migrate(&settings, check).await,
+        Command::Serve => return serve(settings).await,
+        _ => {}
+    }
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let gateway = Gateway::open(settings, clock, random).await?;
+    let actor = format!("uid:{}", rustix::process::getuid().as_raw());
+    let admin = Admin::new(&gateway, &actor);
+    let done = match args.command {
+        Command::Pull(json) => pull(&gateway, json).await,
+        Command::Status(json) => status(&admin, json).await,
+        Command::Received(command) => received(&admin, command).await,
+        Command::Quarantine(command) => quarantine(&admin, command).await,
+        Command::Office(command) => office(&admin, command).await,
+        Command::User(command) => user(&admin, command).await,
+        Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
+    };
+    gateway.receiver.database.close().await;
+    done
+}
+
+fn check_config(args: &Args) -> Result<(), CommandError> {
+    let settings: GatewaySettings = load(&args.config)?;
+    let mut faults = match Keys::load(&settings) {
+        Ok(_) => Vec::new(),
+        Err(Faults(faults)) => faults,
+    };
+    if let Some(folder) = settings.storage.database.parent()
+        && folder.exists()
+        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err()
+    {
+        faults.push(Fault::new("storage.database", format!("{} cannot be written to", folder.display())));
+    }
+    if !faults.is_empty() {
+        return Err(Faults(faults).into());
+    }
+    Ok(print::line("設定に問題はありません (the configuration is in order)")?)
+}
+
+async fn migrate(settings: &GatewaySettings, check: bool) -> Result<(), CommandError> {
+    let path = &settings.storage.database;
+    match migration_state(path, &MIGRATIONS).await? {
+        MigrationState::UpToDate => Ok(print::line("データベースは最新です (the database is up to date)")?),
+        MigrationState::Pending(count) if check => Err(CommandError::Failed(format!(
+            "データベースの更新が必要です: {count} 件 (the database has to be brought up to date: {count})"
+        ))),
+        MigrationState::Pending(count) => {
+            if let Some(folder) = path.parent() {
+                crate::stream::spool::make_folder(folder)?;
+            }
+            Database::open(path, &MIGRATIONS).await?.close().await;
+            Ok(print::line(format!("データベースを更新しました: {count} 件 (the database was brought up to date)"))?)
+        }
+    }
+}
+
+async fn serve(settings: GatewaySettings) -> Result<(), CommandError> {
+    telemetry::start(&settings.log.level).map_err(|error| CommandError::Failed(error.to_string()))?;
+    let mut signals = Signals::listen()?;
+    let shutdown = Shutdown::new();
+    let running = Gateway::start(settings, Arc::new(SystemClock), Arc::new(SystemRandom), &shutdown).await?;
+    tracing::info!(code = "gateway.started", watch = ?running.watch_addr, "the gateway is running");
+    notify_ready();
+    while signals.next().await == Signal::Reload {
+        tracing::info!(code = "gateway.reload", "certificates and settings are read at the next start");
+    }
+    notify_stopping();
+    running.stop(&shutdown).await;
+    tracing::info!(code = "gateway.stopped", "the gateway has stopped");
+    Ok(())
+}
+
+async fn pull(gateway: &Gateway, Json { json }: Json) -> Result<(), CommandError> {
+    telemetry::start(&gateway.settings.log.level).map_err(|error| CommandError::Failed(error.to_string()))?;
+    // A first Ctrl-C parks what is under way.
+    let stop = CancellationToken::new();
+    let (mut signals, soft) = (Signals::listen()?, stop.clone());
+    let listener = tokio::spawn(async move {
+        while signals.next().await == Signal::Reload {}
+        soft.cancel();
+    });
+    let report = gateway.receiver.run(Cause::Command, &stop).await?;
+    listener.abort();
+    if json {
+        print::json(&report)?;
+    } else {
+        let tally = report.tally;
+        print::line(format!(
+            "保管 archived {}  隔離 quarantined {}  再確認 repeated {}  待機 waiting {}",
+            tally.archived, tally.quarantined, tally.repeated, tally.waiting
+        ))?;
+    }
+    if report.is_done() {
+        Ok(())
+    } else {
+        Err(CommandError::Failed(format!("受信は途中で終わりました: {0} (the pull ended early: {0})", report.result)))
+    }
+}
+
+async fn status(admin: &Admin, Json { json }: Json) -> Result<(), CommandError> {
+    let view = admin.status().await?;
+    Ok(if json { print::json(&view)? } else { print::status(&view)? })
+}
+
+async fn received(admin: &Admin, command: Received) -> Result<(), CommandError> {
+    match command {
+        Received::List(args) => list(admin, args).await,
+        Received::Show { id, json } => {
+            let detail = admin.show(id).await?;
+            if json.json {
+                return Ok(print::json(&detail)?);
+            }
+            print::message(&detail.message)?;
+            for receipt in &detail.receipts {
+                print::line(format!("    受領通知 receipt {}  {}", receipt.stage, print::jst(receipt.at)))?;
+            }
+            Ok(())
+        }
+        Received::Export { id, output, json } => {
+            let view = admin.export(id, &output).await?;
+            Ok(if json.json {
+                print::json(&view)?;
+            } else {
+                print::line(format!("取り出しました (written): {}", output.display()))?;
+            })
+        }
+        Received::Review { id, accept, reason, json, .. } => {
+            let review = match reason {
+                Some(reason) if !accept => Review::Return { reason },
+                _ => Review::Accept,
+            };
+            let view = admin.review(id, &review).await?;
+            Ok(if json.json { print::json(&view)? } else { print::message(&view)? })
+        }
+    }
+}
+
+async fn list(admin: &Admin, args: ListArgs) -> Result<(), CommandError> {
+    let state = match args.state.as_deref() {
+        Some(text) => Some(text.parse::<State>().map_err(|_| {
+            CommandError::Failed(format!(
+                "状態ではありません: {text} (expected archived, accepted, returned or quarantined)"
+            ))
+        })?),
+        None => None,
+    };
+    let filter = Filter { state, office: args.office, before: None };
+    let views = admin.received(&filter, args.limit).await?;
+    if args.json.json {
+        return Ok(print::json(&views)?);
+    }
+    Ok(views.iter().try_for_each(print::message)?)
+}
+
+async fn quarantine(admin: &Admin, command: Quarantine) -> Result<(), CommandError> {
+    match command {
+        Quarantine::List { limit, json } => {
+            let state = Some(State::Quarantined.code().to_owned());
+            list(admin, ListArgs { state, office: None, limit, json }).await
+        }
+        Quarantine::Return { id, reason, json } => {
+            let view = admin.return_quarantined(id, &reason).await?;
+            Ok(if json.json { print::json(&view)? } else { print::message(&view)? })
+        }
+    }
+}
+
+async fn office(admin: &Admin, command: Office) -> Result<(), CommandError> {
+    match command {
+        Office::Add { code, name, json } => {
+            let view = OfficeView::from(&admin.add_office(&code, &name).await?);
+            Ok(if json.json {
+                print::json(&view)?;
+            } else {
+                print::line(format!("登録しました (registered): {code}"))?;
+            })
+        }
+        Office::List(json) => {
+            let views: Vec<OfficeView> = admin.offices(10_000).await?.iter().map(Into::into).collect();
+            if json.json {
+                return Ok(print::json(&views)?);
+            }
+            Ok(views.iter().try_for_each(|view| print::line(format!("{}  {}", view.code, view.name)))?)
+        }
+    }
+}
+
+async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
+    let (view, json) = match command {
+        User::Add { office, user, signing_cert, encryption_cert, json } => {
+            let signing = Certificate::from_pem(&std::fs::read(signing_cert)?)?;
+            let encryption = Certificate::from_pem(&std::fs::read(encryption_cert)?)?;
+            (admin.add_user(&office, &user, &signing, &encryption).await?, json)
+        }
+        User::Enable { user, json } => (admin.enable_user(&user).await?, json),
+        User::Disable { user, reason, lost_at, json } => {
+            let disabled = admin.disable_user(&user, reason, lost_at).await?;
+            if json.json {
+                return Ok(print::json(&disabled)?);
+            }
+            if !disabled.suspects.is_empty() {
+                print::line(format!("疑わしいファイル (suspect messages): {}", disabled.suspects.len()))?;
+            }
+            (disabled.user, json)
+        }
+        User::List(json) => {
+            let views = admin.users(100_000).await?;
+            if json.json {
+                return Ok(print::json(&views)?);
+            }
+            return Ok(views.iter().try_for_each(print::user)?);
+        }
+    };
+    Ok(if json.json { print::json(&view)? } else { print::user(&view)? })
+}

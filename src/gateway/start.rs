@@ -1,0 +1,199 @@
+//! From settings to a running gateway.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+
+use super::config::GatewaySettings;
+use super::flows::receive::{Limits, Receiver, Seen};
+use super::keys::Keys;
+use super::metrics::GatewayMetrics;
+use super::patience::{Backoff, Breaker};
+use super::registry::Certificates;
+use super::tasks;
+use super::watch::Watch;
+use crate::archive::Archive;
+use crate::config::Faults;
+use crate::domain::clock::{Clock, Random};
+use crate::domain::policy::Rules;
+use crate::http::{self, Edge, Peers, watch_router};
+use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Task;
+use crate::runtime::version::VERSION;
+use crate::store::gateway::{MIGRATIONS, claim};
+use crate::store::sqlite::{Database, StoreError};
+use crate::stream::disk::Disk;
+use crate::stream::spool::{Spool, make_folder};
+use crate::wire::client::{SettingsError, UnionClient};
+
+/// How long a stop waits for what is under way.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Why the gateway does not start. All of it is for whoever runs it to put right.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Files that the settings name.
+    #[error(transparent)]
+    Keys(#[from] Faults),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A folder.
+    #[error("the folder {} cannot be used", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    /// Renaming from one into the other must be one step.
+    #[error("spool, archive and quarantine must be on one file system")]
+    FileSystems,
+    /// The connection to the relay.
+    #[error("the connection to the relay cannot be set up")]
+    Relay(#[from] SettingsError),
+    /// An address that cannot be listened at.
+    #[error("cannot listen at {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+}
+
+/// A gateway with everything at hand, that does nothing by itself yet. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its settings.
+    pub settings: Arc<GatewaySettings>,
+    /// What a pull works with.
+    pub receiver: Arc<Receiver<UnionClient>>,
+}
+
+/// A gateway that is running. It stops with the [`Shutdown`] it was started with.
+#[derive(Debug)]
+pub struct Running {
+    /// The insides.
+    pub gateway: Gateway,
+    /// Where health and metrics are.
+    pub watch_addr: Option<SocketAddr>,
+    /// The pull.
+    pub pull: Task,
+    /// What the relay is told about users.
+    pub orders: Task,
+}
+
+impl Gateway {
+    /// Reads the keys, opens the database and the folders.
+    pub async fn open(
+        settings: GatewaySettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
+        let (keys, relay) = Keys::load(&settings)?;
+        let keys = Arc::new(keys);
+        let storage = &settings.storage;
+        let parent = storage.database.parent().unwrap_or(Path::new("."));
+        make_folder(parent).map_err(|error| StartError::Folder(parent.to_owned(), error))?;
+        let archive = Archive::open(&storage.archive, &storage.quarantine)
+            .map_err(|error| StartError::Folder(storage.archive.clone(), error))?;
+        let spool = Spool::open(&storage.spool).map_err(|error| StartError::Folder(storage.spool.clone(), error))?;
+        let mut devices = Vec::new();
+        for path in [&storage.spool, &storage.archive, &storage.quarantine] {
+            devices.push(std::fs::metadata(path).map_err(|error| StartError::Folder(path.clone(), error))?.dev());
+        }
+        devices.dedup();
+        if devices.len() > 1 {
+            return Err(StartError::FileSystems);
+        }
+        let database = Database::open(&storage.database, &MIGRATIONS).await?;
+        let mut transaction = database.write().await?;
+        claim(&mut transaction, &keys.union).await?;
+        database.commit(transaction).await?;
+        let pull = &settings.pull;
+        let backoff =
+            Backoff { first: seconds(pull.retry_first_seconds), longest: seconds(pull.retry_longest_seconds) };
+        let metrics = GatewayMetrics::new();
+        metrics.build_info.with_label_values(&[VERSION]).set(1);
+        let receiver = Receiver {
+            relay: UnionClient::new(&relay)?,
+            certificates: Certificates::new(database.clone(), Arc::clone(&keys), settings.revocation.required),
+            database,
+            archive,
+            disk: Disk::new(spool.folder(), storage.reserve_bytes),
+            lock: storage.spool.join("pull.lock"),
+            spool,
+            keys,
+            clock,
+            random,
+            limits: Limits {
+                parallel: pull.parallel,
+                parallel_large: pull.parallel_large,
+                batch: pull.batch,
+                rules: Rules { max_size: pull.max_message_bytes, clock_skew_seconds: pull.clock_skew_seconds },
+            },
+            backoff,
+            breaker: Breaker::new(backoff),
+            metrics,
+            seen: Seen::default(),
+        };
+        Ok(Self { settings: Arc::new(settings), receiver: Arc::new(receiver) })
+    }
+
+    /// Opens a gateway and starts what it does by itself: pulls by its timer and when something arrives, orders to the
+    /// relay, health and metrics.
+    pub async fn start(
+        settings: GatewaySettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        shutdown: &Shutdown,
+    ) -> Result<Running, StartError> {
+        let gateway = Self::open(settings, clock, random).await?;
+        gateway.serve(shutdown).await
+    }
+
+    async fn serve(self, shutdown: &Shutdown) -> Result<Running, StartError> {
+        let receiver = &self.receiver;
+        receiver.recover().map_err(|error| StartError::Folder(receiver.spool.folder().to_owned(), error))?;
+        let orders = tasks::orders::start(receiver, shutdown);
+        let pull = tasks::pull::start(receiver, self.settings.pull.interval(), shutdown);
+        if self.settings.pull.long_poll {
+            tasks::arrivals::start(receiver, &pull, shutdown);
+        }
+        let watch_addr = match self.settings.metrics.listen() {
+            Some(address) => Some(watch(&self, &pull, address, shutdown).await?),
+            None => None,
+        };
+        Ok(Running { gateway: self, watch_addr, pull, orders })
+    }
+}
+
+impl Running {
+    /// Stops: nothing new is fetched, what has arrived is committed and acknowledged, large transfers are parked.
+    pub async fn stop(self, shutdown: &Shutdown) {
+        shutdown.finish(GRACE).await;
+        self.gateway.receiver.database.close().await;
+    }
+}
+
+async fn watch(
+    gateway: &Gateway,
+    pull: &Task,
+    address: SocketAddr,
+    shutdown: &Shutdown,
+) -> Result<SocketAddr, StartError> {
+    let failed = |error| StartError::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let edge = Edge {
+        name: "watch",
+        tls: None,
+        limits: http::Limits::default(),
+        metrics: http::Metrics::new(),
+        peers: Peers::default(),
+    };
+    let watch = Watch { receiver: Arc::clone(&gateway.receiver), pull: pull.clone() };
+    edge.start(listener, watch_router(Arc::new(watch)), shutdown);
+    Ok(bound)
+}
+
+fn seconds(seconds: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+}

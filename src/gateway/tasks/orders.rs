@@ -1,0 +1,29 @@
+//! Tells the relay about our users and certificates, again and again until it confirms.
+
+use std::sync::Arc;
+
+use super::ORDERS_PERIOD;
+use crate::gateway::flows::orders;
+use crate::gateway::flows::receive::Receiver;
+use crate::gateway::relay::Relay;
+use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Task;
+
+/// Starts it.
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task {
+    let receiver = Arc::clone(receiver);
+    let announced = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    Task::start("orders", ORDERS_PERIOD, Arc::clone(&receiver.clock), shutdown, move |_| {
+        let (receiver, announced) = (Arc::clone(&receiver), Arc::clone(&announced));
+        async move {
+            if !receiver.breaker.allows(receiver.clock.now()) {
+                return Err("relay.breaker-open");
+            }
+            if !announced.load(std::sync::atomic::Ordering::SeqCst) {
+                orders::announce(&receiver).await?;
+                announced.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+            orders::send_due(&receiver).await
+        }
+    })
+}

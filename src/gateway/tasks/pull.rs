@@ -1,0 +1,32 @@
+//! The pull by its timer and when something arrives, one way for both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gateway::flows::receive::{Cause, Receiver};
+use crate::gateway::relay::Relay;
+use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::{self, Task};
+
+/// Starts it.
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, period: Duration, shutdown: &Shutdown) -> Task {
+    let (receiver, soft) = (Arc::clone(receiver), shutdown.soft().clone());
+    Task::start("pull", period, Arc::clone(&receiver.clock), shutdown, move |cause| {
+        let (receiver, soft) = (Arc::clone(&receiver), soft.clone());
+        async move {
+            let cause = match cause {
+                task::Cause::Timer => Cause::Timer,
+                task::Cause::Signal => Cause::Arrival,
+            };
+            match receiver.run(cause, &soft).await {
+                Ok(report) if report.is_done() || report.result == "stopped" => Ok(()),
+                Ok(report) => Err(report.result),
+                Err(error) => {
+                    let detail = &error as &dyn std::error::Error;
+                    tracing::error!(code = "database", error = detail, "the pull cannot be written down");
+                    Err("database")
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,247 @@
+//! What `--json` prints: one shape for each thing.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::verdict::Verdict;
+use crate::store::gateway::messages::Message;
+use crate::store::gateway::offices::Office;
+use crate::store::gateway::orders::Order;
+use crate::store::gateway::runs::Run;
+use crate::store::gateway::users::User;
+use crate::store::gateway::waiting::Waiting;
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are the contract of 6-commands and named like what they show")]
+pub struct MessageView {
+    pub id: String,
+    pub direction: &'static str,
+    pub state: &'static str,
+    pub verdict: &'static str,
+    pub reasons: Vec<&'static str>,
+    pub warnings: Vec<&'static str>,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub office: Option<String>,
+    pub user: Option<String>,
+    pub file_name: Option<String>,
+    pub content_type: Option<String>,
+    pub comment: Option<String>,
+    pub size: Option<u64>,
+    pub digest: Option<String>,
+    pub sequence: Option<u64>,
+    pub signed_at: Option<Timestamp>,
+    pub received_at: Timestamp,
+    pub archived_at: Option<Timestamp>,
+    pub sealed_size: u64,
+    pub tag: Option<String>,
+    pub suspect_since: Option<Timestamp>,
+}
+
+impl From<&Message> for MessageView {
+    fn from(message: &Message) -> Self {
+        let content = message.content.as_ref();
+        let (reasons, warnings) = match &message.verdict {
+            Verdict::Accepted { warnings } => (Vec::new(), warnings),
+            Verdict::Quarantined { reasons, warnings } => (reasons.iter().map(|r| r.code()).collect(), warnings),
+        };
+        Self {
+            id: message.id.to_string(),
+            direction: "received",
+            state: message.state.code(),
+            verdict: message.verdict.code(),
+            reasons,
+            warnings: warnings.iter().map(|w| w.code()).collect(),
+            from: content.map(|c| c.sender.to_string()),
+            to: content.map(|c| c.recipient.to_string()),
+            office: content.and_then(|c| c.office.as_ref()).map(ToString::to_string),
+            user: content.and_then(|c| c.user.as_ref()).map(ToString::to_string),
+            file_name: content.and_then(|c| c.file_name.as_ref()).map(ToString::to_string),
+            content_type: content.map(|c| c.content_type.clone()),
+            comment: content.and_then(|c| c.comment.clone()),
+            size: content.map(|c| c.size),
+            digest: content.map(|c| hex::encode(&c.digest)),
+            sequence: content.map(|c| c.sequence),
+            signed_at: content.map(|c| c.signed_at),
+            received_at: message.received_at,
+            archived_at: message.archived_at,
+            sealed_size: message.sealed_size,
+            tag: message.tag.map(|tag| tag.to_string()),
+            suspect_since: message.suspect_since,
+        }
+    }
+}
+
+/// A message with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct MessageDetail {
+    #[serde(flatten)]
+    pub message: MessageView,
+    pub deposited_at: Timestamp,
+    /// The frozen facts behind the verdict.
+    pub facts: Value,
+    pub receipts: Vec<ReceiptView>,
+}
+
+/// A receipt of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct ReceiptView {
+    pub stage: String,
+    pub at: Timestamp,
+    /// SHA-256 over the signed receipt.
+    pub hash: String,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct UserView {
+    pub id: String,
+    pub office: String,
+    pub state: &'static str,
+    pub disabled_reason: Option<&'static str>,
+    pub disabled_at: Option<Timestamp>,
+    pub lost_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    /// The newest order to the relay about this user.
+    pub order: Option<OrderView>,
+}
+
+impl UserView {
+    /// With the newest order about the user.
+    pub fn new(user: &User, order: Option<&Order>) -> Self {
+        use crate::domain::user::UserState;
+        let (disabled_reason, disabled_at) = match user.state {
+            UserState::Enabled => (None, None),
+            UserState::Disabled { reason, at } => (Some(reason.code()), Some(at)),
+        };
+        Self {
+            id: user.id.to_string(),
+            office: user.office.to_string(),
+            state: user.state.code(),
+            disabled_reason,
+            disabled_at,
+            lost_at: user.lost_at,
+            created_at: user.created_at,
+            order: order.map(OrderView::from),
+        }
+    }
+}
+
+/// An order to the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct OrderView {
+    pub kind: &'static str,
+    pub user: String,
+    pub requested_at: Timestamp,
+    pub confirmed_at: Option<Timestamp>,
+    pub tries: u32,
+    pub problem: Option<String>,
+}
+
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        Self {
+            kind: order.kind.code(),
+            user: order.user.to_string(),
+            requested_at: order.requested_at,
+            confirmed_at: order.confirmed_at,
+            tries: order.tries,
+            problem: order.problem.clone(),
+        }
+    }
+}
+
+/// An office.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct OfficeView {
+    pub code: String,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+impl From<&Office> for OfficeView {
+    fn from(office: &Office) -> Self {
+        Self { code: office.code.to_string(), name: office.name.clone(), created_at: office.created_at }
+    }
+}
+
+/// A parcel that waits at the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct WaitingView {
+    pub id: String,
+    pub cause: String,
+    pub size: u64,
+    pub first_seen: Timestamp,
+    pub last_try: Timestamp,
+    pub next_try: Timestamp,
+    pub tries: u32,
+}
+
+impl From<&Waiting> for WaitingView {
+    fn from(waiting: &Waiting) -> Self {
+        Self {
+            id: waiting.id.to_string(),
+            cause: waiting.cause.clone(),
+            size: waiting.size,
+            first_seen: waiting.first_seen,
+            last_try: waiting.last_try,
+            next_try: waiting.next_try,
+            tries: waiting.tries,
+        }
+    }
+}
+
+/// A run of the pull.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct RunView {
+    pub run: i64,
+    pub cause: String,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub result: Option<String>,
+    #[serde(flatten)]
+    pub tally: crate::store::gateway::runs::Tally,
+}
+
+impl From<&Run> for RunView {
+    fn from(run: &Run) -> Self {
+        Self {
+            run: run.number,
+            cause: run.cause.clone(),
+            started_at: run.started_at,
+            ended_at: run.ended_at,
+            result: run.result.clone(),
+            tally: run.tally,
+        }
+    }
+}
+
+/// How the gateway is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct StatusView {
+    pub union: String,
+    pub version: &'static str,
+    /// Messages that were archived, ever.
+    pub archived: i64,
+    /// Messages that were quarantined, ever.
+    pub quarantined: i64,
+    pub archived_bytes: i64,
+    pub disk_free_bytes: u64,
+    pub disk_reserve_bytes: u64,
+    /// Durable here, not yet acknowledged at the relay.
+    pub unacknowledged: usize,
+    pub waiting: Vec<WaitingView>,
+    pub open_orders: Vec<OrderView>,
+    /// The newest runs, the newest first.
+    pub runs: Vec<RunView>,
+}
