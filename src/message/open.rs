@@ -54,15 +54,22 @@ pub fn open<R: Read + Send, W: Write + Send>(
     mut content: W,
 ) -> Result<(Opened, W), OpenError> {
     let mut envelope = enveloped::reader::Reader::new(input, keys)?;
+    // Where more than one layer is wrong, the outermost says so: what is inside of it was never worth a word.
     let inside = thread::scope(|scope| -> Result<_, OpenError> {
         let inner = envelope.inner();
-        let signed = signed::reader::Reader::new(&mut envelope, inner, Some(scope))?;
-        let (size, header, signed) = entity::reader::Reader::new(signed)?.finish(&mut content)?;
-        Ok((size, header, signed.finish()?))
+        let mut signed = signed::reader::Reader::new(&mut envelope, inner, Some(scope))?;
+        match entity::reader::Reader::new(&mut signed).and_then(|entity| entity.finish(&mut content)) {
+            Ok((size, header)) => Ok((size, header, signed.finish()?)),
+            Err(error) if error.reason().is_some() && !signed.has_failed() => {
+                signed.drain()?;
+                signed.finish()?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     });
     let (size, header, Signed { signature, certificates }) = match inside {
         Ok(inside) => inside,
-        // What is inside is only worth a word if the envelope is sound: otherwise that is what is wrong.
         Err(error) if error.reason().is_some() && !envelope.has_failed() => {
             envelope.finish()?;
             return Err(error);

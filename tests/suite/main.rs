@@ -5,9 +5,11 @@
 mod architecture;
 mod exchange_employer;
 mod message_command;
+mod message_hostile;
 mod message_openssl;
 mod message_roundtrip;
 mod message_support;
+mod message_vectors;
 mod pki;
 mod relay_access;
 mod relay_limits;

@@ -115,6 +115,25 @@ fn we_open_what_openssl_seals() {
     }
 }
 
+/// Nothing in the envelope is signed, so this opens; what it says about its addressee stays what was signed.
+#[test]
+fn a_signature_moved_into_another_envelope_still_names_its_addressee() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let out = File::create(at.join("sealed")).unwrap();
+    seal(&draft(), &credential("signer"), &[certificate("union")], &Fixed::new(5), &b"content"[..], out).unwrap();
+    open_with_openssl(at, "union", "signer");
+    let other = certificate_file("stranger");
+    let encrypt = ["cms", "-encrypt", "-binary", "-aes-256-gcm", "-outform", "DER", "-in", "signed", "-out", "moved"];
+    openssl(at, &[&encrypt[..], &["-recip", text(&other)], ECDH].concat());
+    let moved = File::open(at.join("moved")).unwrap();
+    let (opened, content) = open(moved, &[credential("stranger")], Vec::new()).unwrap();
+    assert_eq!(content, b"content");
+    let verified = opened.verify(&certificate("signer")).unwrap();
+    assert_eq!(verified.header().to, "union@06123456.kx".parse().unwrap());
+    assert_eq!(verified.header().id, draft().id);
+}
+
 #[test]
 fn a_hundred_megabytes_both_ways() {
     const SIZE: usize = 100 << 20;

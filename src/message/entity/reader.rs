@@ -45,13 +45,13 @@ impl<R: BufRead> Reader<R> {
         Ok(Self { source, header })
     }
 
-    /// Writes the file to `content`. Gives its size, the header, and the inner reader.
-    pub(in crate::message) fn finish(mut self, content: &mut impl Write) -> Result<(u64, Header, R), OpenError> {
+    /// Writes the file to `content`. Gives its size, and the header.
+    pub(in crate::message) fn finish(mut self, content: &mut impl Write) -> Result<(u64, Header), OpenError> {
         let size = match self.header.encoding {
             ContentEncoding::Identity => copy(&mut self.source, content)?,
             ContentEncoding::Zstd => expand(&mut self.source, content)?,
         };
-        Ok((size, self.header, self.source))
+        Ok((size, self.header))
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
 
     fn read(bytes: &[u8], step: usize) -> Result<(u64, Vec<u8>), OpenError> {
         let mut content = Vec::new();
-        let (size, _, _) = Reader::new(BufReader::with_capacity(step, bytes))?.finish(&mut content)?;
+        let (size, _) = Reader::new(BufReader::with_capacity(step, bytes))?.finish(&mut content)?;
         Ok((size, content))
     }
 

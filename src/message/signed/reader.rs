@@ -35,6 +35,7 @@ pub(in crate::message) struct Reader<'scope, 'env, R> {
     parts: Vec<Range<usize>>,
     /// Content in the buffer that is not taken yet.
     current: Range<usize>,
+    failed: bool,
 }
 
 /// What came of it.
@@ -86,6 +87,7 @@ impl<'scope, 'env, R: Read> Reader<'scope, 'env, R> {
             outer,
             parts: Vec::new(),
             current: 0..0,
+            failed: false,
         })
     }
 
@@ -131,6 +133,21 @@ impl<'scope, 'env, R: Read> Reader<'scope, 'env, R> {
         Ok(Signed { signature, certificates })
     }
 
+    /// Whether reading has failed here or below, and not in a layer above.
+    pub(in crate::message) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Takes what is left of the content.
+    pub(in crate::message) fn drain(&mut self) -> Result<(), OpenError> {
+        loop {
+            match self.fill_buf()?.len() {
+                0 => return Ok(()),
+                count => self.consume(count),
+            }
+        }
+    }
+
     /// Hands the used buffer to the hasher and goes on with another.
     fn hash_buffer(&mut self) {
         let Self { frames, hasher, parts, .. } = self;
@@ -165,7 +182,9 @@ impl<R: Read> Read for Reader<'_, '_, R> {
 
 impl<R: Read> BufRead for Reader<'_, '_, R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.advance()?;
+        let advanced = self.advance();
+        self.failed |= advanced.is_err();
+        advanced?;
         Ok(&self.frames.buffer()[self.current.clone()])
     }
 
