@@ -158,8 +158,7 @@ impl Edge {
         builder
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.idle())
-            .max_header_size(self.limits.header_bytes)
-            .pipeline_flush(true);
+            .max_header_size(self.limits.header_bytes);
         builder
     }
 }

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Limits, Peer};
 use crate::wire::problem::{Code, Problem};
 
+/// How much of a body that is too large is read all the same, so that its sender reads our answer.
+const DRAIN: u64 = 1024 * 1024;
+
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
@@ -87,6 +90,7 @@ impl BodyReader {
         let mut whole = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if whole.len() + chunk.len() > limit {
+                self.drain(DRAIN).await;
                 return Err(BodyError::TooLarge);
             }
             whole.extend_from_slice(&chunk);

@@ -18,6 +18,9 @@ use tokio::time::{Sleep, sleep};
 use crate::runtime::metrics::IntCounter;
 use crate::wire::problem::{CONTENT_TYPE, Code, Problem};
 
+/// How long a refused end may go on sending before the line is closed.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Whether a request is being answered on this connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Phase(Arc<AtomicBool>);
@@ -61,11 +64,23 @@ pub(super) struct Guard<S> {
     writing: Option<Pin<Box<Sleep>>>,
     /// What goes out instead of an empty refusal.
     refusal: Vec<u8>,
+    /// Runs after a refusal, while what the other end still sends is read and thrown away.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Guard<S> {
     pub(super) fn new(inner: S, phase: Phase, traffic: Traffic, header: Duration, stall: Duration) -> Self {
-        Self { inner, phase, traffic, header, stall, reading: None, writing: None, refusal: Vec::new() }
+        Self {
+            inner,
+            phase,
+            traffic,
+            header,
+            stall,
+            reading: None,
+            writing: None,
+            refusal: Vec::new(),
+            lingering: None,
+        }
     }
 }
 
@@ -117,6 +132,7 @@ impl<S: AsyncWrite + Unpin> Guard<S> {
         }
         let Some(refusal) = refusal_instead_of(bytes) else { return false };
         self.refusal = refusal;
+        self.lingering = Some(Box::pin(sleep(LINGER)));
         true
     }
 
@@ -131,7 +147,25 @@ impl<S: AsyncWrite + Unpin> Guard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+impl<S: AsyncRead + Unpin> Guard<S> {
+    /// A line that is closed with bytes unread is reset, and the other end would never see why it was refused.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timer) = &mut self.lingering else { return Poll::Ready(()) };
+        let mut scratch = [0; 4_096];
+        loop {
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => (),
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.takes_over(bytes) {
@@ -175,7 +209,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let this = self.get_mut();
         ready!(this.poll_refusal(cx))?;
         let polled = Pin::new(&mut this.inner).poll_shutdown(cx);
-        this.watch(cx, polled)
+        ready!(this.watch(cx, polled))?;
+        this.poll_linger(cx).map(Ok)
     }
 }
 
