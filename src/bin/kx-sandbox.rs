@@ -1,3 +1,7 @@
-//! `kx-sandbox`.
+//! `kx-sandbox`: all three parties on one machine.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kenpo_express::sandbox::main()
+}

@@ -36,7 +36,7 @@ pub struct Parties {
     /// What the union's gateway comes in with.
     pub union_tls: Certificate,
     /// The user's, for signing and for receiving.
-    pub user: Vec<Certificate>,
+    pub user: [Certificate; 2],
 }
 
 /// Makes what is missing below `dir`, and reads the rest.
@@ -62,7 +62,7 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
     maker.certificate("employer-1/ca.pem", ca.certificate())?;
     maker.certificate("employer-1/relay-ca.pem", operator.certificate())?;
     maker.certificate("employer-1/relay-receipt.pem", &receipts)?;
-    Ok(Parties { union_ca: ca.certificate().clone(), union_tls, user: vec![signing, encryption] })
+    Ok(Parties { union_ca: ca.certificate().clone(), union_tls, user: [signing, encryption] })
 }
 
 struct Maker<'a> {

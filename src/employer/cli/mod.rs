@@ -14,6 +14,7 @@ use clap::Parser;
 
 use self::arguments::{Arguments, Command};
 use self::progress::Terminal;
+pub use self::words::complain;
 use super::app::{App, Sent, SentList};
 use super::error::EmployerError;
 use crate::runtime::clock::{SystemClock, SystemRandom};

@@ -19,7 +19,7 @@ use crate::wire::problem::Code;
 type Words = (&'static str, &'static str);
 
 /// Says why a command failed, on standard error.
-pub(super) fn complain(error: &EmployerError) {
+pub fn complain(error: &EmployerError) {
     let (happened, next) = explain(error);
     eprintln!("エラー: {}\nError: {}", happened.0, happened.1);
     eprintln!("  {}", causes(error));
