@@ -78,8 +78,8 @@ pub(super) async fn exchange(
     let mut equal = Vec::new();
     for (detail, file) in arrived.iter().zip(files) {
         let same = detail.message.verdict == "accepted" && comes_back(admin, world, &sent, detail, file).await?;
-        let word = if same { "一致 / equal" } else { "不一致 / DIFFERENT" };
-        voice.fact("結果", "result", format!("{word}  {}", name(detail)));
+        let result = if same { "一致 / equal" } else { "不一致 / DIFFERENT" };
+        voice.fact("結果", "result", format!("{result}  {}", name(detail)));
         equal.push(same);
     }
 

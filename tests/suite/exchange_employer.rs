@@ -1,7 +1,6 @@
 //! The employer's app against a real relay, with the union played by the test.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,13 +23,7 @@ use kenpo_express::wire::client::{Settings, UnionClient};
 use kenpo_express::wire::page::PageQuery;
 use kenpo_express::wire::union::{Acknowledgement, DisableUser, Parcel, UnionCertificates, UserRegistration};
 
-/// Six ports in a row that nobody listens at.
-pub(crate) fn free_ports() -> u16 {
-    let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let somewhere = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut bases = std::iter::repeat_with(somewhere).take(200);
-    bases.find(|base| *base < 60_000 && (*base..base + 6).all(free)).expect("some six ports are free")
-}
+use super::exchange_support::free_ports;
 
 struct Parties {
     world: World,

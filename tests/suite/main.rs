@@ -4,6 +4,9 @@
 
 mod architecture;
 mod exchange_employer;
+mod exchange_sandbox;
+mod exchange_servers;
+mod exchange_support;
 mod message_command;
 mod message_hostile;
 mod message_openssl;

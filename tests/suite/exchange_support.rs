@@ -1,0 +1,149 @@
+//! A sandbox folder and the real binaries that work on it.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Six ports in a row that nobody listens at.
+pub(crate) fn free_ports() -> u16 {
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let somewhere = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut bases = std::iter::repeat_with(somewhere).take(200);
+    bases.find(|base| *base < 60_000 && (*base..base + 6).all(free)).expect("some six ports are free")
+}
+
+/// A folder for `kx-sandbox`, gone at the end.
+pub(crate) struct Folder {
+    dir: tempfile::TempDir,
+    pub(crate) base: u16,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), base: free_ports() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file to send.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path("files").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let path = match program {
+            "kx-sandbox" => env!("CARGO_BIN_EXE_kx-sandbox"),
+            "kx-employer" => env!("CARGO_BIN_EXE_kx-employer"),
+            "kx-gateway" => env!("CARGO_BIN_EXE_kx-gateway"),
+            "kx-server" => env!("CARGO_BIN_EXE_kx-server"),
+            other => panic!("there is no {other}"),
+        };
+        let mut command = Command::new(path);
+        match program {
+            "kx-sandbox" => command.args(["--port-base", &self.base.to_string(), "--dir"]).arg(self.path("sandbox")),
+            "kx-employer" => command.arg("--home").arg(self.path("sandbox/employer-1")),
+            "kx-gateway" => command.arg("--config").arg(self.path("sandbox/gateway/gateway.toml")),
+            _ => command.arg("--config").arg(self.path("sandbox/relay/relay.toml")),
+        };
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a program to its end.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        self.command(program).args(arguments).output().unwrap()
+    }
+
+    /// Runs `kx-sandbox --once --json` with these files.
+    pub(crate) fn exchange(&self, files: &[&Path]) -> Output {
+        let mut command = self.command("kx-sandbox");
+        command.args(["--once", "--json"]);
+        for file in files {
+            command.arg("--file").arg(file);
+        }
+        command.output().unwrap()
+    }
+
+    /// Starts a server whose log goes to a file.
+    pub(crate) fn serve(&self, program: &str, log: &str) -> Server {
+        let mut command = self.command(program);
+        command.arg("serve").env("KX_SERVER__LOG__FILTER", "trace").env("KX_GATEWAY__LOG__LEVEL", "trace");
+        command.stdout(Stdio::null()).stderr(fs::File::create(self.path(log)).unwrap());
+        Server(command.spawn().unwrap())
+    }
+
+    /// Starts `kx-employer send`.
+    pub(crate) fn start_sending(&self, file: &Path) -> Child {
+        let mut command = self.command("kx-employer");
+        command.arg("send").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// What `kx-employer sent --json` says.
+    pub(crate) fn sent(&self) -> Vec<Value> {
+        json(&self.run("kx-employer", &["sent", "--json"]))
+    }
+
+    /// Waits until the union has said, under its signature, that it has everything that was sent.
+    pub(crate) fn wait_until_verified(&self) -> Vec<Value> {
+        let began_at = Instant::now();
+        loop {
+            let sent = self.sent();
+            if sent.iter().all(|message| message["state"] == "verified") {
+                return sent;
+            }
+            assert!(began_at.elapsed() < Duration::from_secs(60), "{sent:#?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// A server that was started; killed at the latest when this is dropped.
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Asks it to stop, as systemd does, and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        assert!(self.0.wait().unwrap().success(), "it stops in good order");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The one JSON array on standard output.
+pub(crate) fn json(output: &Output) -> Vec<Value> {
+    match serde_json::from_slice(&output.stdout) {
+        Ok(Value::Array(items)) => items,
+        other => panic!("{other:?}\n{}\n{}", text(&output.stdout), text(&output.stderr)),
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Every file below a folder.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
