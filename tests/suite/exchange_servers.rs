@@ -25,8 +25,10 @@ fn disguises(secret: &str) -> Vec<Vec<u8>> {
         let shifted = [&b"xx"[..shift], secret.as_bytes()].concat();
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             let encoded = engine.encode(&shifted);
-            // The first and last letters depend on what stands around the secret.
-            forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
+            // The first and last letters depend on what stands around the secret; what is short is found by chance.
+            if encoded.len() > 20 {
+                forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
+            }
         }
     }
     forms
