@@ -1,7 +1,7 @@
 //! A sandbox folder and the real binaries that work on it.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -78,7 +78,11 @@ impl Folder {
         let mut command = self.command(program);
         command.arg("serve").env("KX_SERVER__LOG__FILTER", "trace").env("KX_GATEWAY__LOG__LEVEL", "trace");
         command.stdout(Stdio::null()).stderr(fs::File::create(self.path(log)).unwrap());
-        Server(command.spawn().unwrap())
+        let server = Server(command.spawn().unwrap());
+        // The last port that each opens: its health.
+        let port = self.base + if program == "kx-server" { 5 } else { 4 };
+        wait_for(|| TcpStream::connect(("127.0.0.1", port)).is_ok(), &format!("{program} starts"));
+        server
     }
 
     /// Starts `kx-employer send`.
@@ -95,15 +99,18 @@ impl Folder {
 
     /// Waits until the union has said, under its signature, that it has everything that was sent.
     pub(crate) fn wait_until_verified(&self) -> Vec<Value> {
-        let began_at = Instant::now();
-        loop {
-            let sent = self.sent();
-            if sent.iter().all(|message| message["state"] == "verified") {
-                return sent;
-            }
-            assert!(began_at.elapsed() < Duration::from_secs(60), "{sent:#?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let verified = || self.sent().iter().all(|message| message["state"] == "verified");
+        wait_for(verified, "everything is verified");
+        self.sent()
+    }
+}
+
+/// Waits until something has come true.
+fn wait_for(mut is_true: impl FnMut() -> bool, what: &str) {
+    let began_at = Instant::now();
+    while !is_true() {
+        assert!(began_at.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
