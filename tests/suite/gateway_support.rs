@@ -1,0 +1,456 @@
+//! A gateway in this process in front of a relay that lies on request, and employers who send.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use kenpo_express::archive::Archive;
+use kenpo_express::domain::address::Address;
+use kenpo_express::domain::clock::{Clock, ManualClock};
+use kenpo_express::domain::digest::Sha256;
+use kenpo_express::domain::ids::{MessageId, OfficeCode, UserId};
+use kenpo_express::domain::policy::Rules;
+use kenpo_express::domain::user::UserState;
+use kenpo_express::gateway::flows::receive::{Cause, Limits, Receiver, Report, Seen};
+use kenpo_express::gateway::keys::Keys;
+use kenpo_express::gateway::metrics::GatewayMetrics;
+use kenpo_express::gateway::patience::{Backoff, Breaker};
+use kenpo_express::gateway::registry::Certificates;
+use kenpo_express::gateway::relay::{Chunks, Relay};
+use kenpo_express::message::entity::ContentEncoding;
+use kenpo_express::message::format::trailing_tag;
+use kenpo_express::message::keys::{Certificate, Credential};
+use kenpo_express::message::seal::{Draft, seal};
+use kenpo_express::pki::TrustStore;
+use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
+use kenpo_express::store::gateway::certificates::{Purpose, Registered};
+use kenpo_express::store::gateway::messages::{Filter, Message};
+use kenpo_express::store::gateway::offices::Office;
+use kenpo_express::store::gateway::users::User;
+use kenpo_express::store::gateway::{
+    MIGRATIONS, certificates, claim, messages, offices, registry_changed, users, waiting,
+};
+use kenpo_express::store::sqlite::Database;
+use kenpo_express::stream::disk::Disk;
+use kenpo_express::stream::spool::Spool;
+use kenpo_express::wire;
+use kenpo_express::wire::Der;
+use kenpo_express::wire::client::{ClientError, Fault};
+use kenpo_express::wire::page::{Cursor, Page, PageQuery};
+use kenpo_express::wire::union::{
+    Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, Confirmation, DisableUser, Handshake, Parcel,
+    UnionCertificates, UserRegistration,
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::relay::UnionWorld;
+
+/// What a relay does instead of sending the bytes.
+#[derive(Debug, Clone)]
+pub(crate) enum Lie {
+    /// The line breaks after so many bytes.
+    Cut(usize),
+    /// It ends after so many bytes, as if that were all.
+    Short(usize),
+    /// More bytes than were announced.
+    Extra,
+    /// No answer in time.
+    Silence,
+    /// An error of the server.
+    Broken,
+    /// The bytes of another parcel of the same length.
+    Other(u8),
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    parcels: Vec<(Parcel, Bytes)>,
+    lies: HashMap<MessageId, VecDeque<Lie>>,
+    acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
+    requests: Vec<(MessageId, u64)>,
+    away: bool,
+    keep_listing: bool,
+    refuse_acknowledgements: u32,
+    next_cursor: i64,
+}
+
+/// A relay in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
+
+impl FakeRelay {
+    pub(crate) fn lie(&self, id: MessageId, lies: impl IntoIterator<Item = Lie>) {
+        self.0.lock().unwrap().lies.entry(id).or_default().extend(lies);
+    }
+
+    /// Not to be reached, or there again.
+    pub(crate) fn away(&self, away: bool) {
+        self.0.lock().unwrap().away = away;
+    }
+
+    /// Goes on listing what was acknowledged.
+    pub(crate) fn keep_listing(&self) {
+        self.0.lock().unwrap().keep_listing = true;
+    }
+
+    pub(crate) fn refuse_acknowledgements(&self, times: u32) {
+        self.0.lock().unwrap().refuse_acknowledgements = times;
+    }
+
+    /// The receipt that came with an acknowledgement; `None` when nothing was acknowledged.
+    pub(crate) fn acknowledged(&self, id: MessageId) -> Option<Option<Vec<u8>>> {
+        self.0.lock().unwrap().acknowledged.get(&id).cloned()
+    }
+
+    /// Offsets that the content of a parcel was asked from.
+    pub(crate) fn requests(&self, id: MessageId) -> Vec<u64> {
+        self.0.lock().unwrap().requests.iter().filter(|(of, _)| *of == id).map(|(_, offset)| *offset).collect()
+    }
+
+    /// Lists a parcel, from its end or, with changes, as a lie.
+    pub(crate) fn deposit(&self, id: MessageId, sender: &UserId, sealed: &[u8], at: Timestamp) {
+        self.deposit_with(id, sender, sealed, at, |_| ());
+    }
+
+    pub(crate) fn deposit_with(
+        &self,
+        id: MessageId,
+        sender: &UserId,
+        sealed: &[u8],
+        at: Timestamp,
+        change: impl FnOnce(&mut Parcel),
+    ) {
+        let mut inner = self.0.lock().unwrap();
+        inner.next_cursor += 1;
+        let mut parcel = Parcel {
+            id,
+            cursor: Cursor(inner.next_cursor),
+            sender: sender.clone(),
+            size: sealed.len() as u64,
+            tag: trailing_tag(&sealed[sealed.len().saturating_sub(64)..]),
+            deposited_at: at,
+            relayed: Der(b"a receipt of the relay".to_vec()),
+        };
+        change(&mut parcel);
+        inner.acknowledged.remove(&id);
+        inner.parcels.retain(|(before, bytes)| before.id != id || bytes == sealed);
+        inner.parcels.push((parcel, Bytes::copy_from_slice(sealed)));
+    }
+}
+
+fn unreachable<T>() -> Result<T, ClientError> {
+    Err(ClientError::Unreachable("the line is cut".into()))
+}
+
+impl Relay for FakeRelay {
+    type Content = FakeContent;
+
+    async fn handshake(&self) -> Result<Handshake, ClientError> {
+        if self.0.lock().unwrap().away {
+            return unreachable();
+        }
+        Ok(Handshake {
+            version: wire::VERSION.to_owned(),
+            union: "06123456".parse().unwrap(),
+            now: SystemClock.now(),
+            last_seen: None,
+            receipt_certificate: Der(Vec::new()),
+        })
+    }
+
+    async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+        let inner = self.0.lock().unwrap();
+        if inner.away {
+            return unreachable();
+        }
+        let waiting = inner.parcels.iter().map(|(parcel, _)| parcel).filter(|parcel| {
+            let listed = inner.keep_listing || !inner.acknowledged.contains_key(&parcel.id);
+            listed && Some(parcel.cursor) > query.after
+        });
+        let limit = query.limit.unwrap_or(100) as usize;
+        let items: Vec<Parcel> = waiting.clone().take(limit).cloned().collect();
+        let more = waiting.count() > items.len();
+        Ok(Page { next: items.last().map(|parcel| parcel.cursor), more, items })
+    }
+
+    async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<FakeContent, ClientError> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.away {
+            return unreachable();
+        }
+        inner.requests.push((id, offset));
+        let lie = inner.lies.get_mut(&id).and_then(VecDeque::pop_front);
+        let bytes = inner.parcels.iter().rfind(|(parcel, _)| parcel.id == id).unwrap().1.clone();
+        let offset = usize::try_from(offset).unwrap();
+        let rest = bytes.slice(offset.min(bytes.len())..);
+        let (bytes, end) = match lie {
+            // The real client compares the announced length with the list before the first byte.
+            None if bytes.len() as u64 != size => return Err(ClientError::Protocol(Fault::Length)),
+            None => (rest, None),
+            Some(Lie::Cut(length)) => {
+                (rest.slice(..length.min(rest.len())), Some(ClientError::Unreachable("cut".into())))
+            }
+            Some(Lie::Short(length)) => (rest.slice(..length.min(rest.len())), None),
+            Some(Lie::Extra) => ([rest, Bytes::from_static(b"more")].concat().into(), None),
+            Some(Lie::Silence) => return Err(ClientError::TimedOut),
+            Some(Lie::Broken) => {
+                let problem = wire::problem::Problem::new(wire::problem::Code::Internal);
+                return Err(ClientError::Refused(problem));
+            }
+            Some(Lie::Other(value)) => (vec![value; rest.len()].into(), None),
+        };
+        let mut chunks: VecDeque<_> = bytes.chunks(64 * 1024).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+        chunks.extend(end.map(Err));
+        Ok(FakeContent(chunks))
+    }
+
+    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.away || inner.refuse_acknowledgements > 0 {
+            inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
+            return unreachable();
+        }
+        let mut results = Vec::new();
+        for item in items {
+            let before = inner.acknowledged.insert(item.id, item.receipt.map(|der| der.0));
+            let outcome = match before {
+                None => AcknowledgementOutcome::Acknowledged,
+                Some(_) => AcknowledgementOutcome::AlreadyAcknowledged,
+            };
+            results.push(AcknowledgementResult { id: item.id, outcome });
+        }
+        Ok(results)
+    }
+
+    async fn put_certificates(&self, _: &UnionCertificates) -> Result<(), ClientError> {
+        Ok(())
+    }
+
+    async fn put_user(&self, _: &UserId, _: &UserRegistration) -> Result<(), ClientError> {
+        Ok(())
+    }
+
+    async fn disable_user(&self, _: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
+        Ok(Confirmation { at: order.at })
+    }
+
+    async fn enable_user(&self, _: &UserId) -> Result<Confirmation, ClientError> {
+        Ok(Confirmation { at: SystemClock.now() })
+    }
+}
+
+/// Bytes of a parcel, or what the relay makes of them.
+#[derive(Debug)]
+pub(crate) struct FakeContent(VecDeque<Result<Bytes, ClientError>>);
+
+impl Chunks for FakeContent {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
+        tokio::task::yield_now().await;
+        self.0.pop_front().transpose()
+    }
+}
+
+/// The gateway of one union.
+pub(crate) struct GatewayWorld {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) union: UnionWorld,
+    pub(crate) relay: FakeRelay,
+    pub(crate) receiver: Arc<Receiver<FakeRelay>>,
+}
+
+impl GatewayWorld {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| (), |_| ()).await
+    }
+
+    pub(crate) async fn with(keys: impl FnOnce(&mut Keys), change: impl FnOnce(&mut Receiver<FakeRelay>)) -> Self {
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let union = UnionWorld::new("06123456", clock.now());
+        let mut own = Keys {
+            union: union.insurer.clone(),
+            signing: vec![union.signing.clone()],
+            encryption: vec![union.encryption.clone()],
+            authority: Some(union.authority.clone()),
+            trust: TrustStore::new(vec![union.authority.certificate().clone()]),
+            revocation: Vec::new(),
+            ca: union.authority.certificate().clone(),
+        };
+        keys(&mut own);
+        let folder = tempfile::tempdir().unwrap();
+        let mut receiver = receiver(folder.path().to_owned(), Arc::new(own), &clock).await;
+        change(&mut receiver);
+        Self { folder, clock, union, relay: receiver.relay.clone(), receiver: Arc::new(receiver) }
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// One run, as `kx-gateway pull` does it.
+    pub(crate) async fn pull(&self) -> Report {
+        self.receiver.run(Cause::Command, &CancellationToken::new()).await.unwrap()
+    }
+
+    /// One run, as the timer does it.
+    pub(crate) async fn pull_by_timer(&self) -> Report {
+        self.receiver.run(Cause::Timer, &CancellationToken::new()).await.unwrap()
+    }
+
+    /// Registers a user with new certificates.
+    pub(crate) async fn sender(&self, id: &str) -> Sender {
+        let credential = self.union.user(id, self.clock.now());
+        self.register(id, credential.certificate()).await;
+        Sender::new(id, credential)
+    }
+
+    pub(crate) async fn register(&self, id: &str, certificate: &Certificate) {
+        let (id, now): (UserId, _) = (id.parse().unwrap(), self.clock.now());
+        let office: OfficeCode = "1234-A".parse().unwrap();
+        let mut transaction = self.receiver.database.write().await.unwrap();
+        let new = Office { code: office.clone(), name: "事業所".to_owned(), created_at: now };
+        // The office and the user may be there already.
+        let _ = offices::insert(&mut transaction, &new).await;
+        let user = User { id: id.clone(), office, state: UserState::Enabled, lost_at: None, created_at: now };
+        let _ = users::insert(&mut transaction, &user).await;
+        let registered = Registered {
+            fingerprint: certificate.fingerprint(),
+            user: id,
+            purpose: Purpose::Signing,
+            der: certificate.der().to_vec(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            registered_at: now,
+            revoked_at: None,
+        };
+        certificates::insert(&mut transaction, &registered).await.unwrap();
+        registry_changed(&mut transaction).await.unwrap();
+        self.receiver.database.commit(transaction).await.unwrap();
+    }
+
+    /// Changes a user in the registry.
+    pub(crate) async fn change_user(&self, id: &str, change: impl FnOnce(&mut User)) {
+        let id: UserId = id.parse().unwrap();
+        let mut transaction = self.receiver.database.write().await.unwrap();
+        let mut user = users::find(&mut *transaction, &id).await.unwrap().unwrap();
+        change(&mut user);
+        users::update(&mut transaction, &user).await.unwrap();
+        registry_changed(&mut transaction).await.unwrap();
+        self.receiver.database.commit(transaction).await.unwrap();
+    }
+
+    pub(crate) fn draft(&self, sender: &Sender) -> Draft {
+        Draft {
+            id: MessageId::new(self.clock.now(), &SystemRandom),
+            date: self.clock.now(),
+            from: sender.address.clone(),
+            to: Address::Union(self.union.insurer.clone()),
+            sequence: sender.sequence + 1,
+            previous: sender.previous,
+            file_name: "算定基礎届.csv".parse().unwrap(),
+            content_type: "text/csv".to_owned(),
+            comment: None,
+            encoding: ContentEncoding::Identity,
+        }
+    }
+
+    /// Seals for the union.
+    pub(crate) fn seal(&self, sender: &mut Sender, draft: &Draft, content: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::new();
+        let recipients = [self.union.encryption.certificate().clone()];
+        let done = seal(draft, &sender.credential, &recipients, &SystemRandom, content, &mut sealed).unwrap();
+        sender.sequence = draft.sequence;
+        sender.previous = done.signature_hash;
+        sealed
+    }
+
+    /// Seals and deposits an ordinary message.
+    pub(crate) fn send(&self, sender: &mut Sender, content: &[u8]) -> MessageId {
+        let draft = self.draft(sender);
+        let sealed = self.seal(sender, &draft, content);
+        self.relay.deposit(draft.id, &sender.id, &sealed, self.clock.now());
+        draft.id
+    }
+
+    /// Everything that is kept, oldest first.
+    pub(crate) async fn kept(&self) -> Vec<Message> {
+        let mut all = messages::list(self.receiver.database.read(), &Filter::default(), 100_000).await.unwrap();
+        all.reverse();
+        all
+    }
+
+    pub(crate) async fn find(&self, id: MessageId) -> Option<Message> {
+        let mut reader = self.receiver.database.reader().await.unwrap();
+        messages::find(&mut reader, id).await.unwrap()
+    }
+
+    /// Codes of what waits, by id.
+    pub(crate) async fn waiting(&self) -> BTreeMap<MessageId, String> {
+        let rows = waiting::list(self.receiver.database.read(), 1_000).await.unwrap();
+        rows.into_iter().map(|row| (row.id, row.cause)).collect()
+    }
+
+    /// The sealed file of a message that is kept.
+    pub(crate) fn file(&self, message: &Message) -> PathBuf {
+        if message.verdict.is_accepted() {
+            self.receiver.archive.archived(&message.path)
+        } else {
+            self.receiver.archive.quarantined(&message.path)
+        }
+    }
+
+    /// Files below a folder of the gateway.
+    pub(crate) fn files(&self, folder: &str) -> usize {
+        count(&self.folder.path().join(folder))
+    }
+}
+
+fn count(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+}
+
+/// A user who sends, with the state of the stream.
+pub(crate) struct Sender {
+    pub(crate) id: UserId,
+    pub(crate) address: Address,
+    pub(crate) credential: Credential,
+    pub(crate) sequence: u64,
+    pub(crate) previous: Sha256,
+}
+
+impl Sender {
+    pub(crate) fn new(id: &str, credential: Credential) -> Self {
+        let address = format!("{id}@06123456.kx").parse().unwrap();
+        Self { id: id.parse().unwrap(), address, credential, sequence: 0, previous: Sha256::ZERO }
+    }
+}
+
+async fn receiver(folder: PathBuf, keys: Arc<Keys>, clock: &Arc<ManualClock>) -> Receiver<FakeRelay> {
+    let database = Database::open(&folder.join("gateway.db"), &MIGRATIONS).await.unwrap();
+    let mut transaction = database.write().await.unwrap();
+    claim(&mut transaction, &keys.union).await.unwrap();
+    database.commit(transaction).await.unwrap();
+    let spool = Spool::open(&folder.join("spool")).unwrap();
+    let backoff = Backoff { first: SignedDuration::from_millis(20), longest: SignedDuration::from_secs(300) };
+    Receiver {
+        relay: FakeRelay::default(),
+        certificates: Certificates::new(database.clone(), Arc::clone(&keys), false),
+        database,
+        archive: Archive::open(&folder.join("archive"), &folder.join("quarantine")).unwrap(),
+        disk: Disk::new(spool.folder(), 0),
+        lock: folder.join("pull.lock"),
+        spool,
+        keys,
+        clock: Arc::<ManualClock>::clone(clock),
+        random: Arc::new(SystemRandom),
+        limits: Limits { parallel: 8, parallel_large: 2, batch: 32, rules: Rules::new(64 * 1024 * 1024 * 1024) },
+        backoff,
+        breaker: Breaker::new(backoff),
+        metrics: GatewayMetrics::new(),
+        seen: Seen::default(),
+    }
+}
