@@ -162,7 +162,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 }
 
 fn check_config(config: &Config) -> Result<(), Failure> {
-    let faults = check(config, Arc::new(SystemClock));
+    let faults = check(config, &(Arc::new(SystemClock) as Arc<dyn Clock>));
     if !faults.is_empty() {
         return Err(Faults(faults).into());
     }

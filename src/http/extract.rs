@@ -26,7 +26,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json")) {
+        let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+        if essence != Some("application/json") {
             return Err(Problem::new(Code::RequestMalformed).with_detail("Content-Type must be application/json"));
         }
         let limits = Limits::from_ref(state);

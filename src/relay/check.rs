@@ -10,11 +10,11 @@ use crate::http::{Identity, ServerTls};
 use crate::relay::fault::chain;
 
 /// Everything that would keep the relay from starting, as far as files go.
-pub fn check(config: &Config, clock: Arc<dyn Clock>) -> Vec<Fault> {
+pub fn check(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (key, listener) in [("vpn.certificate", &config.vpn), ("employer.certificate", &config.employer)] {
         let identity = Identity::load(&listener.certificate, &listener.key);
-        let usable = identity.and_then(|identity| ServerTls::new(identity, None, Arc::clone(&clock)));
+        let usable = identity.and_then(|identity| ServerTls::new(identity, None, Arc::clone(clock)));
         faults.extend(usable.err().map(|error| Fault::new(key, chain(&error))));
     }
     let receipts = credential(&config.receipts.certificate, &config.receipts.key);

@@ -115,9 +115,10 @@ impl State {
         let mut place = self.bytes.append(key, from.offset).await?;
         let received = receive(&mut *place, &mut body, from, checksum).await;
         if let Err(Stopped { problem, keep }) = received {
-            match keep {
-                true => place.sync().await?,
-                false => place.truncate(from.offset).await?,
+            if keep {
+                place.sync().await?;
+            } else {
+                place.truncate(from.offset).await?;
             }
             return Err(problem);
         }
@@ -203,10 +204,9 @@ impl State {
             previous: None,
             contiguous: None,
         };
-        let signer = self.receipts.clone();
-        let signed = tokio::task::spawn_blocking(move || receipt.sign(&signer, at)).await;
-        let signed = signed.map_err(|_| Problem::new(Code::Internal))??;
-        Ok(signed.der().to_vec())
+        let credential = self.receipts.clone();
+        let signed = tokio::task::spawn_blocking(move || receipt.sign(&credential, at)).await;
+        Ok(signed.map_err(|_| Problem::new(Code::Internal))??.der().to_vec())
     }
 
     fn new_upload(&self, user: &User, id: MessageId, size: u64, now: Timestamp) -> Upload {

@@ -58,9 +58,9 @@ pub fn employer_routes() -> Vec<Route> {
 
 /// A router of these routes, with problem documents where there is none.
 pub fn router(routes: Vec<Route>, observer: Observer, app: App) -> Router {
-    let router = Router::new();
-    let router = routes.into_iter().fold(router, |router, route| router.route(route.path, route.handler));
-    router
+    routes
+        .into_iter()
+        .fold(Router::new(), |all, route| all.route(route.path, route.handler))
         .fallback(route_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(observer, observe))

@@ -14,7 +14,7 @@ use super::deposit::Begun;
 use super::metrics::Metrics;
 use super::registry::{EmployerAdmission, UnionAdmission};
 use super::routes::{employer_routes, router, union_routes};
-use super::state::{App, State};
+use super::state::{App, Arrivals, Listed, Locks, State};
 use super::tasks;
 use super::watch::Watch;
 use crate::domain::clock::Clock;
@@ -155,9 +155,9 @@ async fn open(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Res
         registry: Arc::default(),
         clock,
         receipts,
-        arrivals: Default::default(),
-        locks: Default::default(),
-        listed: Default::default(),
+        arrivals: Arrivals::default(),
+        locks: Locks::default(),
+        listed: Listed::default(),
         unions: Peers::default(),
         employers: Peers::default(),
         metrics: Metrics::new(),

@@ -18,6 +18,7 @@ mod pki;
 mod pull_flow;
 mod pull_lies;
 mod relay_access;
+mod relay_command;
 mod relay_limits;
 mod relay_openapi;
 mod relay_parcels;

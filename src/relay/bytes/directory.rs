@@ -59,7 +59,10 @@ async fn joined<T>(handle: JoinHandle<Result<T, BytesError>>) -> Result<T, Bytes
 impl ParcelStore for Directory {
     fn create<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<(), BytesError>> {
         let path = self.path(key);
-        blocking(move || Ok(drop(create(&path)?)))
+        blocking(move || {
+            create(&path)?;
+            Ok(())
+        })
     }
 
     fn put<'a>(&'a self, key: &'a Key, bytes: Bytes) -> BoxFuture<'a, Result<(), BytesError>> {

@@ -52,14 +52,14 @@ struct Refused;
 
 fn check_all(items: Vec<Acknowledgement>, signing: &[Certificate]) -> Vec<Checked> {
     let check = |item: Acknowledgement| {
-        let receipt = item.receipt.map(|der| check(item.id, SignedReceipt::from_der(der.0), signing)).transpose();
+        let receipt = item.receipt.map(|der| check(item.id, &SignedReceipt::from_der(der.0), signing)).transpose();
         Checked { id: item.id, receipt }
     };
     items.into_iter().map(check).collect()
 }
 
 /// A receipt that one of the union's certificates signed, about this message, and not in the relay's place.
-fn check(id: MessageId, signed: SignedReceipt, signing: &[Certificate]) -> Result<NewReceipt, Refused> {
+fn check(id: MessageId, signed: &SignedReceipt, signing: &[Certificate]) -> Result<NewReceipt, Refused> {
     let receipt = signing.iter().find_map(|certificate| signed.verify(certificate).ok()).ok_or(Refused)?;
     if receipt.message_id != id || receipt.stage == Stage::Relayed {
         return Err(Refused);
@@ -94,14 +94,13 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<Acknow
         .collect();
     receipts::insert(&mut transaction, insurer, &receipts, now).await?;
     app.database.commit(transaction).await?;
-    let outcome = |item: &Checked| match item.receipt {
+    let mut outcome = |item: &Checked| match item.receipt {
         Err(Refused) => Outcome::ReceiptRefused,
         // Told twice in one request, the second time is "already".
         Ok(_) if fresh.remove(&item.id) => Outcome::Acknowledged,
         Ok(_) if known.contains(&item.id) => Outcome::AlreadyAcknowledged,
         Ok(_) => Outcome::Unknown,
     };
-    let mut outcome = outcome;
     Ok(items.iter().map(|item| AcknowledgementResult { id: item.id, outcome: outcome(item) }).collect())
 }
 

@@ -76,12 +76,11 @@ pub async fn content(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let unknown = || Problem::new(Code::ParcelUnknown);
-    let size = match app.listed.size(&union.insurer, id) {
-        Some(size) => size,
-        None => {
-            let parcel = parcels::find(app.database.read(), &union.insurer, id).await?;
-            parcel.filter(|parcel| parcel.purged_at.is_none()).ok_or_else(unknown)?.size
-        }
+    let size = if let Some(size) = app.listed.size(&union.insurer, id) {
+        size
+    } else {
+        let parcel = parcels::find(app.database.read(), &union.insurer, id).await?;
+        parcel.filter(|parcel| parcel.purged_at.is_none()).ok_or_else(unknown)?.size
     };
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let asked = asked.map_or(Asked::Whole, |asked| parse_range(asked, size));

@@ -95,8 +95,10 @@ struct Creation {
     id: MessageId,
     size: u64,
     checksum: Option<Expected>,
-    /// Length of the body, when the first bytes come along; none inside when it is not told.
-    bytes: Option<Option<u64>>,
+    /// Whether the first bytes come along.
+    with_bytes: bool,
+    /// Length of the body, when it is told.
+    length: Option<u64>,
 }
 
 impl Creation {
@@ -112,14 +114,13 @@ impl Creation {
         let metadata = text(headers, tus::UPLOAD_METADATA).unwrap_or_default();
         let metadata = tus::Metadata::from_header(metadata).map_err(|error| malformed(&error.to_string()))?;
         let with_bytes = text(headers, header::CONTENT_TYPE.as_str()) == Some(tus::OFFSET_CONTENT_TYPE);
-        let bytes =
-            with_bytes.then(|| text(headers, header::CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok()));
-        Ok(Self { id: metadata.message_id, size, checksum: checksum(headers)?, bytes })
+        let length = text(headers, header::CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok());
+        Ok(Self { id: metadata.message_id, size, checksum: checksum(headers)?, with_bytes, length })
     }
 
     /// Whether all of a small upload comes in this request.
     fn is_small_and_whole(&self) -> bool {
-        self.size <= SMALL && self.bytes == Some(Some(self.size))
+        self.with_bytes && self.size <= SMALL && self.length == Some(self.size)
     }
 }
 
@@ -149,7 +150,7 @@ async fn create_in(
     };
     let progress = match begun {
         // What comes along is the beginning: nothing that an upload further on could use.
-        Ok(progress) if creation.bytes.is_some() && progress.offset == 0 => {
+        Ok(progress) if creation.with_bytes && progress.offset == 0 => {
             app.append(&user, &lock, progress, body, creation.checksum).await?
         }
         Ok(progress) => {

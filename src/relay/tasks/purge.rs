@@ -38,7 +38,9 @@ pub async fn purge(state: &State) -> Result<u64, &'static str> {
         if keys.is_empty() {
             break;
         }
-        keys.iter().for_each(|key| state.listed.forget(key.id));
+        for key in &keys {
+            state.listed.forget(key.id);
+        }
         state.metrics.purged_total.inc_by(keys.len() as u64);
         purged += keys.len() as u64;
     }

@@ -93,11 +93,11 @@ pub async fn unions(
         let authorities = "SELECT der FROM union_authorities WHERE insurer = $1 ORDER BY fingerprint";
         entries.push(UnionEntry {
             enabled: union.enabled,
-            clients: read(sqlx::query_scalar(clients).bind(insurer.as_str()).fetch_all(&mut *connection).await?)?,
+            clients: read(&sqlx::query_scalar(clients).bind(insurer.as_str()).fetch_all(&mut *connection).await?)?,
             authorities: read(
-                sqlx::query_scalar(authorities).bind(insurer.as_str()).fetch_all(&mut *connection).await?,
+                &sqlx::query_scalar(authorities).bind(insurer.as_str()).fetch_all(&mut *connection).await?,
             )?,
-            signing: read(unions::certificates(&mut *connection, &insurer, unions::Purpose::Signing).await?)?,
+            signing: read(&unions::certificates(&mut *connection, &insurer, unions::Purpose::Signing).await?)?,
             insurer,
         });
     }
@@ -121,6 +121,6 @@ pub async fn users(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-fn read(stored: Vec<Vec<u8>>) -> Result<Vec<Certificate>, StoreError> {
+fn read(stored: &[Vec<u8>]) -> Result<Vec<Certificate>, StoreError> {
     stored.iter().map(|der| Certificate::from_der(der).map_err(corrupt("certificate"))).collect()
 }
