@@ -23,6 +23,7 @@ use super::guard::{Guard, Phase, Traffic};
 use super::{Limits, Metrics, Peer, Peers, ServerTls};
 use crate::message::keys::Certificate;
 use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::metrics::IntGauge;
 
 /// How long a peer that is sent away may take to read the last answer.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -81,8 +82,7 @@ impl Edge {
     async fn connection(&self, stream: TcpStream, address: SocketAddr, router: Router, soft: CancellationToken) {
         // Fails only on a socket that is gone already; the next read finds that out.
         let _ = stream.set_nodelay(true);
-        let open = self.metrics.connections.with_label_values(&[self.name]);
-        open.inc();
+        let _open = Open::new(self.metrics.connections.with_label_values(&[self.name]));
         match &self.tls {
             None => self.serve(stream, address, None, router, soft).await,
             Some(tls) => match timeout(self.limits.handshake(), tls.acceptor().accept(stream)).await {
@@ -95,7 +95,6 @@ impl Edge {
                 Err(_) => self.refused("timeout"),
             },
         }
-        open.dec();
     }
 
     fn refused(&self, reason: &'static str) {
@@ -160,6 +159,22 @@ impl Edge {
             .header_read_timeout(self.limits.idle())
             .max_header_size(self.limits.header_bytes);
         builder
+    }
+}
+
+/// Counts a connection as long as it lives, however it ends.
+struct Open(IntGauge);
+
+impl Open {
+    fn new(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -187,6 +187,10 @@ impl State {
         parcels::insert(&mut transaction, &parcel).await?;
         self.database.commit(transaction).await?;
         self.arrivals.of(&upload.insurer).notify_waiters();
+        tracing::info!(
+            code = "parcel.deposited", union = %upload.insurer, user = %upload.user, message = %upload.id,
+            size = upload.size, "parcel complete"
+        );
         self.metrics.deposited_total.inc();
         self.metrics.deposited_bytes_total.inc_by(upload.size);
         Ok(())

@@ -56,6 +56,8 @@ pub async fn replace(
     app.database.commit(transaction).await?;
     app.registry.reload_user(&app.database, &union.insurer, &user).await?;
     app.send_away();
+    let count = certificates.len();
+    tracing::info!(code = "user.registered", union = %union.insurer, user = %user, count, "certificates registered");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -90,6 +92,8 @@ async fn set_enabled(
     app.database.commit(transaction).await?;
     app.registry.reload_user(&app.database, &union.insurer, user).await?;
     app.send_away();
+    let code = if disabled_at.is_some() { "user.disabled" } else { "user.enabled" };
+    tracing::info!(code, union = %union.insurer, user = %user, "the union changed a user");
     Ok(Json(Confirmation { at: now }))
 }
 
