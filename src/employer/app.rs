@@ -16,10 +16,10 @@ use crate::wire::employer::{SentParcel, SentState, UnionInfo};
 use crate::wire::page::{MAX_LIMIT, PageQuery};
 use crate::wire::problem::Code;
 
-use super::disk::LocalDisk;
+use super::disk::{Disk, LocalDisk};
 use super::error::EmployerError;
 use super::home::Home;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, LedgerError};
 use super::outgoing::{Letter, Outgoing, check_comment};
 use super::receipts::{Alarm, Signers, check};
 use super::record::{Record, State};
@@ -87,6 +87,27 @@ impl App {
         random: Arc<dyn Random>,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, EmployerError> {
+        Self::with(folder, Ledger::open, clock, random, watcher)
+    }
+
+    /// Opens a home folder in which another process may be working, for looking only: nothing is kept of what the relay
+    /// says. Blocks.
+    pub fn look_into(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<Self, EmployerError> {
+        Self::with(folder, |folder, _| Ok(Ledger::look_into(folder)), clock, random, watcher)
+    }
+
+    fn with(
+        folder: &Path,
+        open: impl FnOnce(&Path, Arc<dyn Disk>) -> Result<Ledger, LedgerError>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        watcher: Arc<dyn Watcher>,
+    ) -> Result<Self, EmployerError> {
         let home = Home::read(folder)?;
         let settings = home.settings();
         let mut connection = Settings::new(settings.relay.clone(), home.relay_ca().to_vec(), home.signing().clone());
@@ -95,7 +116,7 @@ impl App {
         Ok(Self {
             client: EmployerClient::new(&connection)?,
             union_ca: TrustStore::new(home.union_ca().to_vec()),
-            ledger: Arc::new(Ledger::open(folder, Arc::new(LocalDisk))?),
+            ledger: Arc::new(open(folder, Arc::new(LocalDisk))?),
             home,
             clock,
             random,
@@ -124,14 +145,13 @@ impl App {
     /// Asks the relay about everything that was sent, checks the receipts and keeps what is proven.
     pub async fn sent(&self) -> Result<SentList, EmployerError> {
         let records = self.on_disk(Ledger::records).await?;
-        let (union, parcels) = match self.ask().await {
+        let (union, mut parcels) = match self.ask().await {
             Ok(answers) => answers,
             Err(error) => {
                 let items = records.into_iter().map(|record| Sent { record, fetched: false, trouble: None }).collect();
                 return Ok(SentList { items, unknown: Vec::new(), offline: Some(error) });
             }
         };
-        let mut parcels: HashMap<_, _> = parcels.into_iter().map(|parcel| (parcel.id, parcel)).collect();
         let mut items = Vec::new();
         for record in records {
             let parcel = parcels.remove(&record.id);
@@ -142,16 +162,20 @@ impl App {
         Ok(SentList { items, unknown, offline: None })
     }
 
-    async fn ask(&self) -> Result<(Union, Vec<SentParcel>), EmployerError> {
-        let union = self.union().await?;
-        let mut parcels = Vec::new();
+    async fn ask(&self) -> Result<(Union, HashMap<MessageId, SentParcel>), EmployerError> {
+        Ok((self.union().await?, self.parcels().await?))
+    }
+
+    /// Everything that the relay has from us.
+    async fn parcels(&self) -> Result<HashMap<MessageId, SentParcel>, EmployerError> {
+        let mut parcels = HashMap::new();
         let mut query = PageQuery { limit: Some(MAX_LIMIT), ..PageQuery::default() };
         loop {
             let page = self.client.sent(query).await?;
-            parcels.extend(page.items);
+            parcels.extend(page.items.into_iter().map(|parcel| (parcel.id, parcel)));
             query.after = page.next;
             if !page.more {
-                return Ok((union, parcels));
+                return Ok(parcels);
             }
         }
     }
@@ -204,10 +228,16 @@ impl App {
 
     /// Sends what was begun before. What the relay will not take stays in the outbox and does not block the rest.
     async fn resume(&self, union: &Union) -> Result<Vec<Sent>, EmployerError> {
-        let mut sent = Vec::new();
-        for record in self.on_disk(Ledger::unsettled).await? {
+        let (mut sent, unsettled) = (Vec::new(), self.on_disk(Ledger::unsettled).await?);
+        let mut parcels = HashMap::new();
+        if unsettled.iter().any(|record| record.state() > State::Sealed) {
+            parcels = self.parcels().await?;
+        }
+        for record in unsettled {
             if record.state() > State::Sealed {
-                sent.extend(Some(self.refresh(record, union).await?).filter(|sent| sent.trouble.is_some()));
+                let parcel = parcels.remove(&record.id);
+                let looked_at = self.take_receipts(record, parcel.as_ref(), union).await?;
+                sent.extend(Some(looked_at).filter(|sent| sent.trouble.is_some()));
                 continue;
             }
             match self.upload(record.clone(), union, true).await {
