@@ -138,3 +138,56 @@ fn check_private(path: &Path) -> Result<(), HomeError> {
 fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
     fs::read(path).map_err(|error| HomeError::File(path.to_owned(), error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::employer::testing::{Parties, union, user};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn set_up(folder: &Path) -> Parties {
+        let parties = Parties::new();
+        fs::create_dir(folder.join("user")).unwrap();
+        let write = |name: &str, text: String| {
+            fs::write(folder.join(name), text).unwrap();
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        };
+        let (union, user) = (union(), user());
+        write(
+            "employer.toml",
+            format!("relay = 'https://localhost:1'\nunion = '{union}'\noffice = '12-34'\nuser = '{user}'"),
+        );
+        write("ca.pem", parties.ca.certificate().pem());
+        write("relay-ca.pem", parties.ca.certificate().pem());
+        write("relay-receipt.pem", parties.relay.certificate().pem());
+        write("user/signing.pem", parties.user.certificate().pem());
+        write("user/signing.key", parties.user.key().to_pem());
+        parties
+    }
+
+    #[test]
+    fn a_home_that_is_complete_is_read_and_everything_else_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path();
+        assert!(matches!(Home::read(home), Err(HomeError::NotSetUp(_))));
+        let parties = set_up(home);
+        assert_eq!(Home::read(home).unwrap().signing().certificate(), parties.user.certificate());
+
+        let key = home.join("user/signing.key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(Home::read(home), Err(HomeError::Exposed(path)) if path == key));
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+
+        fs::write(&key, parties.relay.key().to_pem()).unwrap();
+        assert!(matches!(Home::read(home), Err(HomeError::Key(path, KeyError::Mismatch)) if path == key));
+
+        let pem = home.join("user/signing.pem");
+        fs::write(&pem, parties.relay.certificate().pem()).unwrap();
+        assert!(matches!(Home::read(home), Err(HomeError::Owner(path)) if path == pem));
+
+        fs::write(home.join("ca.pem"), "").unwrap();
+        fs::write(&pem, parties.user.certificate().pem()).unwrap();
+        fs::write(&key, parties.user.key().to_pem()).unwrap();
+        assert!(matches!(Home::read(home), Err(HomeError::Key(path, KeyError::Empty)) if path.ends_with("ca.pem")));
+    }
+}

@@ -17,6 +17,8 @@ pub mod outgoing;
 pub mod receipts;
 pub mod record;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod watch;
 
 pub use app::App;

@@ -144,3 +144,52 @@ impl Letter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ordinary_files_with_harmless_names_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let with_name = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, b"x").unwrap();
+            Outgoing::open(&path)
+        };
+        assert_eq!(with_name("か\u{3099}.csv").unwrap().name.as_str(), "が.csv");
+        for (name, why) in [
+            ("a\n.csv", RefusedFileName::ForbiddenCharacter),
+            ("a\\b.csv", RefusedFileName::ForbiddenCharacter),
+            ("gnp\u{202E}.exe", RefusedFileName::Bidirectional),
+            ("NUL.csv", RefusedFileName::Device),
+            ("a.", RefusedFileName::Trailing),
+        ] {
+            assert!(matches!(with_name(name), Err(RefusedFile::Name(found)) if found == why), "{name:?}");
+        }
+        assert!(matches!(Outgoing::open(folder.path()), Err(RefusedFile::NotAFile)));
+        assert!(matches!(Outgoing::open(&folder.path().join("..")), Err(RefusedFile::NotAFile)));
+        assert!(matches!(Outgoing::open(Path::new("/dev/null")), Err(RefusedFile::NotAFile)));
+        assert!(matches!(Outgoing::open(&folder.path().join("no")), Err(RefusedFile::Unreadable(_))));
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, b"x").unwrap();
+        let outgoing = Outgoing::open(&path).unwrap();
+        assert!(outgoing.is_unchanged());
+        std::fs::write(&path, b"xy").unwrap();
+        assert!(!outgoing.is_unchanged());
+        assert!(outgoing.check_size(0).is_err());
+    }
+
+    #[test]
+    fn comments_are_one_short_line() {
+        assert!(check_comment(&"あ".repeat(500)).is_ok());
+        for comment in ["あ".repeat(501), "a\nb".to_owned(), "a\u{0}".to_owned()] {
+            assert_eq!(check_comment(&comment), Err(RefusedComment));
+        }
+    }
+}

@@ -159,3 +159,121 @@ fn by_union(der: &Der, signers: &Signers<'_>) -> Result<Receipt, Alarm> {
     };
     signers.union.iter().find_map(verify).ok_or(Alarm::Signature)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::digest::{Sha256, Tag};
+    use crate::employer::testing::{Parties, issue, new_id, now, union};
+    use crate::message::keys::Credential;
+    use crate::pki::{Authority, Profile, Subject};
+    use crate::runtime::clock::SystemRandom;
+
+    fn record() -> Record {
+        Record {
+            id: new_id(),
+            from: "hanako-1@06123456.kx".parse().unwrap(),
+            to: "union@06123456.kx".parse().unwrap(),
+            sequence: 1,
+            previous: Sha256::ZERO,
+            signature_hash: Sha256([1; 32]),
+            tag: Tag([2; 16]),
+            digest: Sha256([3; 32]),
+            file_name: "a.csv".parse().unwrap(),
+            comment: None,
+            signed_at: now(),
+            size: 1,
+            sealed_size: 2,
+            uploaded_at: Some(now()),
+            receipts: Vec::new(),
+        }
+    }
+
+    fn receipt(record: &Record, stage: Stage, previous: Option<&Der>) -> Receipt {
+        let by_relay = stage == Stage::Relayed;
+        Receipt {
+            message_id: record.id,
+            stage,
+            tag: Some(record.tag),
+            digest: (!by_relay).then(|| record.digest.to_string()),
+            at: now(),
+            by: if by_relay { "relay".to_owned() } else { record.to.to_string() },
+            reason: None,
+            previous: previous.map(|der| SignedReceipt::from_der(der.0.clone()).hash()),
+            contiguous: None,
+        }
+    }
+
+    fn sign(receipt: &Receipt, signer: &Credential) -> Der {
+        Der(receipt.sign(signer, now()).unwrap().der().to_vec())
+    }
+
+    /// Checks against the parties' own certificates.
+    fn check_with(parties: &Parties, record: &Record, offered: &[Der]) -> Result<Vec<KeptReceipt>, Alarm> {
+        let (relay, union) =
+            (vec![parties.relay.certificate().clone()], vec![parties.union_signing.certificate().clone()]);
+        check(record, offered, &Signers { relay: &relay, union: &union, union_ca: &parties.union_ca() })
+    }
+
+    #[test]
+    fn a_whole_chain_is_believed_and_kept() {
+        let (parties, mut record) = (Parties::new(), record());
+        let relayed = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
+        let verified = sign(&receipt(&record, Stage::Verified, Some(&relayed)), &parties.union_signing);
+        let accepted = sign(&receipt(&record, Stage::Accepted, Some(&verified)), &parties.union_signing);
+        for (known, offered) in [(0, 1), (1, 2), (2, 3), (0, 3)] {
+            let all = [relayed.clone(), verified.clone(), accepted.clone()];
+            record.receipts = check_with(&parties, &record, &all[..known]).unwrap_or_default();
+            let kept = check_with(&parties, &record, &all[..offered]).unwrap();
+            assert_eq!(kept.len(), offered);
+            record.receipts.clear();
+        }
+    }
+
+    #[test]
+    fn every_lie_has_its_alarm() {
+        let (parties, record) = (Parties::new(), record());
+        let alarm = |offered: &[Der]| check_with(&parties, &record, offered).unwrap_err();
+        let relayed = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
+        let good = receipt(&record, Stage::Verified, Some(&relayed));
+        let union = |receipt: Receipt| [relayed.clone(), sign(&receipt, &parties.union_signing)];
+
+        assert_eq!(alarm(&[]), Alarm::Missing);
+        assert_eq!(alarm(&[Der(b"nonsense".to_vec())]), Alarm::Signature);
+        // The relay cannot speak for the union, nor a user or another union's CA.
+        assert_eq!(alarm(&[relayed.clone(), sign(&good, &parties.relay)]), Alarm::Signature);
+        assert_eq!(alarm(&[relayed.clone(), sign(&good, &parties.user)]), Alarm::Signature);
+        assert_eq!(alarm(&union(Receipt { by: "union@99999999.kx".to_owned(), ..good.clone() })), Alarm::Signature);
+        assert_eq!(alarm(&union(Receipt { message_id: new_id(), ..good.clone() })), Alarm::Message);
+        assert_eq!(alarm(&union(Receipt { tag: Some(Tag([9; 16])), ..good.clone() })), Alarm::Tag);
+        assert_eq!(alarm(&union(Receipt { tag: None, ..good.clone() })), Alarm::Tag);
+        assert_eq!(alarm(&union(Receipt { digest: Some(Sha256::ZERO.to_string()), ..good.clone() })), Alarm::Digest);
+        assert_eq!(alarm(&union(Receipt { digest: None, ..good.clone() })), Alarm::Digest);
+        assert_eq!(alarm(&union(Receipt { stage: Stage::Accepted, ..good.clone() })), Alarm::Order);
+        assert_eq!(alarm(&union(Receipt { previous: None, ..good.clone() })), Alarm::Chain);
+        assert_eq!(alarm(&union(good)[1..]), Alarm::Signature, "the union's word without the relay's");
+    }
+
+    #[test]
+    fn an_authority_that_the_relay_made_up_vouches_for_nobody() {
+        let (parties, record) = (Parties::new(), record());
+        let made_up = Authority::create(&union(), "CA", now(), &SystemRandom).unwrap();
+        let signer = issue(&made_up, Subject::Union(union()), &Profile::UnionSigning);
+        let relayed = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
+        let verified = sign(&receipt(&record, Stage::Verified, Some(&relayed)), &signer);
+        let (relay, union) = ([parties.relay.certificate().clone()], [signer.certificate().clone()]);
+        let signers = Signers { relay: &relay, union: &union, union_ca: &parties.union_ca() };
+        assert_eq!(check(&record, &[relayed, verified], &signers), Err(Alarm::Signature));
+    }
+
+    #[test]
+    fn what_was_there_stays_there() {
+        let (parties, mut record) = (Parties::new(), record());
+        let relayed = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
+        let again = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
+        record.receipts = check_with(&parties, &record, std::slice::from_ref(&relayed)).unwrap();
+        assert_eq!(check_with(&parties, &record, &[]).unwrap_err(), Alarm::Withdrawn);
+        // ECDSA signs differently each time: the same words, but not the receipt that we have.
+        assert_eq!(check_with(&parties, &record, &[again]).unwrap_err(), Alarm::Withdrawn);
+    }
+}

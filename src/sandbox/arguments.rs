@@ -6,6 +6,9 @@ use clap::Parser;
 
 use crate::runtime::version::VERSION;
 
+const AFTER: &str = "Logs of all parties go to DIR/sandbox.log. KX_SANDBOX_LOG sets what is logged: error, warn, info, \
+                     debug, trace or a tracing filter; info without it.";
+
 /// 事業所・KX サーバー・健康保険組合のゲートウェイを 1 台で動かし、ファイルを送ってみます /
 /// Runs all three parties on this machine and sends a file from the employer into the union's archive.
 ///
@@ -14,7 +17,7 @@ use crate::runtime::version::VERSION;
 ///
 /// Exit status: 0 done; 1 failed, with the reason on standard error; 2 wrong usage.
 #[derive(Debug, Parser)]
-#[command(name = "kx-sandbox", version = VERSION)]
+#[command(name = "kx-sandbox", version = VERSION, after_help = AFTER)]
 pub(super) struct Arguments {
     /// 全員のデータを置くフォルダー / Folder for everybody's data.
     #[arg(long, value_name = "DIR", default_value = "sandbox")]

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use super::exchange_support::{Folder, files_below, json, text};
+use super::exchange_support::{Folder, files_below, free_ports, json, text};
 
 /// Bytes that look like nothing.
 fn noise(length: usize) -> Vec<u8> {
@@ -100,4 +100,35 @@ fn what_stands_in_the_way_is_named() {
     let not_set_up = folder.run("kx-employer", &["sent"]);
     assert_eq!(not_set_up.status.code(), Some(1));
     assert!(text(&not_set_up.stderr).contains("初期設定されていません"), "{}", text(&not_set_up.stderr));
+}
+
+#[test]
+fn it_stays_up_and_everybody_can_join_in() {
+    let folder = Folder::new();
+    let mut sandbox = folder.stay_up();
+    let file = folder.file("届.csv", b"x");
+    let sent = folder.run("kx-employer", &["send", file.to_str().unwrap(), "--json"]);
+    assert!(sent.status.success(), "{}", text(&sent.stderr));
+    assert_eq!(json(&sent)[0]["sequence"], 2, "after the sample");
+    folder.wait_until_verified();
+
+    let busy = folder.exchange(&[]);
+    assert_eq!(busy.status.code(), Some(1), "one at a time");
+    assert_eq!(sandbox.stop_with("INT"), Some(0), "Ctrl-C is the way to end it");
+}
+
+#[test]
+fn it_goes_on_at_other_ports_and_says_no_for_a_disabled_user() {
+    let mut folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    folder.base = free_ports();
+    let moved = folder.exchange(&[]);
+    assert!(moved.status.success(), "{}", text(&moved.stderr));
+    assert_eq!(json(&moved)[0]["sequence"], 2);
+
+    let disabled = folder.run("kx-gateway", &["user", "disable", "hanako-1", "--reason", "left"]);
+    assert!(disabled.status.success(), "{}", text(&disabled.stderr));
+    let refused = folder.exchange(&[]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    assert!(text(&refused.stderr).contains("健康保険組合に連絡"), "{}", text(&refused.stderr));
 }

@@ -85,6 +85,17 @@ impl Folder {
         server
     }
 
+    /// Starts `kx-sandbox` for good, and waits until its exchange is done.
+    pub(crate) fn stay_up(&self) -> Server {
+        let mut command = self.command("kx-sandbox");
+        let log = self.path("sandbox.out");
+        command.stdout(fs::File::create(&log).unwrap()).stderr(Stdio::null());
+        let server = Server(command.spawn().unwrap());
+        let is_up = || fs::read_to_string(&log).is_ok_and(|said| said.contains("Ctrl-C"));
+        wait_for(is_up, "the sandbox is up");
+        server
+    }
+
     /// Starts `kx-employer send`.
     pub(crate) fn start_sending(&self, file: &Path) -> Child {
         let mut command = self.command("kx-employer");
@@ -120,9 +131,14 @@ pub(crate) struct Server(Child);
 impl Server {
     /// Asks it to stop, as systemd does, and waits until it has.
     pub(crate) fn stop(mut self) {
-        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(asked.success());
-        assert!(self.0.wait().unwrap().success(), "it stops in good order");
+        assert_eq!(self.stop_with("TERM"), Some(0), "it stops in good order");
+    }
+
+    /// Sends it a signal and waits for its end.
+    pub(crate) fn stop_with(&mut self, signal: &str) -> Option<i32> {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.0.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        self.0.wait().unwrap().code()
     }
 }
 

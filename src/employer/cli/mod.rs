@@ -7,6 +7,7 @@ mod progress;
 mod words;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use self::progress::Terminal;
 pub use self::words::complain;
 use super::app::{App, Sent, SentList};
 use super::error::EmployerError;
+use super::ledger::LedgerError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 
 /// Runs the program: arguments, work, words, exit status (0 done; 1 refused or failed; 2 wrong usage).
@@ -35,9 +37,7 @@ pub fn main() -> ExitCode {
 
 /// Whether everything is as it should be.
 async fn run(arguments: Arguments) -> Result<bool, EmployerError> {
-    let home = arguments.home;
-    let open = move || App::open(&home, Arc::new(SystemClock), Arc::new(SystemRandom), Arc::new(Terminal::new()));
-    let app = tokio::task::spawn_blocking(open).await.expect("opening the home folder does not panic")?;
+    let app = open(arguments.home, matches!(arguments.command, Command::Sent { .. })).await?;
     match arguments.command {
         Command::Send { files, comment, json } => {
             let sent = app.send(&files, comment.as_deref()).await?;
@@ -50,6 +50,20 @@ async fn run(arguments: Arguments) -> Result<bool, EmployerError> {
             Ok(report(&list))
         }
     }
+}
+
+/// Opens the home folder. While another process sends, one can still look.
+async fn open(home: PathBuf, only_looks: bool) -> Result<App, EmployerError> {
+    let open = move || {
+        let terminal = Arc::new(Terminal::new());
+        match App::open(&home, Arc::new(SystemClock), Arc::new(SystemRandom), Arc::clone(&terminal) as _) {
+            Err(EmployerError::Ledger(LedgerError::Busy)) if only_looks => {
+                App::look_into(&home, Arc::new(SystemClock), Arc::new(SystemRandom), terminal)
+            }
+            other => other,
+        }
+    };
+    tokio::task::spawn_blocking(open).await.expect("opening the home folder does not panic")
 }
 
 fn print(items: &[Sent], json: bool, text: &str) {

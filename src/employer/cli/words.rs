@@ -127,7 +127,7 @@ fn home_words(error: &HomeError) -> (Words, Words) {
         ),
         HomeError::Settings(_) => (
             ("設定 employer.toml に誤りがあります。", "The settings in employer.toml are wrong."),
-            ("次の項目を直してください。", "Correct the keys named above."),
+            ("上に示した項目を直してください。", "Correct the keys named above."),
         ),
         HomeError::File(..) | HomeError::Key(..) => {
             (("設定または証明書のファイルが読めません。", "A file with settings or certificates cannot be read."), ask)

@@ -19,9 +19,9 @@ use crate::message::error::SealError;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::seal::{Draft, seal};
 
-use super::disk::{Disk, LocalDisk, TEMPORARY, replace};
-use super::outgoing::Letter;
-use super::record::Record;
+use crate::employer::disk::{Disk, LocalDisk, TEMPORARY, replace};
+use crate::employer::outgoing::Letter;
+use crate::employer::record::Record;
 
 /// Extension of a sealed message.
 const SEALED: &str = "kxm";
@@ -319,3 +319,6 @@ fn private_folder(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
+
+#[cfg(test)]
+mod tests;
