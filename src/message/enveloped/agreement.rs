@@ -8,6 +8,7 @@ use openssl::ec::{EcGroup, EcKey, EcPoint, PointConversionForm};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, PKeyRef, Private, Public};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl::sha::{Sha256, sha384, sha512};
 
 use super::ContentKey;
@@ -34,12 +35,15 @@ pub(super) struct Agreed {
 
 /// Wraps the content key for a recipient's key. `wrap` is the DER of the key wrap's algorithm identifier.
 pub(super) fn wrap(key: &ContentKey, recipient: &PKeyRef<Public>, wrap: &[u8]) -> Result<Agreed, ErrorStack> {
-    let recipient_key = recipient.ec_key()?;
-    let ephemeral = EcKey::generate(recipient_key.group())?;
-    let mut context = BigNumContext::new()?;
+    // Made from the recipient's key, so on the same curve.
+    let mut generator = PkeyCtx::new(recipient)?;
+    generator.keygen_init()?;
+    let ephemeral = generator.keygen()?;
+    let public = ephemeral.ec_key()?;
     let uncompressed = PointConversionForm::UNCOMPRESSED;
-    let point = ephemeral.public_key().to_bytes(ephemeral.group(), uncompressed, &mut context)?;
-    let secret = agree(&*PKey::from_ec_key(ephemeral)?, recipient)?;
+    let mut context = BigNumContext::new()?;
+    let point = public.public_key().to_bytes(public.group(), uncompressed, &mut context)?;
+    let secret = agree(&ephemeral, recipient)?;
     let mut cipher = CipherCtx::new()?;
     cipher.set_flags(CipherCtxFlags::FLAG_WRAP_ALLOW);
     cipher.encrypt_init(Some(Cipher::aes_256_wrap()), Some(&derive(Kdf::Sha256, &secret, wrap, None)), None)?;
