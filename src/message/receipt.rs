@@ -118,10 +118,10 @@ impl SignedReceipt {
         if self.0.len() > MAX_RECEIPT {
             return Err(OpenError::Format(FormatError::TooLarge).into());
         }
-        let mut signed = signed::reader::Reader::new(self.0.as_slice(), Inner::ContentInfo, None)?;
+        let mut content = signed::reader::Reader::new(self.0.as_slice(), Inner::ContentInfo, None)?;
         let mut text = Vec::new();
-        signed.read_to_end(&mut text).map_err(OpenError::from)?;
-        let signature = signed.finish()?.signature;
+        content.read_to_end(&mut text).map_err(OpenError::from)?;
+        let signature = content.finish()?.signature;
         signature.verify(signer).map_err(OpenError::from)?;
         serde_json::from_slice(&text).map_err(ReceiptError::Text)
     }

@@ -70,10 +70,10 @@ pub fn seal(
     // Inside: header block and body in the signature, that in the envelope. Outside: the order of the calls.
     thread::scope(|scope| {
         let envelope = enveloped::writer::Writer::new(output, recipients, random)?;
-        let mut signed = signed::writer::Writer::new(envelope, signer, Some(scope))?;
+        let mut content = signed::writer::Writer::new(envelope, signer, Some(scope))?;
         let date = header.date;
-        let size = entity::writer::write(header, input, &mut signed)?;
-        let (envelope, digest, signature_hash) = signed.finish(date)?;
+        let size = entity::writer::write(header, input, &mut content)?;
+        let (envelope, digest, signature_hash) = content.finish(date)?;
         let (_, tag, sealed_size) = envelope.finish()?;
         Ok(Sealed { tag, digest, signature_hash, size, sealed_size })
     })

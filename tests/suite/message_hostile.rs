@@ -211,18 +211,18 @@ fn a_receipt_holds_for_its_signer_only() {
 #[test]
 fn mutated_receipts_never_pass_with_another_text() {
     let random = Fixed::new(0xBEEF);
-    let (receipt, signed) = receipt();
+    let (receipt, whole) = receipt();
     let signer = certificate("union");
     let mut refused = 0;
     for _ in 0..6_000 {
-        match SignedReceipt::from_der(mutate(signed.der(), &random)).verify(&signer) {
+        match SignedReceipt::from_der(mutate(whole.der(), &random)).verify(&signer) {
             Ok(read) => assert_eq!(read, receipt),
             Err(_) => refused += 1,
         }
     }
     assert!(refused > 3_000, "{refused}");
-    for end in 0..signed.der().len() {
-        assert!(SignedReceipt::from_der(signed.der()[..end].to_vec()).verify(&signer).is_err());
+    for end in 0..whole.der().len() {
+        assert!(SignedReceipt::from_der(whole.der()[..end].to_vec()).verify(&signer).is_err());
     }
 }
 

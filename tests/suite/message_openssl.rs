@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use kenpo_express::domain::verdict::Reason;
 use kenpo_express::message::open::open;
 use kenpo_express::message::seal::seal;
 
@@ -208,7 +209,7 @@ fn what_openssl_makes_otherwise_is_refused() {
     let reason = |key: &str| {
         let sealed = File::open(at.join("sealed")).unwrap();
         let opened = open(sealed, &[credential(key)], Vec::new());
-        opened.err().and_then(|error| error.reason()).map(|reason| reason.code())
+        opened.err().and_then(|error| error.reason()).map(Reason::code)
     };
     let entity = at.join("entity");
     for (sign, expected) in [

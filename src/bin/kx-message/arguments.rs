@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sign a file and encrypt it for one or more recipients.
-    Seal(Seal),
+    Seal(Box<Seal>),
     /// Decrypt a message and check its signature. Nothing is left at OUT unless everything verified.
     Open(Open),
     /// Show the outer structure of a message, without any key.

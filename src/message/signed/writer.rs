@@ -87,7 +87,8 @@ impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
     /// Signs. Gives back the inner writer, the digest over the content, and the hash of the signature value.
     pub(in crate::message) fn finish(mut self, signing_time: Timestamp) -> Result<(W, Sha256, Sha256), SealError> {
         self.write_segment()?;
-        let digest = self.hasher.finish(&self.buffer[..self.filled], &[0..self.filled]);
+        self.parts.push(0..self.filled);
+        let digest = self.hasher.finish(&self.buffer, &self.parts);
         let (info, value_hash) = Signature::make(&digest, signing_time, self.signer)?;
         let suffix = [
             &END[..],

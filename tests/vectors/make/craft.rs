@@ -422,14 +422,14 @@ impl Agreement {
 pub(crate) fn transport(party: &str, padding: Padding, algorithm: &[u8]) -> Vec<u8> {
     let party = Party::new(party);
     let public = party.certificate.public_key().unwrap();
-    let mut encrypter = Encrypter::new(&public).unwrap();
-    encrypter.set_rsa_padding(padding).unwrap();
+    let mut rsa = Encrypter::new(&public).unwrap();
+    rsa.set_rsa_padding(padding).unwrap();
     if padding == Padding::PKCS1_OAEP {
-        encrypter.set_rsa_oaep_md(MessageDigest::sha256()).unwrap();
-        encrypter.set_rsa_mgf1_md(MessageDigest::sha256()).unwrap();
+        rsa.set_rsa_oaep_md(MessageDigest::sha256()).unwrap();
+        rsa.set_rsa_mgf1_md(MessageDigest::sha256()).unwrap();
     }
-    let mut encrypted = vec![0; encrypter.encrypt_len(&KEY).unwrap()];
-    let length = encrypter.encrypt(&KEY, &mut encrypted).unwrap();
+    let mut encrypted = vec![0; rsa.encrypt_len(&KEY).unwrap()];
+    let length = rsa.encrypt(&KEY, &mut encrypted).unwrap();
     seq(&[&int(0), &party.issuer_and_serial(), algorithm, &octets(&encrypted[..length])])
 }
 

@@ -2,6 +2,7 @@
 
 use openssl::rsa::Padding;
 
+#[expect(clippy::wildcard_imports, reason = "the words of a small language")]
 use crate::craft::*;
 use crate::{Case, case};
 

@@ -1,5 +1,7 @@
 //! Makes the files of `tests/vectors/`: `cargo run --example make-vectors`. See the README there.
 
+#![expect(clippy::unwrap_used, reason = "a tool for developers, which stops at the first surprise")]
+
 mod craft;
 mod envelopes;
 mod signatures;

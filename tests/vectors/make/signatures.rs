@@ -3,6 +3,7 @@
 use openssl::hash::MessageDigest;
 use openssl::sha::{sha256, sha384};
 
+#[expect(clippy::wildcard_imports, reason = "the words of a small language")]
 use crate::craft::*;
 use crate::{Case, case};
 
