@@ -114,6 +114,15 @@ CREATE TABLE stream_marks (
     updated_at INTEGER NOT NULL
 );
 
+-- Messages beyond numbers that had not come when they were committed. Small parcels overtake large ones, so whether
+-- something is missing is only told at the end of a whole run.
+CREATE TABLE gaps (
+    message INTEGER PRIMARY KEY REFERENCES messages (number),
+    sender  TEXT    NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL
+);
+
 -- Parcels that the relay still has because of a temporary cause.
 CREATE TABLE waiting (
     id         TEXT    PRIMARY KEY,

@@ -90,7 +90,14 @@ impl Database {
     /// Starts a transaction that may write; it has the write lock from the start, so that it never fails half-way
     /// because another one was faster.
     pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        match self.writer.begin_with("BEGIN IMMEDIATE").await {
+            // On a full disk SQLite rolls back by itself, and the driver loses count: only a new connection helps.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// Commits a transaction: what it changed is on the disk when this returns.

@@ -39,7 +39,7 @@ impl Folder {
         path
     }
 
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let path = match program {
             "kx-sandbox" => env!("CARGO_BIN_EXE_kx-sandbox"),
             "kx-employer" => env!("CARGO_BIN_EXE_kx-employer"),

@@ -1,7 +1,7 @@
 //! A gateway in this process in front of a relay that lies on request, and employers who send.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -65,8 +65,9 @@ pub(crate) enum Lie {
     Other(u8),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
+    before_content: Option<Arc<dyn Fn() + Send + Sync>>,
     parcels: Vec<(Parcel, Bytes)>,
     lies: HashMap<MessageId, VecDeque<Lie>>,
     acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
@@ -78,7 +79,7 @@ struct Inner {
 }
 
 /// A relay in memory.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
 
 impl FakeRelay {
@@ -89,6 +90,11 @@ impl FakeRelay {
     /// Not to be reached, or there again.
     pub(crate) fn away(&self, away: bool) {
         self.0.lock().unwrap().away = away;
+    }
+
+    /// Does something whenever bytes are asked for.
+    pub(crate) fn before_content(&self, act: impl Fn() + Send + Sync + 'static) {
+        self.0.lock().unwrap().before_content = Some(Arc::new(act));
     }
 
     /// Goes on listing what was acknowledged.
@@ -181,6 +187,9 @@ impl Relay for FakeRelay {
         if inner.away {
             return unreachable();
         }
+        if let Some(act) = &inner.before_content {
+            act();
+        }
         inner.requests.push((id, offset));
         let lie = inner.lies.get_mut(&id).and_then(VecDeque::pop_front);
         let bytes = inner.parcels.iter().rfind(|(parcel, _)| parcel.id == id).unwrap().1.clone();
@@ -268,6 +277,15 @@ impl GatewayWorld {
     }
 
     pub(crate) async fn with(keys: impl FnOnce(&mut Keys), change: impl FnOnce(&mut Receiver<FakeRelay>)) -> Self {
+        Self::at(&std::env::temp_dir(), keys, change).await
+    }
+
+    /// On a disk of its own, of which so many bytes are never used.
+    pub(crate) async fn within(disk: &Path, reserve: u64) -> Self {
+        Self::at(disk, |_| (), |receiver| receiver.disk = Disk::new(receiver.spool.folder(), reserve)).await
+    }
+
+    async fn at(within: &Path, keys: impl FnOnce(&mut Keys), change: impl FnOnce(&mut Receiver<FakeRelay>)) -> Self {
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let union = UnionWorld::new("06123456", clock.now());
         let mut own = Keys {
@@ -280,7 +298,7 @@ impl GatewayWorld {
             ca: union.authority.certificate().clone(),
         };
         keys(&mut own);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(within).unwrap();
         let mut receiver = receiver(folder.path().to_owned(), Arc::new(own), &clock).await;
         change(&mut receiver);
         Self { folder, clock, union, relay: receiver.relay.clone(), receiver: Arc::new(receiver) }
@@ -408,7 +426,7 @@ impl GatewayWorld {
     }
 }
 
-fn count(folder: &std::path::Path) -> usize {
+fn count(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
 }

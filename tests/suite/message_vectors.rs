@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::message_support::{certificate, opened, vectors};
 
-struct Vector {
-    name: String,
-    fields: BTreeMap<String, String>,
-    message: Vec<u8>,
+pub(crate) struct Vector {
+    pub(crate) name: String,
+    pub(crate) fields: BTreeMap<String, String>,
+    pub(crate) message: Vec<u8>,
 }
 
-fn read_all() -> Vec<Vector> {
+pub(crate) fn read_all() -> Vec<Vector> {
     let mut list: Vec<Vector> = fs::read_dir(vectors())
         .unwrap()
         .map(|entry| entry.unwrap().path())

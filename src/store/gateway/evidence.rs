@@ -35,6 +35,16 @@ pub async fn insert(connection: &mut SqliteConnection, rows: &[Evidence]) -> Res
     Ok(())
 }
 
+/// Writes the facts anew: what is known of the stream at the end of the run.
+pub async fn set_facts(connection: &mut SqliteConnection, message: i64, facts: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE evidence SET facts = $2 WHERE message = $1")
+        .bind(message)
+        .bind(facts)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The evidence of one message.
 pub async fn find(executor: impl SqliteExecutor<'_>, message: i64) -> Result<Option<Evidence>, StoreError> {
     let row: Option<(i64, Option<Vec<u8>>, String)> =

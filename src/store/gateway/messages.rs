@@ -253,6 +253,16 @@ pub async fn change_state(
     Ok(done.rows_affected() == 1)
 }
 
+/// Writes the warnings of a verdict anew.
+pub async fn set_warnings(connection: &mut SqliteConnection, number: i64, verdict: &Verdict) -> Result<(), StoreError> {
+    sqlx::query("UPDATE messages SET warnings = $2 WHERE number = $1")
+        .bind(number)
+        .bind(codes(verdict).1)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Keeps why staff returned a message.
 pub async fn set_return_reason(connection: &mut SqliteConnection, number: i64, words: &str) -> Result<(), StoreError> {
     sqlx::query("UPDATE messages SET return_reason = $2 WHERE number = $1")

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod certificates;
 pub mod counters;
 pub mod evidence;
+pub mod gaps;
 pub mod messages;
 pub mod offices;
 pub mod orders;

@@ -15,14 +15,15 @@ use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
 use crate::domain::policy;
-use crate::domain::sequence::{Link, StreamMark};
-use crate::domain::verdict::Verdict;
+use crate::domain::sequence::{Link, Order, StreamMark};
+use crate::domain::verdict::{Verdict, Warning};
 use crate::failpoint;
 use crate::gateway::keys::Keys;
 use crate::gateway::relay::Relay;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::evidence::{self, Evidence};
+use crate::store::gateway::gaps::{self, Gap};
 use crate::store::gateway::messages::{self, Content, Message, State};
 use crate::store::gateway::receipts::{self, StoredReceipt};
 use crate::store::gateway::{acknowledgements, counters, registry_version, stream_marks, waiting};
@@ -81,6 +82,7 @@ async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Ack
     evidence::insert(&mut transaction, &proofs?).await?;
     receipts::insert(&mut transaction, &receipt_rows).await?;
     audit::insert(&mut transaction, &entries).await?;
+    gaps::insert(&mut transaction, &open_gaps(&rows, &batch.judged)).await?;
     acknowledgements::insert(&mut transaction, &line, now).await?;
     count(&mut transaction, &rows).await?;
     let arrived: Vec<MessageId> = line.iter().map(|(id, _)| *id).filter(|id| run.waited.contains_key(id)).collect();
@@ -141,6 +143,16 @@ async fn put_in_order(
     let rows = rows.map_err(|_| StoreError::Corrupt("stream mark"))?;
     stream_marks::put(connection, &rows, now).await?;
     Ok(contiguous)
+}
+
+/// What seems to be missing now. Told at the end of the run, if it still is then.
+fn open_gaps(rows: &[Message], judged: &[Judged]) -> Vec<Gap> {
+    let gap = |(row, one): (&Message, &Judged)| {
+        let Order::Gap { missing } = one.facts.sequence?.order else { return None };
+        let sender = one.outcome.opened()?.header().from.to_string();
+        Some(Gap { message: row.number, sender, missing })
+    };
+    rows.iter().zip(judged).filter_map(gap).collect()
 }
 
 /// Whether this very message is here already, perhaps under another parcel's id.
@@ -292,7 +304,7 @@ fn tell<R: Relay>(run: &Run<R>, rows: &[Message], repeated: usize) {
         match &row.verdict {
             Verdict::Accepted { warnings } => {
                 shared.tally.archived += 1;
-                for warning in warnings {
+                for warning in warnings.iter().filter(|warning| **warning != Warning::SequenceGap) {
                     tracing::warn!(code = warning.code(), id = %row.id, "archived with a warning");
                 }
             }

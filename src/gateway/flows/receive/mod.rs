@@ -18,6 +18,7 @@ mod large;
 mod list;
 mod pipeline;
 mod run;
+mod settle;
 mod small;
 mod trouble;
 mod waiting;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::item::{Batch, Item, Ticket};
 use super::run::Run;
-use super::{Cause, Receiver, RunError, acknowledge, commit, judge, large, list, small};
+use super::{Cause, Receiver, RunError, acknowledge, commit, judge, large, list, settle, small};
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::runs::Tally;
@@ -34,9 +34,11 @@ pub(super) async fn run<R: Relay>(
         Some(error) => Err(error),
         None => result,
     };
-    let flushed = run.flush(result.is_ok() && !stop.is_cancelled()).await;
+    let complete = result.is_ok() && !stop.is_cancelled();
+    let flushed = run.flush(complete).await;
     let tally = run.lock().tally;
-    (tally, result.and(flushed))
+    let settled = settle::settle(&run, complete && tally.waiting == 0).await;
+    (tally, result.and(flushed).and(settled))
 }
 
 impl<R: Relay> Run<R> {
