@@ -59,7 +59,11 @@ impl State {
         if upload.expires_at <= self.clock.now() {
             return Ok(None);
         }
-        let offset = self.bytes.durable_size(key).await?;
+        let offset = match self.bytes.durable_size(key).await {
+            // A crash came between the row and its bytes, at the beginning or while they were thrown away.
+            Err(BytesError::Missing) => self.bytes.create(key).await.map(|()| 0)?,
+            size => size?,
+        };
         if offset >= upload.size {
             self.complete(&upload, Begun::Before).await?;
             return Ok(Some(Progress::complete(upload.size)));

@@ -9,8 +9,9 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::message::keys::Credential;
 use kenpo_express::message::receipt::Stage;
-use kenpo_express::pki::{Profile, Subject};
+use kenpo_express::pki::{Authority, Profile, Subject};
 use kenpo_express::relay::admin;
+use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
 use kenpo_express::wire::page::Page;
@@ -304,4 +305,23 @@ async fn no_union_reaches_what_is_another_unions() {
     assert_eq!(users.items.len(), 1);
     let page: Page<Parcel> = own.get(PARCELS).await.json();
     assert_eq!(page.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_server_certificate_is_used_without_a_restart() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let mut open = relay.vpn(&union.gateway).connect().await.unwrap();
+    let successor = Authority::create_operator("Successor", relay.clock.now(), &SystemRandom).unwrap();
+    let profile = Profile::TlsServer { names: vec!["127.0.0.1".to_owned()] };
+    let renewed = issue(&successor, Subject::Service("relay".to_owned()), &profile, relay.clock.now());
+    let client = Client::new(relay.running().vpn_addr, successor.certificate(), Some(&union.gateway));
+    assert!(!client.is_let_in().await);
+    std::fs::write(&relay.config.vpn.certificate, renewed.certificate().pem()).unwrap();
+    assert!(relay.running().reload().await.is_err(), "a certificate without its key");
+    assert!(relay.vpn(&union.gateway).is_let_in().await);
+    std::fs::write(&relay.config.vpn.key, renewed.key().to_pem()).unwrap();
+    relay.running().reload().await.unwrap();
+    assert!(client.is_let_in().await);
+    assert_eq!(open.send(get(PARCELS)).await.unwrap().status, 200);
 }

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use hyper::Method;
+use kenpo_express::domain::clock::Clock;
+use kenpo_express::message::receipt::Stage;
 use kenpo_express::relay::routes::{Route, employer_routes, union_routes};
+use kenpo_express::wire::employer::{SENT, UNION, UPLOADS};
 use kenpo_express::wire::problem::Code;
+use kenpo_express::wire::tus::{self, Metadata};
+use kenpo_express::wire::union::{ACKNOWLEDGEMENTS, Acknowledgement, Acknowledgements, HANDSHAKE, PARCELS, USERS};
 use serde_json::Value;
 
-use crate::support::relay::RelayWorld;
+use crate::support::http::json;
+use crate::support::relay::{RelayWorld, message_id};
 
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
@@ -64,5 +71,96 @@ async fn the_documents_hold_every_route_and_only_those() {
                 assert!(operation.contains_key("operationId") && operation.contains_key("summary"), "{operation:?}");
             }
         }
+    }
+}
+
+/// What a value has that its schema does not allow, by the parts of JSON Schema that the documents use.
+fn deviations(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        return deviations(document, document.pointer(target.trim_start_matches('#')).unwrap(), value, place);
+    }
+    if let Some(all) = schema["allOf"].as_array() {
+        return all.iter().flat_map(|part| deviations(document, part, value, place)).collect();
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fits = choices.iter().filter(|choice| deviations(document, choice, value, place).is_empty()).count();
+        return if fits == 1 { Vec::new() } else { vec![format!("{place} fits {fits} of oneOf: {value}")] };
+    }
+    let right_type = match schema["type"].as_str().unwrap() {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("the test does not know the type {other}"),
+    };
+    if !right_type {
+        return vec![format!("{place} is no {}: {value}", schema["type"])];
+    }
+    let mut found = Vec::new();
+    if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {
+        found.push(format!("{place} is none of {allowed:?}: {value}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        found.extend(deviations(document, &schema["items"], item, &format!("{place}[]")));
+    }
+    let Some(object) = value.as_object() else { return found };
+    for required in schema["required"].as_array().into_iter().flatten() {
+        if !object.contains_key(required.as_str().unwrap()) {
+            found.push(format!("{place} lacks {required}"));
+        }
+    }
+    for (key, value) in object {
+        match schema["properties"].get(key) {
+            Some(schema) => found.extend(deviations(document, schema, value, &format!("{place}.{key}"))),
+            None => found.push(format!("{place} has {key} besides")),
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn answers_have_the_form_that_the_documents_give_them() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let user = relay.user(&union, "hanako-1").await;
+    let (vpn, employer) = (relay.vpn(&union.gateway), relay.employer(&user));
+    let vpn_document: Value = vpn.get("/openapi.json").await.json();
+    let employer_document: Value = employer.get("/openapi.json").await.json();
+    for size in [100, 3] {
+        let id = message_id(relay.clock.as_ref());
+        let create = crate::support::http::request(Method::POST, UPLOADS)
+            .header(tus::TUS_RESUMABLE, tus::VERSION)
+            .header(tus::UPLOAD_LENGTH, size)
+            .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+            .header("content-type", tus::OFFSET_CONTENT_TYPE)
+            .body(vec![0; size].into());
+        assert_eq!(employer.send(create.unwrap()).await.unwrap().status, 201);
+        let items = vec![Acknowledgement { id, receipt: Some(union.receipt(id, Stage::Verified, relay.clock.now())) }];
+        let body = Acknowledgements { items };
+        let request = serde_json::to_value(&body).unwrap();
+        let schema = &vpn_document["components"]["schemas"]["Acknowledgements"];
+        assert_eq!(deviations(&vpn_document, schema, &request, "request"), Vec::<String>::new());
+        let parcels: Value = vpn.get(PARCELS).await.json();
+        assert_eq!(parcels["items"].as_array().map(Vec::len), Some(1));
+        let answers = [
+            (ACKNOWLEDGEMENTS, "post", vpn.send(json(Method::POST, ACKNOWLEDGEMENTS, &body)).await.unwrap().json()),
+            (PARCELS, "get", parcels),
+            (HANDSHAKE, "get", vpn.get(HANDSHAKE).await.json()),
+            (USERS, "get", vpn.get(USERS).await.json()),
+        ];
+        check(&vpn_document, &answers);
+        check(
+            &employer_document,
+            &[(SENT, "get", employer.get(SENT).await.json()), (UNION, "get", employer.get(UNION).await.json())],
+        );
+    }
+}
+
+fn check(document: &Value, answers: &[(&str, &str, Value)]) {
+    for (path, method, answer) in answers {
+        let schema = &document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"];
+        assert_eq!(deviations(document, schema, answer, path), Vec::<String>::new());
     }
 }

@@ -195,6 +195,20 @@ async fn bytes_that_were_whole_at_a_crash_become_a_parcel_at_the_start() {
 }
 
 #[tokio::test]
+async fn an_upload_whose_bytes_are_gone_stands_at_its_beginning() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(3_000);
+    let id = world.id();
+    world.client().send(create_with(id, 3_000, &bytes[..2_000])).await.unwrap();
+    let name = id.to_string();
+    let folder = world.relay.config.parcel_folder().join("06123456").join(&name[name.len() - 2..]);
+    std::fs::remove_file(folder.join(&name)).unwrap();
+    assert_eq!(offset(&world.client().send(head(id)).await.unwrap()), 0);
+    assert_eq!(world.client().send(append(id, 0, &bytes)).await.unwrap().status, 204);
+    assert_eq!(world.waiting().await.items.len(), 1);
+}
+
+#[tokio::test]
 async fn the_same_creation_finds_the_same_upload() {
     let world = World::start().await;
     let (bytes, _) = parcel(40_000);
