@@ -92,7 +92,7 @@ impl Certificates {
     fn examine(&self, der: &[u8], now: Timestamp) -> Result<Examined, KeyError> {
         let certificate = Certificate::from_der(der)?;
         // Its own validity is judged with the message's times; here only the way to the authority counts.
-        let path = self.keys.trust.path(&certificate, &[], now).err().map(|untrusted| untrusted.reason());
+        let path = self.keys.trust.path(&certificate, &[], now).err().map(Untrusted::reason);
         let untrusted = path.filter(|r| !matches!(r, Reason::CertificateExpired | Reason::CertificateNotYetValid));
         Ok(Examined {
             owner: owner(&certificate),

@@ -106,9 +106,13 @@ impl FakeRelay {
         self.0.lock().unwrap().refuse_acknowledgements = times;
     }
 
-    /// The receipt that came with an acknowledgement; `None` when nothing was acknowledged.
-    pub(crate) fn acknowledged(&self, id: MessageId) -> Option<Option<Vec<u8>>> {
-        self.0.lock().unwrap().acknowledged.get(&id).cloned()
+    pub(crate) fn acknowledged(&self, id: MessageId) -> bool {
+        self.0.lock().unwrap().acknowledged.contains_key(&id)
+    }
+
+    /// The receipt that came with the acknowledgement, if one did.
+    pub(crate) fn receipt(&self, id: MessageId) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().acknowledged.get(&id).cloned().flatten()
     }
 
     /// Offsets that the content of a parcel was asked from.

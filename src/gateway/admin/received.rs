@@ -51,13 +51,13 @@ impl Admin {
     /// 受付 or 差戻し: state, receipt, audit and the way to the sender, in one transaction.
     pub async fn review(&self, id: MessageId, review: &Review) -> Result<MessageView, AdminError> {
         let message = self.find(id).await?;
-        let (state, stage) = match review {
+        let (to, stage) = match review {
             Review::Accept => (State::Accepted, Stage::Accepted),
             Review::Return { .. } => (State::Returned, Stage::Returned),
         };
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
-        if !messages::change_state(&mut transaction, message.number, State::Archived, state).await? {
+        if !messages::change_state(&mut transaction, message.number, State::Archived, to).await? {
             return Err(AdminError::State { state: message.state.code() });
         }
         if let Review::Return { reason } = review {
@@ -67,7 +67,7 @@ impl Admin {
         receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
         let action = if stage == Stage::Accepted { "message.accepted" } else { "message.returned" };
-        self.log(&mut transaction, action, &id.to_string(), State::Archived.code(), state.code()).await?;
+        self.log(&mut transaction, action, &id.to_string(), State::Archived.code(), to.code()).await?;
         database.commit(transaction).await?;
         Ok((&self.find(id).await?).into())
     }

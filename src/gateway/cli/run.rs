@@ -1,9 +1,11 @@
 //! What the commands do.
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Command, Json, ListArgs, Office, Quarantine, Received, User};
@@ -37,7 +39,7 @@ enum CommandError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("入出力に失敗しました (input or output failed)")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     #[error("電子証明書を読めません (the certificate cannot be read)")]
     Certificate(#[from] KeyError),
     #[error("{0}")]
@@ -91,6 +93,12 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     };
     gateway.receiver.database.close().await;
     done
+}
+
+/// For a program or for a person.
+fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>) -> Result<(), CommandError> {
+    let printed = if json { print::json(view) } else { words(view) };
+    Ok(printed?)
 }
 
 fn check_config(args: &Args) -> Result<(), CommandError> {
@@ -173,7 +181,7 @@ async fn pull(gateway: &Gateway, Json { json }: Json) -> Result<(), CommandError
 
 async fn status(admin: &Admin, Json { json }: Json) -> Result<(), CommandError> {
     let view = admin.status().await?;
-    Ok(if json { print::json(&view)? } else { print::status(&view)? })
+    show(json, &view, print::status)
 }
 
 async fn received(admin: &Admin, command: Received) -> Result<(), CommandError> {
@@ -192,11 +200,7 @@ async fn received(admin: &Admin, command: Received) -> Result<(), CommandError> 
         }
         Received::Export { id, output, json } => {
             let view = admin.export(id, &output).await?;
-            Ok(if json.json {
-                print::json(&view)?;
-            } else {
-                print::line(format!("取り出しました (written): {}", output.display()))?;
-            })
+            show(json.json, &view, |_| print::line(format!("取り出しました (written): {}", output.display())))
         }
         Received::Review { id, accept, reason, json, .. } => {
             let review = match reason {
@@ -204,7 +208,7 @@ async fn received(admin: &Admin, command: Received) -> Result<(), CommandError> 
                 _ => Review::Accept,
             };
             let view = admin.review(id, &review).await?;
-            Ok(if json.json { print::json(&view)? } else { print::message(&view)? })
+            show(json.json, &view, print::message)
         }
     }
 }
@@ -234,7 +238,7 @@ async fn quarantine(admin: &Admin, command: Quarantine) -> Result<(), CommandErr
         }
         Quarantine::Return { id, reason, json } => {
             let view = admin.return_quarantined(id, &reason).await?;
-            Ok(if json.json { print::json(&view)? } else { print::message(&view)? })
+            show(json.json, &view, print::message)
         }
     }
 }
@@ -243,11 +247,7 @@ async fn office(admin: &Admin, command: Office) -> Result<(), CommandError> {
     match command {
         Office::Add { code, name, json } => {
             let view = OfficeView::from(&admin.add_office(&code, &name).await?);
-            Ok(if json.json {
-                print::json(&view)?;
-            } else {
-                print::line(format!("登録しました (registered): {code}"))?;
-            })
+            show(json.json, &view, |_| print::line(format!("登録しました (registered): {code}")))
         }
         Office::List(json) => {
             let views: Vec<OfficeView> = admin.offices(10_000).await?.iter().map(Into::into).collect();
@@ -285,5 +285,5 @@ async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
             return Ok(views.iter().try_for_each(print::user)?);
         }
     };
-    Ok(if json.json { print::json(&view)? } else { print::user(&view)? })
+    show(json.json, &view, print::user)
 }

@@ -11,12 +11,16 @@ use crate::failpoint;
 use crate::gateway::registry::Examined;
 use crate::gateway::relay::Relay;
 use crate::message::open::{Opened, Verified, open};
+use crate::message::signed::SignatureError;
 
 /// A message that was opened, and verified too if its certificate was at hand.
 pub(super) enum Tried {
     Closed(Reason),
-    Opened { opened: Box<Opened>, verified: Option<(Arc<Examined>, Result<Box<Verified>, Reason>)> },
+    Opened { opened: Box<Opened>, verified: Option<Checked> },
 }
+
+/// The registered certificate, and whether the signature holds under it.
+type Checked = (Arc<Examined>, Result<Box<Verified>, Reason>);
 
 /// Opens what `input` gives. Blocks.
 pub(super) fn try_open<R: Relay>(run: &Run<R>, input: impl Read + Send) -> Result<Tried, Trouble> {
@@ -43,7 +47,7 @@ pub(super) fn try_open<R: Relay>(run: &Run<R>, input: impl Read + Send) -> Resul
 }
 
 fn verify(opened: &Opened, examined: &Examined) -> Result<Box<Verified>, Reason> {
-    let verified = opened.verify(&examined.certificate).map(Box::new).map_err(|error| error.reason());
+    let verified = opened.verify(&examined.certificate).map(Box::new).map_err(SignatureError::reason);
     failpoint!("receive.verified");
     verified
 }

@@ -59,13 +59,12 @@ async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Result<Batch,
     let mut judged = Vec::with_capacity(fetched.len());
     let mut held = Vec::with_capacity(fetched.len());
     for one in fetched {
-        match same_bytes(&known, &one) {
-            Some(here) => repeated.push(forget(run, one, here)),
-            None => {
-                let (message, ticket) = decide(run, one, &snapshot, &known);
-                judged.push(message);
-                held.push(ticket);
-            }
+        if let Some(here) = same_bytes(&known, &one) {
+            repeated.push(forget(run, one, here));
+        } else {
+            let (message, ticket) = decide(run, one, &snapshot, &known);
+            judged.push(message);
+            held.push(ticket);
         }
     }
     run.stage("judge", began_at);
@@ -204,5 +203,5 @@ fn relocate(archive: &Archive, one: Judged, accepted: bool) -> Judged {
         Some(verified) if accepted => archive.place(verified, sealed),
         _ => archive.place_in_quarantine(id, tag, size, sealed),
     };
-    Judged { placement, accepted, ..one }
+    Judged { accepted, placement, ..one }
 }

@@ -48,12 +48,11 @@ impl<R: Relay> Run<R> {
         let before = self.waited.get(&parcel.id);
         let tries = before.map_or(0, |waiting| waiting.tries) + 1;
         // Whether the disk has room costs nothing to ask.
-        let next_try = match cause {
-            "disk.low" => now,
-            _ => {
-                let pause = self.receiver.backoff.pause(tries, self.receiver.random.as_ref());
-                now.saturating_add(pause).unwrap_or(now)
-            }
+        let next_try = if cause == "disk.low" {
+            now
+        } else {
+            let pause = self.receiver.backoff.pause(tries, self.receiver.random.as_ref());
+            now.saturating_add(pause).unwrap_or(now)
         };
         tracing::warn!(code = cause, id = %parcel.id, tries, "a parcel is left at the relay for now");
         let mut shared = self.lock();
