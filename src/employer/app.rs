@@ -314,9 +314,7 @@ impl App {
         union: &Union,
     ) -> Result<Sent, EmployerError> {
         let Some(parcel) = parcel else {
-            // The relay forgets what is settled, some day; it must not forget what is not.
-            let lost = record.uploaded_at.is_some() && !record.is_settled();
-            return Ok(Sent { record, fetched: false, trouble: lost.then_some(Trouble::Alarm(Alarm::Lost)) });
+            return self.not_at_the_relay(record).await;
         };
         let signers = Signers { relay: self.home.relay_receipt(), union: &union.signing, union_ca: &self.union_ca };
         let fetched = parcel.state == SentState::Acknowledged;
@@ -331,6 +329,20 @@ impl App {
                 Ok(Sent { record, fetched, trouble: None })
             }
         }
+    }
+
+    async fn not_at_the_relay(&self, record: Record) -> Result<Sent, EmployerError> {
+        let alarm = match record.state() {
+            State::Sealed => {
+                let id = record.id;
+                let there = self.on_disk(move |ledger| ledger.has_sealed(id)).await?;
+                (!there).then_some(Alarm::Gone)
+            }
+            // The relay forgets what is settled, some day; it must not forget what is not.
+            _ if !record.is_settled() => Some(Alarm::Lost),
+            _ => None,
+        };
+        Ok(Sent { record, fetched: false, trouble: alarm.map(Trouble::Alarm) })
     }
 
     async fn keep(&self, record: Record) -> Result<(), EmployerError> {

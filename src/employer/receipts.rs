@@ -52,6 +52,9 @@ pub enum Alarm {
     /// The relay has a message of ours that this folder does not know.
     #[error("the relay has a message that this folder does not know")]
     UnknownHere,
+    /// The sealed bytes are gone from the outbox before the relay had them: that number can never be sent.
+    #[error("the sealed message is gone from the outbox")]
+    Gone,
     /// The relay says that it does not have a message for which it gave a receipt.
     #[error("the relay does not know a message any more that it had taken")]
     Lost,
@@ -69,6 +72,7 @@ impl Alarm {
         Self::Chain,
         Self::Withdrawn,
         Self::UnknownHere,
+        Self::Gone,
         Self::Lost,
     ];
 
@@ -84,6 +88,7 @@ impl Alarm {
             Self::Chain => "receipt.chain",
             Self::Withdrawn => "receipt.withdrawn",
             Self::UnknownHere => "sent.unknown-here",
+            Self::Gone => "sent.gone",
             Self::Lost => "sent.lost",
         }
     }

@@ -13,10 +13,11 @@ use kenpo_express::employer::{EmployerError, State};
 use kenpo_express::message::keys::{Certificate, Credential, PrivateKey};
 use kenpo_express::message::open::open;
 use kenpo_express::message::receipt::{Receipt, SignedReceipt, Stage};
+use kenpo_express::pki::Authority;
 use kenpo_express::relay::{Relay, Running, admin};
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::runtime::lifecycle::Shutdown;
-use kenpo_express::sandbox::parties::{office, user};
+use kenpo_express::sandbox::parties::{office, union, user};
 use kenpo_express::sandbox::world::World;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{Settings, UnionClient};
@@ -228,4 +229,62 @@ async fn a_disabled_user_and_refused_files_leave_nothing_behind() {
     assert!(parties.outbox().is_empty());
     assert!(parties.waiting().await.is_empty());
     parties.relay.stop(&parties.shutdown).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sealed_for_a_union_that_our_own_ca_does_not_vouch_for() {
+    let parties = Parties::start().await;
+    let home = parties.world.employer_home();
+    let file = parties.file("a.csv", b"wages");
+    let send = || async { parties.app().send(std::slice::from_ref(&file), None).await };
+    let replaced = |name: &str, text: String| {
+        let before = fs::read_to_string(home.join(name)).unwrap();
+        fs::write(home.join(name), text).unwrap();
+        before
+    };
+
+    // The relay hands over certificates of some union, but not of the one whose CA came with the kit.
+    let other = Authority::create(&union(), "another CA", SystemClock.now(), &SystemRandom).unwrap();
+    let ca = replaced("ca.pem", other.certificate().pem());
+    assert!(matches!(send().await, Err(EmployerError::UnionCertificate)));
+    replaced("ca.pem", ca);
+
+    // The relay takes us for somebody of another office.
+    let toml = fs::read_to_string(home.join("employer.toml")).unwrap();
+    let toml = replaced("employer.toml", toml.replace("office = \"12-34\"", "office = \"99\""));
+    assert!(matches!(send().await, Err(EmployerError::Identity)));
+    replaced("employer.toml", toml);
+    assert!(parties.outbox().is_empty() && parties.waiting().await.is_empty());
+
+    // Receipts are signed by somebody else than the relay that was pinned at set-up.
+    let pinned = replaced("relay-receipt.pem", other.certificate().pem());
+    let sent = send().await.unwrap();
+    assert!(matches!(sent[0].trouble, Some(Trouble::Alarm(Alarm::Signature))), "{:?}", sent[0].trouble);
+    assert_eq!(sent[0].record.state(), State::Uploaded);
+    replaced("relay-receipt.pem", pinned);
+    assert_eq!(parties.app().sent().await.unwrap().items[0].record.state(), State::Relayed);
+    parties.relay.stop(&parties.shutdown).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_file_that_somebody_removed_is_an_alarm() {
+    let parties = Parties::start().await;
+    let file = parties.file("a.csv", b"wages");
+    let sent = parties.app().send(&[file], None).await.unwrap();
+    let mut record = sent[0].record.clone();
+    // As if it had never left: another id, no sealed bytes.
+    (record.id, record.uploaded_at, record.receipts) = (other_id(), None, Vec::new());
+    record.sequence = 2;
+    let json = serde_json::to_vec(&record).unwrap();
+    let home = parties.world.employer_home();
+    fs::write(home.join(format!("sent/{}.json", record.id)), &json).unwrap();
+    fs::write(home.join("stream.json"), &json).unwrap();
+    let list = parties.app().sent().await.unwrap();
+    let troubles: Vec<_> = list.items.iter().map(|sent| sent.trouble.as_ref().map(Trouble::code)).collect();
+    assert_eq!(troubles, [None, Some("sent.gone")]);
+    parties.relay.stop(&parties.shutdown).await;
+}
+
+fn other_id() -> MessageId {
+    MessageId::new(SystemClock.now(), &SystemRandom)
 }

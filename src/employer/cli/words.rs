@@ -292,6 +292,10 @@ fn alarm_words(alarm: Alarm) -> (Words, Words) {
         }
         Alarm::Order | Alarm::Chain => ("受領通知のつながりが正しくありません。", "The chain of receipts is broken."),
         Alarm::Withdrawn => ("前にあった受領通知がなくなりました。", "A receipt that was there before is gone."),
+        Alarm::Gone => (
+            "送信前の暗号化ファイルが outbox フォルダーから消えています。",
+            "The sealed file is gone from the outbox folder before it was sent.",
+        ),
         Alarm::Lost => ("受領されたファイルがサーバーにありません。", "The server lost a file that it had taken."),
         Alarm::UnknownHere => (
             "このフォルダーに記録のないファイルが送信されています。古いコピーから戻したか、他人が送信した可能性があります。",

@@ -225,6 +225,11 @@ impl Ledger {
         if available >= needed { Ok(()) } else { Err(LedgerError::Full { needed, available }) }
     }
 
+    /// Whether the sealed bytes of a message are there.
+    pub fn has_sealed(&self, id: MessageId) -> Result<bool, LedgerError> {
+        self.sealed_path(id).try_exists().map_err(disk("looking into the outbox"))
+    }
+
     /// Where a sealed message is.
     pub fn sealed_path(&self, id: MessageId) -> PathBuf {
         self.folder.join(format!("outbox/{id}.{SEALED}"))

@@ -415,6 +415,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_upload_that_has_expired_is_begun_again() {
+        let posts = AtomicU64::new(0);
+        let liar = Liar::start(move |request| match request {
+            post if post.is("POST") && posts.fetch_add(1, Ordering::Relaxed) == 0 => created(0),
+            post if post.is("POST") => created(2_000_000),
+            patch if patch.is("PATCH") => Act::CutAfter(10),
+            _ => answer("404 Not Found", "", b""),
+        })
+        .await;
+        upload_to(&liar.settings, &Memory(vec![1; 2_000_000])).await.unwrap();
+        assert_eq!((liar.count("POST"), liar.count("PATCH"), liar.count("HEAD")), (2, 1, 1));
+    }
+
+    #[tokio::test]
     async fn the_effort_is_bounded() {
         let liar = Liar::start(|_| Act::CutAfter(0)).await;
         let error = upload_to(&liar.settings, &Memory(b"sealed".to_vec())).await.unwrap_err();
