@@ -69,10 +69,10 @@ impl Database {
     /// Opens the file, makes it when it is not there, and runs the migrations that are missing.
     pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Open { path: path.to_owned(), source };
-        let writer = options(path).create_if_missing(true).pragma("cache_size", "-8192");
+        let writer = options(path).create_if_missing(true).pragma("cache_size", "-4096");
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writer).await.map_err(failed)?;
         migrations.run(&writer).await.map_err(migration_error)?;
-        let readers = options(path).pragma("cache_size", "-2048").pragma("query_only", "ON");
+        let readers = options(path).pragma("cache_size", "-1024").pragma("query_only", "ON");
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(readers).await.map_err(failed)?;
         Ok(Self { writer, readers })
     }

@@ -117,7 +117,7 @@ impl Folder {
 }
 
 /// Waits until something has come true.
-fn wait_for(mut is_true: impl FnMut() -> bool, what: &str) {
+pub(crate) fn wait_for(mut is_true: impl FnMut() -> bool, what: &str) {
     let began_at = Instant::now();
     while !is_true() {
         assert!(began_at.elapsed() < Duration::from_secs(60), "{what}");

@@ -17,7 +17,7 @@ use crate::store::gateway::waiting::Waiting;
 use crate::wire::client::ClientError;
 
 /// Memory that small parcels share from the request to the disk, in KiB.
-pub(super) const SMALL_MEMORY_KIB: u32 = 12 * 1024;
+pub(super) const SMALL_MEMORY_KIB: u32 = 8 * 1024;
 /// Tries of one request within a run.
 const TRIES: u32 = 3;
 
@@ -29,6 +29,8 @@ pub(super) struct Run<R> {
     pub(super) stop: CancellationToken,
     pub(super) in_flight: InFlight,
     pub(super) memory: Arc<Semaphore>,
+    /// Small messages that are opened at the same time: as many as there are cores, and one that begins.
+    pub(super) openers: Semaphore,
     /// What waited when the run began.
     pub(super) waited: HashMap<MessageId, Waiting>,
     shared: Mutex<Shared>,
@@ -62,6 +64,7 @@ impl<R: Relay> Run<R> {
             stop,
             in_flight: InFlight::default(),
             memory: Arc::new(Semaphore::new(SMALL_MEMORY_KIB as usize)),
+            openers: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) + 1),
             waited,
             shared: Mutex::default(),
         }

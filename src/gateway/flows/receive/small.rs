@@ -52,7 +52,10 @@ async fn receive<R: Relay>(run: &Arc<Run<R>>, ticket: &Ticket) -> Result<(Bytes,
     run.stage("fetch", began_at);
     let began_at = Instant::now();
     let (worker, input) = (Arc::clone(run), sealed.clone());
+    // More would only be threads that wait for a core, each with memory of its own.
+    let turn = run.openers.acquire().await;
     let tried = tokio::task::spawn_blocking(move || try_open(&worker, &input[..])).await;
+    drop(turn);
     let outcome = complete(run, tried.map_err(|_| Trouble::Wait("internal"))??).await?;
     run.stage("open", began_at);
     Ok((sealed, outcome))
