@@ -2,7 +2,7 @@
 //!
 //! Everything streams in constant memory. The layers, from the bytes up:
 //!
-//! * [`format`]: BER and DER framing, just what this one shape needs; safe Rust, knows no cryptography.
+//! * [`mod@format`]: BER and DER framing, just what this one shape needs; safe Rust, knows no cryptography.
 //! * [`enveloped`]: who can open it, and the cipher.
 //! * [`signed`]: the digest, the signed attributes, the signature.
 //! * [`entity`]: the header block and the body.

@@ -57,7 +57,7 @@ pub(super) fn read(block: &[u8]) -> Result<Header, EntityError> {
     })
 }
 
-/// Writes a block, with the empty line that ends it. The header must have been found to be writable: see [`check`].
+/// Writes a block, with the empty line that ends it; or names the header whose value cannot stand in one.
 pub(super) fn write(header: &Header) -> Result<Vec<u8>, EntityError> {
     let name = header.file_name.as_ref().map_err(|_| EntityError::Header("Content-Disposition"))?;
     let date = rfc2822::DateTimePrinter::new()

@@ -353,3 +353,101 @@ fn read_some(source: &mut impl Read, out: &mut [u8]) -> Result<usize, OpenError>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::der;
+    use super::super::header::{INTEGER, SEQUENCE};
+    use super::*;
+
+    /// Gives one octet at a time.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = 1.min(out.len()).min(self.0.len());
+            out[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    /// Reads a sequence of a number and a string of octets, to the end of the input.
+    fn read(bytes: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let mut frames = StreamReader::new(Slow(bytes));
+        frames.enter(SEQUENCE)?;
+        frames.element(INTEGER, 4)?;
+        frames.begin_octets(OCTET_STRING)?;
+        let mut octets = Vec::new();
+        let mut piece = [0; 7];
+        loop {
+            match frames.read_octets(&mut piece)? {
+                0 => break,
+                count => octets.extend_from_slice(&piece[..count]),
+            }
+        }
+        frames.leave()?;
+        frames.finish()?;
+        Ok(octets)
+    }
+
+    fn refused(bytes: &[u8]) -> FormatError {
+        match read(bytes) {
+            Err(OpenError::Format(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn definite_and_indefinite_say_the_same() {
+        let number = [INTEGER, 1, 7];
+        let segments = [&[0x24, 0x80][..], &[4, 3, 1, 2, 3], &[4, 0], &[4, 1, 4], &[0, 0]].concat();
+        let whole = [4, 4, 1, 2, 3, 4];
+        let constructed = der::element(0x24, &[&[4, 3, 1, 2, 3], &[4, 1, 4]]);
+        for octets in [&segments[..], &whole, &constructed] {
+            let definite = der::sequence(&[&number, octets]);
+            let indefinite = [&[0x30, 0x80][..], &number, octets, &[0, 0]].concat();
+            for bytes in [definite, indefinite] {
+                assert_eq!(read(&bytes).unwrap(), [1, 2, 3, 4]);
+                for cut in 0..bytes.len() {
+                    assert_eq!(refused(&bytes[..cut]), FormatError::Truncated, "{bytes:02x?} cut at {cut}");
+                }
+                assert_eq!(refused(&[&bytes[..], &[0]].concat()), FormatError::TrailingData);
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for bytes in [
+            &[0x30, 6, 2, 1, 7, 4, 2, 1, 2][..],
+            &[0x30, 8, 2, 1, 7, 4, 2, 1, 2, 0, 0],
+            &[0x30, 0x80, 2, 1, 7, 4, 1, 1, 5, 0],
+            &[0x30, 0x80, 2, 1, 7, 4, 1, 1, 0, 1],
+            &[0x30, 0x80, 2, 0x80, 7, 0, 0],
+            &[0x30, 0x80, 2, 5, 1, 2, 3, 4, 5, 4, 0, 0, 0],
+            &[0x30, 0x80, 2, 1, 7, 4, 0x80, 0, 0],
+            &[0x30, 9, 2, 1, 7, 0x24, 0x80, 4, 3, 1, 2, 3, 0, 0],
+            &[0x30, 0x80, 2, 1, 7, 0x24, 0x80, 0x24, 0x80, 0, 0],
+            &[0x31, 0x80],
+        ] {
+            assert!(matches!(refused(bytes), FormatError::Malformed(_)), "{bytes:02x?}");
+        }
+        let huge = [0x30, 0x80, 2, 1, 7, 4, 0x85, 0x0F, 0, 0, 0, 1];
+        assert_eq!(refused(&huge), FormatError::TooLarge);
+    }
+
+    #[test]
+    fn elements_are_not_entered_without_end() {
+        let mut frames = StreamReader::new(io::repeat(0x30).take(1000));
+        let mut depth = 0;
+        while frames.enter(SEQUENCE).is_ok() {
+            depth += 1;
+        }
+        assert!(depth <= MAX_DEPTH);
+        let endless = [SEQUENCE, 0x80].repeat(1000);
+        let mut frames = StreamReader::new(&endless[..]);
+        let entered = (0..1000).take_while(|_| frames.enter(SEQUENCE).is_ok()).count();
+        assert_eq!(entered, MAX_DEPTH);
+    }
+}
