@@ -128,6 +128,13 @@ impl Certificate {
         self.0.names.key_identifier.clone().map(|range| &self.0.der[range])
     }
 
+    /// Whether that certificate's owner issued this one, as far as name and signature tell. Says nothing about whether it
+    /// was allowed to, or when.
+    pub fn is_issued_by(&self, issuer: &Self) -> bool {
+        let named = self.0.x509.issuer_name().try_cmp(issuer.0.x509.subject_name());
+        named.is_ok_and(|order| order.is_eq()) && self.0.x509.verify(issuer.public_key()).unwrap_or(false)
+    }
+
     /// The DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.0.der

@@ -6,10 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use kenpo_express::domain::clock::Clock;
 use kenpo_express::message::open::open;
 use kenpo_express::pki::pkcs12::{self, Bundle};
+use kenpo_express::pki::profile::USER_VALIDITY;
+use kenpo_express::pki::{Authority, KeyKind, Profile, Request, Subject, new_key};
+use kenpo_express::runtime::clock::SystemClock;
 
-use crate::message_support::{certificate_file, credential, key_file, noise, sealed};
+use crate::message_support::{Fixed, certificate_file, credential, key_file, noise, sealed};
 
 fn kx(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kx-message"));
@@ -106,7 +110,7 @@ fn standard_input_and_output_work() {
     let sealed = through(seal_command(folder.path()).args(["--name", "a.bin", "--compress", "-", "-"]), &content);
     assert!(sealed.status.success(), "{}", said(&sealed));
     let opened = through(
-        open_command(folder.path()).arg("--ca").arg(certificate_file("signer")).args(["-", "-"]),
+        open_command(folder.path()).arg("--signer").arg(certificate_file("signer")).args(["-", "-"]),
         &sealed.stdout,
     );
     assert!(opened.status.success(), "{}", said(&opened));
@@ -164,6 +168,73 @@ fn an_unchecked_signer_is_named() {
     assert!(said(&output).contains("was not checked") && said(&output).contains("yamada-1"), "{}", said(&output));
     let signer = credential("signer").certificate().fingerprint().to_string();
     assert!(said(&output).contains(&signer));
+}
+
+/// Two users of one authority: neither passes as the other, and a certificate for encryption signs nothing.
+#[test]
+fn the_signer_must_be_the_sender() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let random = Fixed::new(3);
+    let now = SystemClock.now();
+    let ca = Authority::create(&"06123456".parse().unwrap(), "Test CA", now, &random).unwrap();
+    fs::write(at.join("ca.pem"), ca.certificate().pem()).unwrap();
+    let ca_key = ca.credential().key().to_pem();
+    fs::write(at.join("content"), "content").unwrap();
+    for (user, name, profile) in [
+        ("yamada-1", "good", Profile::UserSigning),
+        ("suzuki-1", "other", Profile::UserSigning),
+        ("yamada-1", "encryption", Profile::UserEncryption),
+    ] {
+        let key = new_key(KeyKind::P256).unwrap();
+        let (union, office) = ("06123456".parse().unwrap(), "1234-A".parse().unwrap());
+        let subject = Subject::User { union, office, user: user.parse().unwrap() };
+        let request = Request::new(subject, &key).unwrap();
+        let certificate = ca.issue(&request, &profile, USER_VALIDITY, now, &random).unwrap();
+        fs::write(at.join(format!("{name}.pem")), certificate.pem()).unwrap();
+        fs::write(at.join(format!("{name}.key")), key.to_pem()).unwrap();
+    }
+    let check = |name: &str, by: &[&str]| {
+        let mut seal = kx(at);
+        seal.args(["seal", "--cert", &format!("{name}.pem"), "--key", &format!("{name}.key"), "--to"]);
+        seal.arg(certificate_file("union")).args(["--from", "yamada-1@06123456.kx"]);
+        seal.args(["--recipient", "union@06123456.kx", "content", "sealed"]);
+        let (code, output) = run(&mut seal);
+        assert_eq!(code, 0, "{}", said(&output));
+        let (code, output) = run(open_command(at).args(by).args(["sealed", "out"]));
+        assert_eq!(at.join("out").exists(), code == 0);
+        let _ = fs::remove_file(at.join("out"));
+        (code, said(&output))
+    };
+    let ca = &["--ca", "ca.pem"][..];
+    assert_eq!(check("good", ca), (0, String::new()));
+    assert_eq!(check("good", &["--ca", "ca.pem", "--signer", "good.pem"]), (0, String::new()));
+    for (name, by, reason) in [
+        ("other", ca, "binding.sender"),
+        ("other", &["--signer", "other.pem"], "binding.sender"),
+        ("other", &[], "binding.sender"),
+        ("encryption", ca, "certificate.not-registered"),
+        ("good", &["--ca", "ca.pem", "--signer", "other.pem"], "signature.invalid"),
+    ] {
+        let (code, said) = check(name, by);
+        assert!(code == 1 && said.contains(reason), "{name} {by:?}: {said}");
+    }
+    // Made by hand: the words must say what is wrong.
+    let by_hand = |ca: &Path, ca_key: &Path| {
+        let run = |arguments: &[&str]| {
+            assert!(Command::new("openssl").current_dir(at).args(arguments).output().unwrap().status.success());
+        };
+        run(&["req", "-new", "-key", "good.key", "-subj", "/CN=plain", "-out", "plain.csr"]);
+        let (ca, ca_key) = (ca.to_str().unwrap(), ca_key.to_str().unwrap());
+        run(&["x509", "-req", "-in", "plain.csr", "-CA", ca, "-CAkey", ca_key, "-days", "9", "-out", "plain.pem"]);
+        fs::copy(at.join("good.key"), at.join("plain.key")).unwrap();
+        check("plain", &["--ca", ca])
+    };
+    fs::write(at.join("ca.key"), ca_key).unwrap();
+    let (code, said) = by_hand(&at.join("ca.pem"), &at.join("ca.key"));
+    assert!(code == 1 && said.contains("does not say whose it is"), "{said}");
+    let (code, said) = by_hand(&certificate_file("stranger"), &key_file("stranger"));
+    assert!(code == 1 && said.contains("RFC 5280"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use kenpo_express::domain::address::Address;
 use kenpo_express::domain::file_name::RefusedFileName;
 use kenpo_express::message::error::{OpenError, SealError};
 use kenpo_express::message::keys::KeyError;
@@ -27,6 +28,20 @@ pub(crate) enum Failure {
     Open(#[source] OpenError),
     #[error("refused (filename.refused): {0}")]
     FileName(#[source] RefusedFileName),
+    #[error("refused (binding.sender): the message says that it is from {from}, but {owner} signed it")]
+    Sender { from: Address, owner: Address },
+    #[error(
+        "refused (binding.sender): the signer's certificate does not say whose it is. If you know whose, name it with \
+         --signer."
+    )]
+    Ownerless,
+    #[error("refused (certificate.not-registered): the signer's certificate is not for signing messages")]
+    NotForSigning,
+    #[error(
+        "refused (certificate.untrusted): the given authority issued the signer's certificate, but the two are not as \
+         RFC 5280 demands: version 3, basic constraints and key usage in the authority's, key identifiers in both"
+    )]
+    Incomplete,
     #[error("refused (signature.invalid): the message carries no certificate of its signer. Name it with --signer.")]
     NoCertificate,
     #[error("refused ({code}): {0}", code = .0.reason())]

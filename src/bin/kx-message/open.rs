@@ -7,7 +7,9 @@ use serde_json::json;
 
 use kenpo_express::message::keys::Certificate;
 use kenpo_express::message::open::{Opened, Verified, open};
-use kenpo_express::pki::trust::TrustStore;
+use kenpo_express::pki::identity::owner;
+use kenpo_express::pki::profile::may_sign;
+use kenpo_express::pki::trust::{TrustStore, Untrusted};
 
 use crate::arguments::Open;
 use crate::failure::Failure;
@@ -43,11 +45,28 @@ fn verify(
     if let Err(refused) = &opened.header().file_name {
         return Err(Failure::FileName(*refused));
     }
-    let nobody_asked = authorities.is_none() && pinned.is_none();
+    let named = pinned.is_some();
+    let nobody_asked = authorities.is_none() && !named;
     let certificate = pinned.or_else(|| opened.signer().certificate()).ok_or(Failure::NoCertificate)?;
     let verified = opened.verify(&certificate)?;
     if let Some(authorities) = authorities {
-        TrustStore::new(authorities).path(&certificate, &[], verified.signing_time()).map_err(Failure::Untrusted)?;
+        let store = TrustStore::new(authorities);
+        store.path(&certificate, &[], verified.signing_time()).map_err(|untrusted| {
+            let issued = store.roots().iter().any(|root| certificate.is_issued_by(root));
+            if issued && untrusted == Untrusted::NoPath { Failure::Incomplete } else { Failure::Untrusted(untrusted) }
+        })?;
+        if !may_sign(&certificate) {
+            return Err(Failure::NotForSigning);
+        }
+    }
+    // Whom it says it is from must be whom the certificate belongs to. One from another authority says nothing about
+    // that: then only a signer who was named is believed.
+    match owner(&certificate) {
+        Some(owner) if owner != verified.header().from => {
+            return Err(Failure::Sender { from: verified.header().from.clone(), owner });
+        }
+        None if !named && !nobody_asked => return Err(Failure::Ownerless),
+        _ => {}
     }
     if nobody_asked {
         let name: String = certificate.common_name().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();

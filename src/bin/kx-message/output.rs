@@ -2,8 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD};
 
 use kenpo_express::domain::clock::Random;
 use kenpo_express::runtime::clock::SystemRandom;
@@ -17,6 +20,8 @@ pub(crate) struct Output {
 enum Target {
     /// Beside the place that it will take.
     Beside { temporary: PathBuf, place: PathBuf },
+    /// Without a name, until it takes that place.
+    Nameless { place: PathBuf },
     /// Without a name; copied at the end to what cannot be replaced: standard output, a device, a pipe.
     Copied(PathBuf),
 }
@@ -32,6 +37,9 @@ impl Output {
             let file = create_new(&temporary)?;
             fs::remove_file(temporary)?;
             return Ok(Self { file, target: Target::Copied(place.to_owned()) });
+        }
+        if let Ok(file) = nameless_in(folder_of(place)) {
+            return Ok(Self { file, target: Target::Nameless { place: place.to_owned() } });
         }
         let name = place.file_name().and_then(|name| name.to_str()).unwrap_or("kx-message");
         let temporary = temporary_in(folder_of(place), name);
@@ -49,6 +57,15 @@ impl Output {
             Target::Beside { temporary, place } => {
                 self.file.sync_all()?;
                 fs::rename(temporary, place)?;
+                File::open(folder_of(place))?.sync_all()
+            }
+            Target::Nameless { place } => {
+                self.file.sync_all()?;
+                let name = place.file_name().and_then(|name| name.to_str()).unwrap_or("kx-message");
+                let temporary = temporary_in(folder_of(place), name);
+                let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+                rustix::fs::linkat(CWD, open, CWD, &temporary, AtFlags::SYMLINK_FOLLOW)?;
+                fs::rename(&temporary, place).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
                 File::open(folder_of(place))?.sync_all()
             }
             Target::Copied(place) => {
@@ -71,6 +88,19 @@ impl Drop for Output {
             let _ = fs::remove_file(temporary);
         }
     }
+}
+
+/// A file that is gone when the process is, however it ends. Not every system and file system has that.
+#[cfg(target_os = "linux")]
+fn nameless_in(folder: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless_in(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn create_new(path: &Path) -> io::Result<File> {
