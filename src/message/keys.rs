@@ -132,7 +132,7 @@ impl Certificate {
     /// was allowed to, or when.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
         let named = self.0.x509.issuer_name().try_cmp(issuer.0.x509.subject_name());
-        named.is_ok_and(|order| order.is_eq()) && self.0.x509.verify(issuer.public_key()).unwrap_or(false)
+        named.is_ok_and(std::cmp::Ordering::is_eq) && self.0.x509.verify(issuer.public_key()).unwrap_or(false)
     }
 
     /// The DER encoding.
