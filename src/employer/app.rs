@@ -134,6 +134,7 @@ impl App {
         let files = self.look_at(paths).await?;
         let union = self.union().await?;
         self.check_limit(&files).await?;
+        self.check_that_home_is_current().await?;
         let mut sent = self.resume(&union).await?;
         for file in files {
             let record = self.seal(file, comment.map(str::to_owned), union.encryption.clone()).await?;
@@ -205,14 +206,39 @@ impl App {
         Ok(Union { encryption, signing: read_all(&info.certificates.signing) })
     }
 
-    /// The first certificate, and so the newest, that the union's CA vouches for today.
+    /// The newest certificate that the union's CA vouches for today.
     fn newest_for_sealing(&self, info: &UnionInfo) -> Option<Certificate> {
         let (owner, now) = (Some(Address::Union(self.home.settings().union.clone())), self.clock.now());
-        read_all(&info.certificates.encryption).into_iter().find(|certificate| {
+        let valid = read_all(&info.certificates.encryption).into_iter().filter(|certificate| {
             self.union_ca.path(certificate, &[], now).is_ok()
                 && pki::owner(certificate) == owner
                 && pki::profile::may_encrypt(certificate)
-        })
+        });
+        // The relay's order is not believed: it might put one first that was replaced.
+        valid.max_by_key(Certificate::not_before)
+    }
+
+    /// Refuses to go on with a folder that was restored from an old copy: its next number may have been used already, and
+    /// the union would see a fork. The relay has what this folder does not know, then.
+    async fn check_that_home_is_current(&self) -> Result<(), EmployerError> {
+        let before = self.on_disk(Ledger::seen).await?;
+        let mut query = PageQuery { after: before, limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        loop {
+            let page = self.client.sent(query).await?;
+            let ids: Vec<_> = page.items.iter().map(|parcel| parcel.id).collect();
+            let unknown = self.on_disk(move |ledger| ledger.unknown(ids)).await?;
+            if !unknown.is_empty() {
+                return Err(EmployerError::OldCopy(unknown));
+            }
+            query.after = page.next.or(query.after);
+            if !page.more {
+                break;
+            }
+        }
+        match query.after.filter(|_| query.after != before) {
+            Some(seen) => self.on_disk(move |ledger| ledger.set_seen(seen)).await,
+            None => Ok(()),
+        }
     }
 
     async fn check_limit(&self, files: &[Outgoing]) -> Result<(), EmployerError> {
@@ -274,7 +300,7 @@ impl App {
             .on_disk(move |ledger| {
                 ledger.check_room(file.size, reserve)?;
                 let content = Counted { inner: file.content(), bytes: 0, watcher: &*watcher };
-                ledger.seal(&letter, &signer, &[recipient], &*random, content, || file.is_unchanged())
+                ledger.seal(&letter, &signer, &recipient, &*random, content, || file.is_unchanged())
             })
             .await?;
         self.watcher.event(Event::Sealed(&record));

@@ -47,6 +47,10 @@ pub enum EmployerError {
     /// Peer: the relay takes us for somebody else than we are.
     #[error("the relay knows this user as somebody else")]
     Identity,
+    /// Configuration: the relay has messages from us that this folder does not know: it is an old copy, or somebody else has
+    /// our key. Nothing was sealed.
+    #[error("the relay has {} message(s) that this folder does not know, such as {}", .0.len(), .0[0])]
+    OldCopy(Vec<MessageId>),
     /// Peer: the certificates that the relay hands over for the union are not the union's. Nothing was sealed for them.
     #[error("the relay has no certificate of the union that can be trusted")]
     UnionCertificate,

@@ -182,6 +182,8 @@ mod tests {
             sequence: 1,
             previous: Sha256::ZERO,
             signature_hash: Sha256([1; 32]),
+            recipient: crate::domain::digest::Fingerprint([4; 32]),
+            recipient_since: now(),
             tag: Tag([2; 16]),
             digest: Sha256([3; 32]),
             file_name: "a.csv".parse().unwrap(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::address::Address;
-use crate::domain::digest::{Sha256, Tag};
+use crate::domain::digest::{Fingerprint, Sha256, Tag};
 use crate::domain::file_name::FileName;
 use crate::domain::ids::MessageId;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
@@ -25,6 +25,10 @@ pub struct Record {
     pub previous: Sha256,
     /// What the message after it says about it.
     pub signature_hash: Sha256,
+    /// The certificate it is sealed for.
+    pub recipient: Fingerprint,
+    /// Since when that is valid: the next message is never sealed for an older one.
+    pub recipient_since: Timestamp,
     /// The GCM tag.
     pub tag: Tag,
     /// The signed message digest.

@@ -7,7 +7,7 @@ use super::outgoing::Letter;
 use super::record::Record;
 use crate::domain::address::Address;
 use crate::domain::ids::{InsurerNumber, MessageId, UserId};
-use crate::message::keys::{Certificate, Credential};
+use crate::message::keys::Credential;
 use crate::pki::profile::USER_VALIDITY;
 use crate::pki::{Authority, KeyKind, Profile, Request, Subject, TrustStore, new_key};
 use crate::runtime::clock::SystemRandom;
@@ -37,9 +37,13 @@ pub(super) fn new_id() -> MessageId {
 }
 
 pub(super) fn issue(ca: &Authority, subject: Subject, profile: &Profile) -> Credential {
+    issue_at(ca, subject, profile, now())
+}
+
+fn issue_at(ca: &Authority, subject: Subject, profile: &Profile, at: Timestamp) -> Credential {
     let key = new_key(KeyKind::P256).unwrap();
     let request = Request::new(subject, &key).unwrap();
-    Credential::new(ca.issue(&request, profile, USER_VALIDITY, now(), &SystemRandom).unwrap(), key).unwrap()
+    Credential::new(ca.issue(&request, profile, USER_VALIDITY, at, &SystemRandom).unwrap(), key).unwrap()
 }
 
 impl Parties {
@@ -60,8 +64,10 @@ impl Parties {
         TrustStore::new(vec![self.ca.certificate().clone()])
     }
 
-    pub(super) fn recipients(&self) -> [Certificate; 1] {
-        [self.union_encryption.certificate().clone()]
+    /// The union gets a new certificate for encryption; answers the old one.
+    pub(super) fn renew_encryption(&mut self, at: Timestamp) -> Credential {
+        let new = issue_at(&self.ca, Subject::Union(union()), &Profile::UnionEncryption, at);
+        std::mem::replace(&mut self.union_encryption, new)
     }
 
     /// Seals some bytes under the next number.
@@ -75,6 +81,6 @@ impl Parties {
             comment: Some("七月分".to_owned()),
             size: content.len() as u64,
         };
-        ledger.seal(&letter, &self.user, &self.recipients(), &SystemRandom, content, || true)
+        ledger.seal(&letter, &self.user, self.union_encryption.certificate(), &SystemRandom, content, || true)
     }
 }

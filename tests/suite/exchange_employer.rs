@@ -194,7 +194,7 @@ async fn what_was_sealed_while_the_relay_was_away_goes_on_later() {
     (record.uploaded_at, record.receipts) = (None, Vec::new());
     fs::write(&record_file, serde_json::to_vec(&record).unwrap()).unwrap();
 
-    let again = parties.app().send(&[file], None).await.unwrap();
+    let again = parties.app().send(std::slice::from_ref(&file), None).await.unwrap();
     let ids: Vec<_> = again.iter().map(|sent| sent.record.id).collect();
     assert_eq!((ids.len(), ids[0]), (2, first[0].record.id), "the same message first, then the new one");
     assert_eq!(again.iter().map(|sent| sent.record.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -203,8 +203,11 @@ async fn what_was_sealed_while_the_relay_was_away_goes_on_later() {
     // A folder restored from an old copy does not know what it sent.
     fs::remove_file(parties.world.employer_home().join(format!("sent/{}.json", ids[1]))).unwrap();
     fs::write(parties.world.employer_home().join("stream.json"), fs::read(&record_file).unwrap()).unwrap();
+    // It must not use a number again: what it sent last has that number.
     let app = parties.app();
     assert_eq!(app.sent().await.unwrap().unknown, [ids[1]]);
+    let refused = app.send(std::slice::from_ref(&file), None).await;
+    assert!(matches!(&refused, Err(EmployerError::OldCopy(unknown)) if *unknown == [ids[1]]), "{refused:?}");
     parties.relay.stop(&parties.shutdown).await;
     let offline = app.sent().await.unwrap();
     assert!(matches!(offline.offline, Some(EmployerError::Relay(error)) if error.is_temporary()));

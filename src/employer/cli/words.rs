@@ -105,6 +105,16 @@ fn explain(error: &EmployerError) -> (Words, Words) {
             ),
             ("employer.toml を確認し、健康保険組合に連絡してください。", "Check employer.toml and ask the union."),
         ),
+        EmployerError::OldCopy(_) => (
+            (
+                "サーバーに、このフォルダーの記録にない送信があります。古いコピーから戻したか、他人が送信した可能性があります。何も送信していません。",
+                "The server has files that this folder did not send: it was restored from an old copy, or somebody else sends as you. Nothing was sent.",
+            ),
+            (
+                "最新のフォルダーに戻してください。なければ、健康保険組合に連絡してください。",
+                "Put the newest copy of the folder back. If there is none, ask the union.",
+            ),
+        ),
         EmployerError::UnionCertificate => (
             (
                 "組合の有効な証明書が確認できません。安全のため、何も送信していません。",
@@ -159,6 +169,13 @@ fn ledger_words(error: &LedgerError) -> (Words, Words) {
         LedgerError::Changed => (
             ("ファイルが書き込み中のため、送信しませんでした。", "The file was being written to, so it was not sent."),
             ("ファイルを閉じてから、もう一度実行してください。", "Close the file and try again."),
+        ),
+        LedgerError::OlderRecipient => (
+            (
+                "組合の証明書が、前回より古いものに戻っています。安全のため、何も送信していません。",
+                "The union's certificate is older than the one used before. To be safe, nothing was sent.",
+            ),
+            ("健康保険組合に連絡してください。", "Ask the union."),
         ),
         LedgerError::Damaged(_) | LedgerError::Stranger => (
             (

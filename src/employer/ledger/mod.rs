@@ -12,17 +12,22 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::de::DeserializeOwned;
+
 use crate::domain::clock::Random;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
 use crate::message::error::SealError;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::seal::{Draft, seal};
+use crate::wire::page::Cursor;
 
 use crate::employer::disk::{Disk, LocalDisk, TEMPORARY, replace};
 use crate::employer::outgoing::Letter;
 use crate::employer::record::Record;
 
+/// File of the place in the relay's list up to which every message is known.
+const SEEN: &str = "seen.json";
 /// Extension of a sealed message.
 const SEALED: &str = "kxm";
 /// How much is gathered before it goes to the disk.
@@ -67,6 +72,9 @@ pub enum LedgerError {
     /// The records are those of another user or union.
     #[error("the folder holds what another user has sent")]
     Stranger,
+    /// The certificate to seal for is older than the one used before: somebody hands over one that was replaced.
+    #[error("the union's certificate is older than the one used before")]
+    OlderRecipient,
     /// The outbox has no room for the sealed message.
     #[error("the disk has no room: {needed} bytes are needed, {available} are free")]
     Full {
@@ -121,7 +129,7 @@ impl Ledger {
         &self,
         letter: &Letter,
         signer: &Credential,
-        recipients: &[Certificate],
+        recipient: &Certificate,
         random: &dyn Random,
         content: impl Read + Send,
         unchanged: impl FnOnce() -> bool,
@@ -132,11 +140,14 @@ impl Ledger {
             Head::At(Some(last)) if (&last.from, &last.to) != (&letter.from, &letter.to) => {
                 return Err(LedgerError::Stranger);
             }
+            Head::At(Some(last)) if last.recipient_since > recipient.not_before() => {
+                return Err(LedgerError::OlderRecipient);
+            }
             Head::At(Some(last)) => (last.sequence + 1, last.signature_hash),
             Head::Unsure => return Err(LedgerError::Unsure),
         };
         let draft = letter.draft(sequence, previous);
-        let sealed = self.write_sealed(&draft, signer, recipients, random, content);
+        let sealed = self.write_sealed(&draft, signer, recipient, random, content);
         let record = match sealed {
             Ok(record) if record.size == letter.size && unchanged() => record,
             other => {
@@ -158,13 +169,14 @@ impl Ledger {
         &self,
         draft: &Draft,
         signer: &Credential,
-        recipients: &[Certificate],
+        recipient: &Certificate,
         random: &dyn Random,
         content: impl Read + Send,
     ) -> Result<Record, LedgerError> {
         let temporary = self.temporary(draft.id);
         let file = self.disk.create(&temporary).map_err(disk("writing to the outbox"))?;
         let mut output = BufWriter::with_capacity(WRITE, file);
+        let recipients = std::slice::from_ref(recipient);
         let sealed = seal(draft, signer, recipients, random, content, &mut output).map_err(LedgerError::Seal)?;
         output.flush().map_err(disk("writing to the outbox"))?;
         self.disk.sync(output.get_ref()).map_err(disk("writing to the outbox"))?;
@@ -177,6 +189,8 @@ impl Ledger {
             sequence: draft.sequence,
             previous: draft.previous,
             signature_hash: sealed.signature_hash,
+            recipient: recipient.fingerprint(),
+            recipient_since: recipient.not_before(),
             tag: sealed.tag,
             digest: sealed.digest,
             file_name: draft.file_name.clone(),
@@ -225,6 +239,28 @@ impl Ledger {
         if available >= needed { Ok(()) } else { Err(LedgerError::Full { needed, available }) }
     }
 
+    /// Those of some messages that this folder has no record of.
+    pub fn unknown(&self, ids: impl IntoIterator<Item = MessageId>) -> Result<Vec<MessageId>, LedgerError> {
+        let mut unknown = Vec::new();
+        for id in ids {
+            if !self.record_path(id).try_exists().map_err(disk("reading what was sent"))? {
+                unknown.push(id);
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// The place in the relay's list up to which every message is known here.
+    pub fn seen(&self) -> Result<Option<Cursor>, LedgerError> {
+        read_json(&self.folder.join(SEEN))
+    }
+
+    /// Keeps that place.
+    pub fn set_seen(&self, cursor: Cursor) -> Result<(), LedgerError> {
+        let text = serde_json::to_vec(&cursor).expect("a cursor is plain data");
+        replace(&*self.disk, &self.folder.join(SEEN), &text).map_err(disk("writing down what was sent"))
+    }
+
     /// Whether the sealed bytes of a message are there.
     pub fn has_sealed(&self, id: MessageId) -> Result<bool, LedgerError> {
         self.sealed_path(id).try_exists().map_err(disk("looking into the outbox"))
@@ -258,7 +294,7 @@ impl Ledger {
 
     fn record(&self, id: MessageId) -> Result<Record, LedgerError> {
         let path = self.record_path(id);
-        match read_record(&path)? {
+        match read_json::<Record>(&path)? {
             Some(record) if record.id == id => Ok(record),
             _ => Err(LedgerError::Damaged(path)),
         }
@@ -266,7 +302,7 @@ impl Ledger {
 
     /// Finishes what was committed, throws away what was not.
     fn recover(&self) -> Result<Option<Record>, LedgerError> {
-        let head = read_record(&self.stream_path())?;
+        let head: Option<Record> = read_json(&self.stream_path())?;
         let (sent, outbox) = (self.folder.join("sent"), self.folder.join("outbox"));
         if let Some(record) = &head
             && !self.record_path(record.id).exists()
@@ -274,8 +310,8 @@ impl Ledger {
             self.write_json(&self.record_path(record.id), record)?;
         }
         let known = ids_in(&sent, "json")?;
-        if head.is_none() && !known.is_empty() {
-            // The numbers would begin again: better to stop.
+        // Every number has one record. More of them than the head says: it is an old copy, and numbers would be used twice.
+        if known.len() as u64 > head.as_ref().map_or(0, |head| head.sequence) {
             return Err(LedgerError::Damaged(self.stream_path()));
         }
         for id in ids_in(&outbox, SEALED)? {
@@ -301,7 +337,7 @@ impl Ledger {
     }
 }
 
-fn read_record(path: &Path) -> Result<Option<Record>, LedgerError> {
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LedgerError> {
     match fs::read(path) {
         Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| LedgerError::Damaged(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

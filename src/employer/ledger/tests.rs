@@ -198,7 +198,7 @@ fn nothing_is_left_of_a_file_that_changed_while_it_was_sealed() {
         ledger.seal(
             &letter,
             &parties.user,
-            &parties.recipients(),
+            parties.union_encryption.certificate(),
             &crate::runtime::clock::SystemRandom,
             content,
             || unchanged,
@@ -233,6 +233,36 @@ fn two_processes_and_damaged_folders_are_told_apart() {
     assert!(
         matches!(Ledger::open(home.path(), Arc::new(LocalDisk)), Err(LedgerError::Damaged(path)) if path == stream)
     );
+    fs::write(&stream, &text).unwrap();
+    let older = text_of_an_older_head(&text);
+    fs::write(home.path().join("sent/0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6.json"), &older).unwrap();
+    assert!(
+        matches!(Ledger::open(home.path(), Arc::new(LocalDisk)), Err(LedgerError::Damaged(path)) if path == stream),
+        "two records, but the head is the first: an old copy"
+    );
+    fs::remove_file(home.path().join("sent/0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6.json")).unwrap();
     fs::write(&stream, String::from_utf8(text).unwrap().replace("hanako-1", "taro-1")).unwrap();
     assert!(matches!(parties.seal(&open_local(home.path()), b"x"), Err(LedgerError::Stranger)));
+}
+
+fn text_of_an_older_head(text: &[u8]) -> String {
+    String::from_utf8(text.to_vec()).unwrap().replace("\"sequence\": 1", "\"sequence\": 2")
+}
+
+#[test]
+fn a_certificate_that_was_replaced_is_not_used_again() {
+    let (mut parties, home) = (Parties::new(), tempfile::tempdir().unwrap());
+    let ledger = open_local(home.path());
+    parties.seal(&ledger, b"one").unwrap();
+    let later = now().checked_add(jiff::SignedDuration::from_hours(24)).unwrap();
+    let old = parties.renew_encryption(later);
+    assert_eq!(
+        parties.seal(&ledger, b"two").unwrap().recipient_since,
+        parties.union_encryption.certificate().not_before()
+    );
+    parties.union_encryption = old;
+    assert!(matches!(parties.seal(&ledger, b"three"), Err(LedgerError::OlderRecipient)));
+    drop(ledger);
+    let again = open_local(home.path());
+    assert!(matches!(parties.seal(&again, b"three"), Err(LedgerError::OlderRecipient)), "not after a restart either");
 }

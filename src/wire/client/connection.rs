@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -19,6 +19,10 @@ use crate::wire::problem::{Code, Problem};
 
 /// How long a connection is kept for the next request: shorter than any server of ours keeps it.
 const POOL_IDLE: Duration = Duration::from_secs(45);
+/// In so much time of waiting ...
+const PACE_WINDOW: Duration = Duration::from_mins(1);
+/// ... at least so many bytes must come: 1 KiB a second.
+const PACE_BYTES: usize = 60 * 1024;
 /// The largest JSON answer: a full page with receipts stays well below it.
 const MAX_JSON: usize = 16 * 1024 * 1024;
 /// The largest problem document that is read.
@@ -216,8 +220,8 @@ impl Connection {
     }
 
     async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, ClientError> {
-        let mut body = BytesMut::new();
-        while let Some(chunk) = next_chunk(&mut response, self.idle_timeout).await? {
+        let (mut body, mut pace) = (BytesMut::new(), Pace::default());
+        while let Some(chunk) = pace.next_chunk(&mut response, self.idle_timeout).await? {
             if body.len() + chunk.len() > limit {
                 return Err(Fault::TooLarge.into());
             }
@@ -227,10 +231,38 @@ impl Connection {
     }
 }
 
-/// The next bytes of a body, unless the relay falls silent.
-pub(super) async fn next_chunk(response: &mut Response, idle_timeout: Duration) -> Result<Option<Bytes>, ClientError> {
-    let chunk = tokio::time::timeout(idle_timeout, response.chunk()).await;
-    chunk.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)
+/// How fast a body comes in. Only the time that we wait for the relay counts, not what we do between.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    waited: Duration,
+    bytes: usize,
+}
+
+impl Pace {
+    /// The next bytes of a body, unless the relay falls silent or only drips.
+    pub(super) async fn next_chunk(
+        &mut self,
+        response: &mut Response,
+        idle_timeout: Duration,
+    ) -> Result<Option<Bytes>, ClientError> {
+        let began_at = Instant::now();
+        let chunk = tokio::time::timeout(idle_timeout, response.chunk()).await;
+        let chunk = chunk.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)?;
+        self.note(began_at.elapsed(), chunk.as_ref().map_or(0, Bytes::len))?;
+        Ok(chunk)
+    }
+
+    /// A relay that sends a byte now and then must not hold us for ever.
+    fn note(&mut self, waited: Duration, bytes: usize) -> Result<(), ClientError> {
+        self.waited += waited;
+        self.bytes += bytes;
+        if self.waited < PACE_WINDOW {
+            return Ok(());
+        }
+        let enough = self.bytes >= PACE_BYTES;
+        *self = Self::default();
+        if enough { Ok(()) } else { Err(ClientError::TimedOut) }
+    }
 }
 
 fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
@@ -266,6 +298,14 @@ fn bind(builder: reqwest::ClientBuilder, _interface: &str) -> reqwest::ClientBui
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dripping_is_not_sending() {
+        let second = Duration::from_secs(1);
+        let minutes = |bytes| (0..180).try_fold(Pace::default(), |mut pace, _| pace.note(second, bytes).map(|()| pace));
+        assert!(minutes(1024).is_ok());
+        assert!(matches!(minutes(1000), Err(ClientError::TimedOut)));
+    }
 
     #[test]
     fn a_relay_is_named_by_scheme_host_and_port_alone() {

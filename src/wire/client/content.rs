@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
 use reqwest::{Response, StatusCode};
 
-use super::connection::next_chunk;
+use super::connection::Pace;
 use super::error::{ClientError, Fault};
 
 /// A parcel's bytes from an offset to its end: exactly as many as were announced, or an error.
@@ -16,18 +16,19 @@ pub struct Content {
     response: Option<Response>,
     remaining: u64,
     idle_timeout: Duration,
+    pace: Pace,
 }
 
 impl Content {
     /// What is left when the offset is the size.
-    pub(super) const fn empty() -> Self {
-        Self { response: None, remaining: 0, idle_timeout: Duration::ZERO }
+    pub(super) fn empty() -> Self {
+        Self { response: None, remaining: 0, idle_timeout: Duration::ZERO, pace: Pace::default() }
     }
 
     /// Takes an answer as the bytes from `offset` to `size`, if its head says just that.
     pub(super) fn new(response: Response, size: u64, offset: u64, idle_timeout: Duration) -> Result<Self, ClientError> {
         check_head(response.status(), response.headers(), size, offset)?;
-        Ok(Self { response: Some(response), remaining: size - offset, idle_timeout })
+        Ok(Self { response: Some(response), remaining: size - offset, idle_timeout, pace: Pace::default() })
     }
 
     /// How many bytes are still to come.
@@ -38,7 +39,7 @@ impl Content {
     /// The next bytes; `None` after the last one. A line that is cut is an error, never an early end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         let Some(response) = &mut self.response else { return Ok(None) };
-        let Some(chunk) = next_chunk(response, self.idle_timeout).await? else {
+        let Some(chunk) = self.pace.next_chunk(response, self.idle_timeout).await? else {
             return if self.remaining == 0 { Ok(None) } else { Err(Fault::Length.into()) };
         };
         self.remaining = self.remaining.checked_sub(chunk.len() as u64).ok_or(Fault::Length)?;

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -14,8 +13,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::{RelayUrl, Settings};
-use crate::domain::clock::Random;
-use crate::message::keys::{Certificate, Credential, PrivateKey};
+use crate::domain::clock::{Clock, Random};
+use crate::message::keys::{Certificate, Credential};
+use crate::pki::profile::SERVICE_VALIDITY;
+use crate::pki::{self, Authority, KeyKind, Profile, Subject, new_key};
+use crate::runtime::clock::{SystemClock, SystemRandom};
 
 /// What came in.
 #[derive(Debug, Clone)]
@@ -131,39 +133,30 @@ async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<String> {
 }
 
 fn identities() -> (TlsAcceptor, Vec<Certificate>, Credential) {
-    let ca_key = KeyPair::generate().unwrap();
-    let mut ca = CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = Issuer::new(ca, ca_key);
-    let issue = |name: &str| {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-        (certificate, key)
+    let (now, number) = (SystemClock.now(), "06123456".parse().unwrap());
+    let operator = Authority::create_operator("Liar", now, &SystemRandom).unwrap();
+    let union = Authority::create(&number, "Union", now, &SystemRandom).unwrap();
+    let issue = |ca: &Authority, subject, profile| {
+        let key = new_key(KeyKind::P256).unwrap();
+        let request = pki::Request::new(subject, &key).unwrap();
+        Credential::new(ca.issue(&request, &profile, SERVICE_VALIDITY, now, &SystemRandom).unwrap(), key).unwrap()
     };
+    let names = vec!["localhost".to_owned()];
+    let server = issue(&operator, Subject::Service("liar".to_owned()), Profile::TlsServer { names });
+    let client = issue(&union, Subject::Union(number), Profile::TlsClient);
 
-    let root = Certificate::from_pem(ca_pem.as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(root.der().to_vec().into()).unwrap();
+    roots.add(union.certificate().der().to_vec().into()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
-    let (certificate, key) = issue("localhost");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server.key().to_der()));
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(clients)
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-        )
+        .with_single_cert(vec![server.certificate().der().to_vec().into()], key)
         .unwrap();
-
-    let (certificate, key) = issue("client");
-    let credential = Credential::new(
-        Certificate::from_pem(certificate.pem().as_bytes()).unwrap(),
-        PrivateKey::from_pem(key.serialize_pem().as_bytes()).unwrap(),
-    );
-    (TlsAcceptor::from(Arc::new(config)), vec![root], credential.unwrap())
+    (TlsAcceptor::from(Arc::new(config)), vec![operator.certificate().clone()], client)
 }
 
 /// Not random at all.

@@ -100,11 +100,18 @@ pub struct Effort {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
+    /// How long to wait for an upload that another request of ours still holds at the relay.
+    pub busy_patience: Duration,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { failures: 6, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(15) }
+        Self {
+            failures: 6,
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(15),
+            busy_patience: Duration::from_secs(90),
+        }
     }
 }
 
@@ -135,6 +142,7 @@ impl<'a, S: Source> Upload<'a, S> {
     /// Goes on until the relay has everything.
     pub(super) async fn run(&self, effort: Effort, random: &dyn Random) -> Result<(), ClientError> {
         let (mut failures, mut reached) = (0, 0);
+        let (mut busy, mut waited) = (0, Duration::ZERO);
         // Nothing is known of the upload before its creation has been answered; creating it again does no harm.
         let mut created = false;
         loop {
@@ -145,6 +153,7 @@ impl<'a, S: Source> Upload<'a, S> {
                     created = true;
                     if offset > reached {
                         (failures, reached) = (0, offset);
+                        (busy, waited) = (0, Duration::ZERO);
                     }
                     match self.patch(offset).await {
                         Ok(()) => return Ok(()),
@@ -156,6 +165,13 @@ impl<'a, S: Source> Upload<'a, S> {
             // An upload that has expired is no end: it is created again.
             let expired = error.code() == Some(Code::UploadUnknown);
             created &= !expired;
+            // After a broken line the relay holds the upload until it has noticed, too: that is no failure of this try.
+            if error.code() == Some(Code::UploadBusy) && waited < effort.busy_patience {
+                let pause = effort.pause(busy, random);
+                (busy, waited) = (busy + 1, waited + pause);
+                tokio::time::sleep(pause).await;
+                continue;
+            }
             failures += 1;
             if failures >= effort.failures || !(expired || error.is_temporary()) {
                 return Err(error);
@@ -339,8 +355,12 @@ mod tests {
         }
     }
 
-    const QUICK: Effort =
-        Effort { failures: 3, first_pause: Duration::from_millis(1), longest_pause: Duration::from_millis(2) };
+    const QUICK: Effort = Effort {
+        failures: 3,
+        first_pause: Duration::from_millis(1),
+        longest_pause: Duration::from_millis(2),
+        busy_patience: Duration::from_millis(50),
+    };
 
     async fn upload_to(settings: &Settings, source: &impl Source) -> Result<(), ClientError> {
         let client = EmployerClient::new(settings).unwrap();
@@ -427,6 +447,24 @@ mod tests {
         upload_to(&liar.settings, &Memory(vec![1; 2_000_000])).await.unwrap();
         assert_eq!((liar.count("POST"), liar.count("PATCH"), liar.count("HEAD")), (2, 1, 1));
     }
+
+    #[tokio::test]
+    async fn an_upload_that_is_still_held_is_waited_for() {
+        let heads = AtomicU64::new(0);
+        let liar = Liar::start(move |request| match request {
+            post if post.is("POST") => created(0),
+            head if head.is("HEAD") && heads.fetch_add(1, Ordering::Relaxed) < 10 => answer("423 Locked", "", b""),
+            head if head.is("HEAD") => Act::Answer(b"HTTP/1.1 200 OK\r\nupload-offset: 2000000\r\n\r\n".to_vec()),
+            _ => Act::CutAfter(10),
+        })
+        .await;
+        upload_to(&liar.settings, &Memory(vec![1; 2_000_000])).await.unwrap();
+        let held = Liar::start(|_| answer("423 Locked", "content-type: application/problem+json\r\n", BUSY)).await;
+        let error = upload_to(&held.settings, &Memory(vec![1; 9])).await.unwrap_err();
+        assert_eq!(error.code(), Some(Code::UploadBusy), "but not for ever");
+    }
+
+    const BUSY: &[u8] = br#"{"type":"urn:kx:problem:upload.busy","title":"t","status":423,"code":"upload.busy"}"#;
 
     #[tokio::test]
     async fn the_effort_is_bounded() {
