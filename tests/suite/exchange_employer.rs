@@ -186,7 +186,7 @@ async fn receipts_that_do_not_match_are_alarms_and_the_file_is_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sealed_while_the_relay_was_away_goes_on_later() {
     let parties = Parties::start().await;
-    let file = parties.file("a.csv", &[5; 2_000_000]);
+    let file = parties.file("a.csv", &vec![5; 2_000_000]);
     let first = parties.app().send(std::slice::from_ref(&file), None).await.unwrap();
     // As after a crash between sealing and upload: the record says that nothing was uploaded.
     let record_file = parties.world.employer_home().join(format!("sent/{}.json", first[0].record.id));
@@ -239,7 +239,7 @@ async fn nothing_is_sealed_for_a_union_that_our_own_ca_does_not_vouch_for() {
     let parties = Parties::start().await;
     let home = parties.world.employer_home();
     let file = parties.file("a.csv", b"wages");
-    let send = || async { parties.app().send(std::slice::from_ref(&file), None).await };
+    let try_it = || async { parties.app().send(std::slice::from_ref(&file), None).await };
     let replaced = |name: &str, text: String| {
         let before = fs::read_to_string(home.join(name)).unwrap();
         fs::write(home.join(name), text).unwrap();
@@ -249,19 +249,19 @@ async fn nothing_is_sealed_for_a_union_that_our_own_ca_does_not_vouch_for() {
     // The relay hands over certificates of some union, but not of the one whose CA came with the kit.
     let other = Authority::create(&union(), "another CA", SystemClock.now(), &SystemRandom).unwrap();
     let ca = replaced("ca.pem", other.certificate().pem());
-    assert!(matches!(send().await, Err(EmployerError::UnionCertificate)));
+    assert!(matches!(try_it().await, Err(EmployerError::UnionCertificate)));
     replaced("ca.pem", ca);
 
     // The relay takes us for somebody of another office.
     let toml = fs::read_to_string(home.join("employer.toml")).unwrap();
     let toml = replaced("employer.toml", toml.replace("office = \"12-34\"", "office = \"99\""));
-    assert!(matches!(send().await, Err(EmployerError::Identity)));
+    assert!(matches!(try_it().await, Err(EmployerError::Identity)));
     replaced("employer.toml", toml);
     assert!(parties.outbox().is_empty() && parties.waiting().await.is_empty());
 
     // Receipts are signed by somebody else than the relay that was pinned at set-up.
     let pinned = replaced("relay-receipt.pem", other.certificate().pem());
-    let sent = send().await.unwrap();
+    let sent = try_it().await.unwrap();
     assert!(matches!(sent[0].trouble, Some(Trouble::Alarm(Alarm::Signature))), "{:?}", sent[0].trouble);
     assert_eq!(sent[0].record.state(), State::Uploaded);
     replaced("relay-receipt.pem", pinned);
