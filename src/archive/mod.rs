@@ -47,9 +47,14 @@ impl Placement {
         &self.path
     }
 
-    /// The bytes again, to put them elsewhere, once they are in this place.
+    /// Lets go of the bytes in memory: they are in their place.
+    pub fn release(&mut self, _: &Durable) {
+        self.sealed = Sealed::Spooled(self.target.clone());
+    }
+
+    /// The bytes again, to put them elsewhere.
     pub fn into_sealed(self) -> Sealed {
-        Sealed::Spooled(self.target)
+        self.sealed
     }
 }
 

@@ -154,14 +154,19 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
     let worker = Arc::clone(run);
     let task = tokio::task::spawn_blocking(move || {
         let spool = &worker.receiver.spool;
+        let mut judged = judged;
         let all: Vec<&Placement> = judged.iter().map(|one| &one.placement).collect();
-        if all.is_empty() || Durable::place(spool, &all).is_ok() {
+        if let Ok(durable) = Durable::place(spool, &all) {
+            judged.iter_mut().for_each(|one| one.placement.release(&durable));
             return judged;
         }
         let mut placed = Vec::with_capacity(judged.len());
-        for one in judged {
+        for mut one in judged {
             match Durable::place(spool, &[&one.placement]) {
-                Ok(_) => placed.push(one),
+                Ok(durable) => {
+                    one.placement.release(&durable);
+                    placed.push(one);
+                }
                 Err(error) => worker.wait(&one.parcel, disk_cause(&error)),
             }
         }

@@ -59,7 +59,7 @@ impl<R: Relay> Run<R> {
         let limits = self.receiver.limits;
         let (small, small_queue) = mpsc::channel::<Ticket>(limits.parallel * 2);
         let (large, large_queue) = mpsc::channel::<Ticket>(LARGE_QUEUE);
-        let (items, item_queue) = mpsc::channel::<Item>(limits.batch * 2);
+        let (items, item_queue) = mpsc::channel::<Item>(limits.batch);
         let (batches, batch_queue) = mpsc::channel::<Batch>(1);
         let (done, done_queue) = mpsc::channel::<Vec<Acknowledgement>>(4);
         let mut tasks = JoinSet::new();
