@@ -104,11 +104,13 @@ CREATE TABLE receipts (
     FOREIGN KEY (insurer, message_id) REFERENCES parcels (insurer, message_id)
 );
 
--- What a user has under way or waiting; with an empty user id, the whole union.
+-- What a user has under way or waiting (bytes, items), and what lies here after its union had it (kept_bytes); with an
+-- empty user id, the whole union.
 CREATE TABLE usage (
-    insurer TEXT   NOT NULL REFERENCES unions (insurer),
-    user_id TEXT   NOT NULL,
-    bytes   BIGINT NOT NULL,
-    items   BIGINT NOT NULL,
+    insurer    TEXT   NOT NULL REFERENCES unions (insurer),
+    user_id    TEXT   NOT NULL,
+    bytes      BIGINT NOT NULL,
+    items      BIGINT NOT NULL,
+    kept_bytes BIGINT NOT NULL,
     PRIMARY KEY (insurer, user_id)
 );

@@ -11,7 +11,7 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::InsurerNumber;
 use kenpo_express::message::keys::{Certificate, KeyError};
 use kenpo_express::relay::bytes::Directory;
-use kenpo_express::relay::tasks::{PurgeError, end_of_grace, purge_batch};
+use kenpo_express::relay::tasks::{end_of_grace, purge_batch};
 use kenpo_express::relay::{Config, Relay, StartError, admin, check};
 use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
@@ -97,8 +97,8 @@ enum Failure {
     Start(#[from] StartError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Purge(#[from] PurgeError),
+    #[error("{0} parcel(s) could not be purged; the log says which, the next run tries them again")]
+    NotPurged(i64),
     #[error(transparent)]
     Log(#[from] InvalidFilter),
     #[error("{}", .0.display())]
@@ -237,17 +237,20 @@ async fn purge(config: &Config) -> Result<(), Failure> {
     let database = admin::open(config).await?;
     let folder = config.parcel_folder();
     let bytes = Directory::open(&folder).map_err(|error| Failure::File(folder, error))?;
-    let mut purged = 0;
+    let (mut purged, mut failures) = (0, 0);
     loop {
         let now = SystemClock.now();
-        match purge_batch(&database, &bytes, end_of_grace(now, config.parcels.keep_days), now).await?.len() {
-            0 => break,
-            some => purged += some,
+        let before = end_of_grace(now, config.parcels.keep_days);
+        let batch = purge_batch(&database, &bytes, before, failures, now).await?;
+        if batch.keys.is_empty() && batch.failures == 0 {
+            break;
         }
+        purged += batch.keys.len();
+        failures += batch.failures;
     }
     database.close().await;
     say(&format!("{purged} parcel(s) were purged"));
-    Ok(())
+    if failures == 0 { Ok(()) } else { Err(Failure::NotPurged(failures)) }
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {

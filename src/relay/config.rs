@@ -28,7 +28,7 @@ pub struct Config {
     pub receipts: KeyPair,
     /// Sizes and times of parcels.
     pub parcels: Parcels,
-    /// What may be under way and waiting.
+    /// What may be under way, waiting and kept.
     pub quota: Quota,
     /// What one end may ask of us.
     pub limits: Limits,
@@ -79,7 +79,7 @@ pub struct Parcels {
     pub max_bytes: u64,
     /// Bytes that stay free on the disk.
     pub disk_reserve_bytes: u64,
-    /// Hours until an unfinished upload is thrown away.
+    /// Hours without a byte until an unfinished upload is thrown away.
     pub upload_hours: u32,
     /// Days for which acknowledged parcels are kept.
     pub keep_days: u32,
@@ -87,15 +87,19 @@ pub struct Parcels {
     pub task_seconds: u64,
 }
 
-/// What may be under way and waiting.
+/// What may be under way, waiting and kept.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Quota {
     /// Bytes of one user.
     pub user_bytes: u64,
+    /// Bytes of one user, acknowledged ones that are kept included.
+    pub user_stored_bytes: u64,
     /// Parcels of one user.
     pub user_items: u64,
     /// Bytes of one union.
     pub union_bytes: u64,
+    /// Bytes of one union, acknowledged ones that are kept included.
+    pub union_stored_bytes: u64,
     /// Parcels of one union.
     pub union_items: u64,
 }

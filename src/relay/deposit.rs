@@ -6,18 +6,16 @@
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
-use super::bytes::{Append, BytesError, Content, Key};
-use super::checksum::Expected;
+use super::bytes::{BytesError, Content, Key};
 use super::registry::User;
 use super::state::{Lock, State};
 use crate::domain::digest::Tag;
 use crate::domain::ids::MessageId;
-use crate::http::BodyReader;
 use crate::message::format::trailing_tag;
 use crate::message::receipt::{Receipt, Stage};
 use crate::store::relay::parcels::{self, NewParcel};
 use crate::store::relay::uploads::{self, Upload};
-use crate::store::relay::usage::{self, Usage};
+use crate::store::relay::usage::{self, Limit};
 use crate::wire::problem::{Code, Problem};
 
 /// As many of the last bytes as the tag may need.
@@ -56,27 +54,44 @@ impl State {
         if upload.user != user.id {
             return Err(taken());
         }
-        if upload.expires_at <= self.clock.now() {
-            return Ok(None);
-        }
         let offset = match self.bytes.durable_size(key).await {
-            // A crash came between the row and its bytes, at the beginning or while they were thrown away.
-            Err(BytesError::Missing) => self.bytes.create(key).await.map(|()| 0)?,
-            size => size?,
+            // A crash came while they were thrown away.
+            Err(BytesError::Missing) => None,
+            size => Some(size?),
         };
-        if offset >= upload.size {
+        // What is whole does not expire.
+        if offset.is_some_and(|offset| offset >= upload.size) {
             self.complete(&upload, Begun::Before).await?;
             return Ok(Some(Progress::complete(upload.size)));
         }
+        if upload.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        if offset.is_none() {
+            self.bytes.create(key).await?;
+        }
+        let offset = offset.unwrap_or(0);
+        self.promised.set(key, upload.size - offset);
         Ok(Some(Progress { size: upload.size, offset, expires_at: Some(upload.expires_at) }))
     }
 
     /// Begins an upload of so many bytes.
     pub async fn begin(&self, user: &User, lock: &Lock, size: u64) -> Result<Progress, Problem> {
-        self.check_room(size).await?;
         let key = lock.key();
         // One that has expired and is not swept away yet would stand in the way.
         self.throw_away(key).await?;
+        self.promise_room(key, size).await?;
+        let begun = self.begin_with_room(user, key, size).await;
+        if begun.is_err() {
+            self.promised.forget(key);
+            // When it fails, the cause is in the log, and the sweep finds them later.
+            let _ = self.discard_unknown(key).await;
+        }
+        begun
+    }
+
+    /// The place is made before the row: what an older place held can never be taken for this upload's bytes.
+    async fn begin_with_room(&self, user: &User, key: &Key, size: u64) -> Result<Progress, Problem> {
         self.bytes.create(key).await?;
         let now = self.clock.now();
         let upload = self.new_upload(user, key.id, size, now);
@@ -90,48 +105,21 @@ impl State {
     /// Takes a small upload whole.
     pub async fn take_whole(&self, user: &User, lock: &Lock, bytes: Bytes) -> Result<Progress, Problem> {
         let size = bytes.len() as u64;
-        self.check_room(size).await?;
         let key = lock.key();
         self.throw_away(key).await?;
+        self.promise_room(key, size).await?;
         let upload = self.new_upload(user, key.id, size, self.clock.now());
         let tail = bytes.slice(bytes.len() - bytes.len().min(64)..);
-        self.bytes.put(key, bytes).await?;
-        let done = self.make_visible(&upload, trailing_tag(&tail), Begun::Now).await;
-        // After any other failure the database may know of them: better left over than missing.
-        if done.as_ref().is_err_and(|problem| problem.code == Code::QuotaExceeded) {
-            self.bytes.delete(key).await?;
+        let done = match self.bytes.put(key, bytes).await {
+            Ok(()) => self.make_visible(&upload, trailing_tag(&tail), Begun::Now).await,
+            Err(error) => Err(error.into()),
+        };
+        if done.is_err() {
+            self.promised.forget(key);
+            // When it fails, the cause is in the log, and the sweep finds them later.
+            let _ = self.discard_unknown(key).await;
         }
         done.map(|()| Progress::complete(size))
-    }
-
-    /// Appends a request's body. What arrived stays, even when the rest did not; unless there is a checksum: then all of
-    /// it stays or nothing.
-    pub async fn append(
-        &self,
-        user: &User,
-        lock: &Lock,
-        from: Progress,
-        mut body: BodyReader,
-        checksum: Option<Expected>,
-    ) -> Result<Progress, Problem> {
-        let key = lock.key();
-        self.check_room(0).await?;
-        let mut place = self.bytes.append(key, from.offset).await?;
-        let received = receive(&mut *place, &mut body, from, checksum).await;
-        if let Err(Stopped { problem, keep }) = received {
-            if keep {
-                place.sync().await?;
-            } else {
-                place.truncate(from.offset).await?;
-            }
-            return Err(problem);
-        }
-        place.sync().await?;
-        drop(place);
-        match self.progress(user, lock).await? {
-            Some(progress) => Ok(progress),
-            None => Err(Problem::new(Code::UploadUnknown)),
-        }
     }
 
     /// Gives an upload up.
@@ -151,11 +139,21 @@ impl State {
         self.bytes.delete(key).await?;
         let mut transaction = self.database.write().await?;
         if uploads::delete(&mut transaction, &key.union, key.id).await? {
-            let one = Usage { bytes: upload.size, items: 1 };
-            usage::subtract(&mut transaction, &key.union, &upload.user, one).await?;
+            usage::give_up(&mut transaction, &key.union, &upload.user, upload.size).await?;
         }
         self.database.commit(transaction).await?;
+        self.promised.forget(key);
         Ok(())
+    }
+
+    /// Deletes bytes unless the database knows of them; whether it did. The lock is held by the caller.
+    pub async fn discard_unknown(&self, key: &Key) -> Result<bool, Problem> {
+        let mut connection = self.database.reader().await?;
+        if !parcels::with_bytes(&mut connection, &key.union, &[key.id]).await?.is_empty() {
+            return Ok(false);
+        }
+        self.bytes.delete(key).await?;
+        Ok(true)
     }
 
     /// Completes an upload whose bytes are all there. The lock is held by the caller.
@@ -190,6 +188,7 @@ impl State {
         }
         parcels::insert(&mut transaction, &parcel).await?;
         self.database.commit(transaction).await?;
+        self.promised.forget(&Key { union: upload.insurer.clone(), id: upload.id });
         self.arrivals.of(&upload.insurer).notify_waiters();
         tracing::info!(
             code = "parcel.deposited", union = %upload.insurer, user = %upload.user, message = %upload.id,
@@ -218,23 +217,20 @@ impl State {
     }
 
     fn new_upload(&self, user: &User, id: MessageId, size: u64, now: Timestamp) -> Upload {
-        let life = SignedDuration::from_hours(self.config.parcels.upload_hours.into());
-        let expires_at = now.checked_add(life).unwrap_or(Timestamp::MAX);
-        Upload { insurer: user.union.clone(), id, user: user.id.clone(), size, expires_at }
+        Upload { insurer: user.union.clone(), id, user: user.id.clone(), size, expires_at: self.end_of_life(now) }
     }
 
-    /// Refuses what the disk cannot hold beside its reserve.
-    async fn check_room(&self, size: u64) -> Result<(), Problem> {
-        let room = self.bytes.room().await?;
-        let needed = size.saturating_add(self.config.parcels.disk_reserve_bytes);
-        if room.is_some_and(|room| room < needed) { Err(BytesError::Full.into()) } else { Ok(()) }
+    /// When an upload that goes on now is thrown away.
+    pub fn end_of_life(&self, now: Timestamp) -> Timestamp {
+        let life = SignedDuration::from_hours(self.config.parcels.upload_hours.into());
+        now.checked_add(life).unwrap_or(Timestamp::MAX)
     }
 
     fn limits(&self) -> usage::Limits {
         let quota = &self.config.quota;
         usage::Limits {
-            user: Usage { bytes: quota.user_bytes, items: quota.user_items },
-            union: Usage { bytes: quota.union_bytes, items: quota.union_items },
+            user: Limit { bytes: quota.user_bytes, items: quota.user_items, stored_bytes: quota.user_stored_bytes },
+            union: Limit { bytes: quota.union_bytes, items: quota.union_items, stored_bytes: quota.union_stored_bytes },
         }
     }
 }
@@ -248,42 +244,10 @@ pub enum Begun {
     Now,
 }
 
-/// Why no more bytes were taken.
-struct Stopped {
-    problem: Problem,
-    /// Whether what arrived is worth keeping.
-    keep: bool,
-}
-
-async fn receive(
-    place: &mut dyn Append,
-    body: &mut BodyReader,
-    from: Progress,
-    mut checksum: Option<Expected>,
-) -> Result<(), Stopped> {
-    let keep = checksum.is_none();
-    let mut offset = from.offset;
-    while let Some(chunk) = body.chunk().await.map_err(|error| Stopped { problem: error.into(), keep })? {
-        offset += chunk.len() as u64;
-        if offset > from.size {
-            let problem = Problem::new(Code::RequestTooLarge).with_detail("more bytes than Upload-Length told");
-            return Err(Stopped { problem, keep: false });
-        }
-        if let Some(checksum) = &mut checksum {
-            checksum.update(&chunk);
-        }
-        place.write(chunk).await.map_err(|error| Stopped { problem: error.into(), keep })?;
-    }
-    if checksum.is_none_or(Expected::holds) {
-        return Ok(());
-    }
-    Err(Stopped { problem: Problem::new(Code::UploadChecksum), keep: false })
-}
-
 fn exceeded(who: usage::Exceeded) -> Problem {
     Problem::new(Code::QuotaExceeded).with_detail(match who {
-        usage::Exceeded::User => "the user has too much under way and waiting",
-        usage::Exceeded::Union => "the union has too much under way and waiting",
+        usage::Exceeded::User => "the user has too much under way, waiting or kept",
+        usage::Exceeded::Union => "the union has too much under way, waiting or kept",
     })
 }
 

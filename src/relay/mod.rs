@@ -3,10 +3,12 @@
 //!
 //! * [`routes`]: every route; [`handlers`] answer them, a file for each resource.
 //! * [`registry`]: who may come in; [`caller`]: who is asking now.
-//! * [`deposit`]: from the first byte to a parcel that its union sees; [`bytes`]: where the bytes are.
+//! * [`deposit`]: from the first byte to a parcel that its union sees; [`bytes`]: where the bytes are; [`room`]: whether
+//!   there is room for them.
 //! * [`tasks`]: what happens by the clock.
 
 pub mod admin;
+mod append;
 pub mod bytes;
 pub mod caller;
 mod check;
@@ -17,6 +19,7 @@ pub mod fault;
 pub mod handlers;
 pub mod metrics;
 pub mod registry;
+pub mod room;
 pub mod routes;
 mod start;
 pub mod state;

@@ -3,12 +3,13 @@
 //! Changes through this server are here before they are confirmed. Changes by a command on the same database
 //! (`union add`, `union disable`) raise a version there, which a task looks at once a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
@@ -30,6 +31,8 @@ pub struct Union {
     /// What it signs receipts with.
     pub signing: Vec<Certificate>,
     clients: Vec<Certificate>,
+    /// Which authorities those are.
+    authority_names: HashSet<Fingerprint>,
     /// None when no path can be checked against the authorities: then none of its users comes in.
     roots: Option<Authorities>,
 }
@@ -44,6 +47,7 @@ impl From<UnionEntry> for Union {
         Self {
             insurer: entry.insurer,
             enabled: entry.enabled,
+            authority_names: entry.authorities.iter().map(Certificate::fingerprint).collect(),
             authorities: TrustStore::new(entry.authorities),
             signing: entry.signing,
             clients: entry.clients,
@@ -69,6 +73,8 @@ pub struct Registry {
     unions: ArcSwap<Unions>,
     users: RwLock<HashMap<Fingerprint, UserEntry>>,
     version: AtomicI64,
+    /// Held from the reading of rows until they are in place: who read earlier never overwrites who read later.
+    reading: Mutex<()>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -78,13 +84,21 @@ struct Unions {
 }
 
 impl Unions {
-    fn insert(&mut self, union: Union) {
-        let union = Arc::new(union);
+    fn insert(&mut self, union: Arc<Union>) {
         self.by_client.retain(|_, other| other.insurer != union.insurer);
         for client in &union.clients {
             self.by_client.insert(client.fingerprint(), Arc::clone(&union));
         }
         self.by_insurer.insert(union.insurer.clone(), union);
+    }
+
+    /// The unions here whose authorities were others `before`.
+    fn other_authorities_than(&self, before: &Self) -> HashSet<InsurerNumber> {
+        let same = |union: &Union| {
+            let before = before.by_insurer.get(&union.insurer);
+            before.is_none_or(|before| before.authority_names == union.authority_names)
+        };
+        self.by_insurer.values().filter(|union| !same(union)).map(|union| union.insurer.clone()).collect()
     }
 }
 
@@ -94,33 +108,32 @@ impl Registry {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Reads everything anew.
-    pub async fn reload(&self, database: &Database) -> Result<(), StoreError> {
+    /// Reads everything anew, and says of which unions the authorities have changed.
+    pub async fn reload(&self, database: &Database) -> Result<HashSet<InsurerNumber>, StoreError> {
+        let _reading = self.reading.lock().await;
         let mut connection = database.reader().await?;
         // Before the rest: what changes in between is read once more.
         let version = stored::version(&mut *connection).await?;
         let mut unions = Unions::default();
         for entry in stored::unions(&mut connection, None).await? {
-            unions.insert(entry.into());
+            unions.insert(Arc::new(entry.into()));
         }
         let users = stored::users(&mut connection, None).await?;
-        self.unions.store(Arc::new(unions));
+        let before = self.unions.swap(Arc::new(unions.clone()));
         *self.write() = users.into_iter().map(|entry| (entry.fingerprint, entry)).collect();
         self.version.store(version, Ordering::Release);
-        Ok(())
+        Ok(unions.other_authorities_than(&before))
     }
 
     /// Reads one union anew.
     pub async fn reload_union(&self, database: &Database, insurer: &InsurerNumber) -> Result<(), StoreError> {
-        let mut connection = database.reader().await?;
-        for entry in stored::unions(&mut connection, Some(insurer)).await? {
+        let _reading = self.reading.lock().await;
+        let read = async { stored::unions(&mut *database.reader().await?, Some(insurer)).await };
+        for entry in read.await.inspect_err(|_| self.forget_version())? {
             let union = Arc::new(Union::from(entry));
             self.unions.rcu(|unions| {
                 let mut unions = Unions::clone(unions);
-                unions.by_client.retain(|_, other| other.insurer != union.insurer);
-                let clients = union.clients.iter().map(|client| (client.fingerprint(), Arc::clone(&union)));
-                unions.by_client.extend(clients);
-                unions.by_insurer.insert(union.insurer.clone(), Arc::clone(&union));
+                unions.insert(Arc::clone(&union));
                 unions
             });
         }
@@ -134,12 +147,18 @@ impl Registry {
         insurer: &InsurerNumber,
         user: &UserId,
     ) -> Result<(), StoreError> {
-        let mut connection = database.reader().await?;
-        let entries = stored::users(&mut connection, Some((insurer, user))).await?;
+        let _reading = self.reading.lock().await;
+        let read = async { stored::users(&mut *database.reader().await?, Some((insurer, user))).await };
+        let entries = read.await.inspect_err(|_| self.forget_version())?;
         let mut users = self.write();
         users.retain(|_, other| other.insurer != *insurer || other.user != *user);
         users.extend(entries.into_iter().map(|entry| (entry.fingerprint, entry)));
         Ok(())
+    }
+
+    /// What was committed could not be read: the next look at the version reads everything.
+    fn forget_version(&self) {
+        self.version.store(-1, Ordering::Release);
     }
 
     /// The union that a client certificate belongs to, if it may come in now.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::bytes::{Directory, ParcelStore};
+use super::bytes::{Directory, Key, ParcelStore};
 use super::config::{Config, Listener};
 use super::deposit::Begun;
 use super::metrics::Metrics;
 use super::registry::{EmployerAdmission, UnionAdmission};
+use super::room::Promised;
 use super::routes::{employer_routes, router, union_routes};
 use super::state::{App, Arrivals, Listed, Locks, State};
 use super::tasks;
@@ -78,10 +79,24 @@ pub struct Running {
 
 impl Relay {
     /// Opens the database, finishes what a crash left, and listens.
+    ///
+    /// The bytes of parcels are in the folder that is configured.
     pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Result<Running, StartError> {
-        let app = open(config, clock, shutdown).await?;
+        let folder = config.parcel_folder();
+        let bytes = Directory::open(&folder).map_err(|error| StartError::Folder(folder, error))?;
+        Self::start_on(config, Arc::new(bytes), clock, shutdown).await
+    }
+
+    /// As [`Relay::start`], with the bytes of parcels in a storage of another kind.
+    pub async fn start_on(
+        config: Config,
+        bytes: Arc<dyn ParcelStore>,
+        clock: Arc<dyn Clock>,
+        shutdown: &Shutdown,
+    ) -> Result<Running, StartError> {
+        let app = open(config, bytes, clock, shutdown).await?;
         app.registry.reload(&app.database).await?;
-        finish_whole_uploads(&app).await?;
+        take_up_uploads(&app).await?;
 
         let unions: Arc<dyn Admission> = Arc::new(UnionAdmission(Arc::clone(&app.registry)));
         let employers: Arc<dyn Admission> = Arc::new(EmployerAdmission(Arc::clone(&app.registry)));
@@ -131,8 +146,9 @@ impl Running {
             let identity = |source| StartError::Identity { listener: name, source };
             tls.replace(Identity::load(&listener.certificate, &listener.key).map_err(identity)?).map_err(identity)?;
         }
-        self.app.registry.reload(&self.app.database).await?;
+        let changed = self.app.registry.reload(&self.app.database).await?;
         self.app.send_away();
+        self.app.send_away_users_of(&changed);
         Ok(())
     }
 
@@ -143,20 +159,24 @@ impl Running {
     }
 }
 
-async fn open(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Result<App, StartError> {
-    let folder = config.parcel_folder();
+async fn open(
+    config: Config,
+    bytes: Arc<dyn ParcelStore>,
+    clock: Arc<dyn Clock>,
+    shutdown: &Shutdown,
+) -> Result<App, StartError> {
     let receipts = credential(&config.receipts.certificate, &config.receipts.key)?;
-    let bytes = Directory::open(&folder).map_err(|error| StartError::Folder(folder, error))?;
     let database = Database::open(&config.database(), &MIGRATIONS).await?;
     Ok(Arc::new(State {
         config,
         database,
-        bytes: Arc::new(bytes) as Arc<dyn ParcelStore>,
+        bytes,
         registry: Arc::default(),
         clock,
         receipts,
         arrivals: Arrivals::default(),
         locks: Locks::default(),
+        promised: Promised::default(),
         listed: Listed::default(),
         unions: Peers::default(),
         employers: Peers::default(),
@@ -165,11 +185,15 @@ async fn open(config: Config, clock: Arc<dyn Clock>, shutdown: &Shutdown) -> Res
     }))
 }
 
-/// An upload whose last byte was durable when the process ended becomes a parcel now.
-async fn finish_whole_uploads(app: &App) -> Result<(), StartError> {
+/// An upload whose last byte was there when the process ended becomes a parcel now; to the others goes the room that they
+/// still need.
+async fn take_up_uploads(app: &App) -> Result<(), StartError> {
     for upload in uploads::all(app.database.read()).await? {
-        let key = super::bytes::Key { union: upload.insurer.clone(), id: upload.id };
-        let whole = app.bytes.durable_size(&key).await.is_ok_and(|size| size >= upload.size);
+        let key = Key { union: upload.insurer.clone(), id: upload.id };
+        // What cannot be looked at now counts as nothing; the sender's next question says why.
+        let there = app.bytes.size(&key).await.unwrap_or(0);
+        app.promised.set(&key, upload.size.saturating_sub(there));
+        let whole = there >= upload.size && app.bytes.durable_size(&key).await.is_ok();
         // When it fails, the cause is in the log, and the sender's next question tries again.
         if whole && app.complete(&upload, Begun::Before).await.is_ok() {
             tracing::info!(code = "upload.finished-late", union = %key.union, message = %key.id, "upload was complete");

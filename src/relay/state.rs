@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use super::bytes::{Key, ParcelStore};
 use super::config::Config;
 use super::metrics::Metrics;
-use super::registry::Registry;
+use super::registry::{Registry, User};
+use super::room::Promised;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{InsurerNumber, MessageId};
 use crate::http::{Limits, Peers};
@@ -39,6 +40,8 @@ pub struct State {
     pub arrivals: Arrivals,
     /// Which uploads are being written to.
     pub locks: Locks,
+    /// Room that open uploads still need.
+    pub promised: Promised,
     /// What was listed lately.
     pub listed: Listed,
     /// Who is connected on the VPN side.
@@ -66,6 +69,14 @@ impl State {
         let now = self.clock.now();
         self.unions.retain(|certificate| self.registry.union(certificate, now).is_ok());
         self.employers.retain(|certificate| self.registry.user(certificate, now).is_ok());
+    }
+
+    /// Sends away everybody whose union's authorities are not the same any more: a path to one of the new ones is looked
+    /// for when they come again.
+    pub fn send_away_users_of(&self, changed: &HashSet<InsurerNumber>) {
+        let now = self.clock.now();
+        let unchanged = |user: &User| !changed.contains(&user.union);
+        self.employers.retain(|certificate| self.registry.user(certificate, now).as_ref().is_ok_and(unchanged));
     }
 }
 

@@ -26,5 +26,6 @@ mod relay_command;
 mod relay_limits;
 mod relay_openapi;
 mod relay_parcels;
+mod relay_storage;
 mod relay_uploads;
 mod support;

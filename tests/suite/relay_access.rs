@@ -325,3 +325,56 @@ async fn a_new_server_certificate_is_used_without_a_restart() {
     assert!(client.is_let_in().await);
     assert_eq!(open.send(get(PARCELS)).await.unwrap().status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_the_registry_meanwhile_never_undoes_a_confirmed_change() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let user = relay.user(&union, "hanako-1").await;
+    let app = std::sync::Arc::clone(&relay.running().app);
+    let who = "hanako-1".parse().unwrap();
+    let now = relay.clock.now();
+    for round in 0..60 {
+        let disabled = (round % 2 == 0).then_some(now);
+        let reads: Vec<_> = (0..8)
+            .map(|_| {
+                let app = std::sync::Arc::clone(&app);
+                tokio::spawn(async move { app.registry.reload(&app.database).await })
+            })
+            .collect();
+        let mut transaction = app.database.write().await.unwrap();
+        let set =
+            kenpo_express::store::relay::users::set_enabled(&mut transaction, &union.insurer, &who, disabled, now);
+        set.await.unwrap();
+        app.database.commit(transaction).await.unwrap();
+        app.registry.reload_user(&app.database, &union.insurer, &who).await.unwrap();
+        for read in reads {
+            read.await.unwrap().unwrap();
+        }
+        let known = app.registry.user(user.certificate().fingerprint(), now);
+        assert_eq!(known.is_err(), disabled.is_some(), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_authority_ends_the_connections_that_rest_on_it() {
+    let relay = RelayWorld::start().await;
+    let (union, other) = (relay.union("06123456").await, relay.union("06654321").await);
+    let (user, colleague) = (relay.user(&union, "hanako-1").await, relay.user(&other, "taro-2").await);
+    let mut line = relay.employer(&user).connect().await.unwrap();
+    let mut others = relay.employer(&colleague).connect().await.unwrap();
+    assert_eq!(line.send(get(UNION)).await.unwrap().status, 200);
+    assert_eq!(others.send(get(UNION)).await.unwrap().status, 200);
+    let replaced = UnionWorld::new("06123456", relay.clock.now());
+    let new = kenpo_express::store::relay::unions::NewUnion {
+        insurer: union.insurer.clone(),
+        name: "A union".to_owned(),
+        clients: vec![union.gateway.certificate().clone()],
+        authorities: vec![replaced.authority.certificate().clone()],
+    };
+    admin::add_union(&relay.running().app.database, &new, relay.clock.now()).await.unwrap();
+    relay.running().reload().await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(20), line.is_closed()).await.unwrap());
+    assert!(!relay.employer(&user).is_let_in().await);
+    assert_eq!(others.send(get(UNION)).await.unwrap().status, 200);
+}

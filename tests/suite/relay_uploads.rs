@@ -20,33 +20,33 @@ use tokio::io::AsyncWriteExt;
 use crate::support::http::{Answer, Client, get, request};
 use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
 
-struct World {
-    relay: RelayWorld,
-    union: UnionWorld,
+pub(crate) struct World {
+    pub(crate) relay: RelayWorld,
+    pub(crate) union: UnionWorld,
     user: kenpo_express::message::keys::Credential,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
 
-    async fn start_with(change: impl FnOnce(&mut kenpo_express::relay::Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut kenpo_express::relay::Config)) -> Self {
         let relay = RelayWorld::start_with(change).await;
         let union = relay.union("06123456").await;
         let user = relay.user(&union, "hanako-1").await;
         Self { relay, union, user }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.relay.employer(&self.user)
     }
 
-    async fn waiting(&self) -> Page<Parcel> {
+    pub(crate) async fn waiting(&self) -> Page<Parcel> {
         self.relay.vpn(&self.union.gateway).get(PARCELS).await.json()
     }
 
-    fn id(&self) -> MessageId {
+    pub(crate) fn id(&self) -> MessageId {
         message_id(self.relay.clock.as_ref())
     }
 }
@@ -58,35 +58,35 @@ fn creation(id: MessageId, size: usize) -> hyper::http::request::Builder {
         .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
 }
 
-fn create(id: MessageId, size: usize) -> Request<Body> {
+pub(crate) fn create(id: MessageId, size: usize) -> Request<Body> {
     creation(id, size).body(Body::empty()).unwrap()
 }
 
-fn create_with(id: MessageId, size: usize, bytes: &[u8]) -> Request<Body> {
+pub(crate) fn create_with(id: MessageId, size: usize, bytes: &[u8]) -> Request<Body> {
     let with = creation(id, size).header("content-type", tus::OFFSET_CONTENT_TYPE);
     with.body(Body::from(bytes.to_vec())).unwrap()
 }
 
-fn chunk(id: MessageId, offset: usize) -> hyper::http::request::Builder {
+pub(crate) fn chunk(id: MessageId, offset: usize) -> hyper::http::request::Builder {
     request(Method::PATCH, &upload(id))
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .header(tus::UPLOAD_OFFSET, offset)
 }
 
-fn append(id: MessageId, offset: usize, bytes: &[u8]) -> Request<Body> {
+pub(crate) fn append(id: MessageId, offset: usize, bytes: &[u8]) -> Request<Body> {
     chunk(id, offset).body(Body::from(bytes.to_vec())).unwrap()
 }
 
-fn head(id: MessageId) -> Request<Body> {
+pub(crate) fn head(id: MessageId) -> Request<Body> {
     request(Method::HEAD, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION).body(Body::empty()).unwrap()
 }
 
-fn delete(id: MessageId) -> Request<Body> {
+pub(crate) fn delete(id: MessageId) -> Request<Body> {
     request(Method::DELETE, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION).body(Body::empty()).unwrap()
 }
 
-fn offset(answer: &Answer) -> usize {
+pub(crate) fn offset(answer: &Answer) -> usize {
     answer.header(tus::UPLOAD_OFFSET).unwrap().parse().unwrap()
 }
 

@@ -1,29 +1,30 @@
 //! Bytes in a directory: `UNION/XX/MESSAGE-ID`, where XX are the last two digits of the id (the first ones are the
 //! time, and would put everything of a day into one folder).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::appending::Appending;
 use super::{Append, BytesError, Content, Key, ParcelStore};
+use crate::domain::ids::InsurerNumber;
 
 /// Bytes read at once. Larger gains nothing over loopback, smaller costs.
 const CHUNK: u64 = 256 * 1024;
 
-/// Bytes gathered before they are written.
-const GATHER: usize = 256 * 1024;
-
-/// After so many bytes the system is asked to begin writing to the disk, so that the last sync is short.
-const WRITE_BACK: u64 = 8 * 1024 * 1024;
+/// Names in one piece of a list.
+const NAMES: usize = 500;
 
 /// A directory of parcels.
 #[derive(Debug)]
@@ -46,13 +47,13 @@ impl Directory {
 }
 
 /// Runs blocking work where it may block.
-fn blocking<T: Send + 'static>(
+pub(super) fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BytesError> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, BytesError>> {
     joined(spawn_blocking(work)).boxed()
 }
 
-async fn joined<T>(handle: JoinHandle<Result<T, BytesError>>) -> Result<T, BytesError> {
+pub(super) async fn joined<T>(handle: JoinHandle<Result<T, BytesError>>) -> Result<T, BytesError> {
     handle.await.unwrap_or_else(|error| Err(BytesError::Io(io::Error::other(error))))
 }
 
@@ -60,8 +61,10 @@ impl ParcelStore for Directory {
     fn create<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<(), BytesError>> {
         let path = self.path(key);
         blocking(move || {
-            create(&path)?;
-            Ok(())
+            let file = create(&path)?;
+            // An older place of this name may have had bytes, and the name must outlive a crash: offsets rest on both.
+            file.sync_all()?;
+            Ok(sync_folder(&path)?)
         })
     }
 
@@ -82,9 +85,13 @@ impl ParcelStore for Directory {
             if file.metadata()?.len() != offset {
                 return Err(BytesError::Io(io::Error::other("the place ends at another offset")));
             }
-            let open = Open { file: Arc::new(file), end: offset, written_back: offset };
-            Ok(Box::new(Appending { open, gathered: BytesMut::new(), running: None }) as Box<dyn Append>)
+            Ok(Box::new(Appending::new(file, offset)) as Box<dyn Append>)
         })
+    }
+
+    fn size<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<u64, BytesError>> {
+        let path = self.path(key);
+        blocking(move || Ok(fs::metadata(&path)?.len()))
     }
 
     fn durable_size<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<u64, BytesError>> {
@@ -123,6 +130,17 @@ impl ParcelStore for Directory {
         })
     }
 
+    fn list(&self) -> BoxStream<'static, Result<Vec<Key>, BytesError>> {
+        let (root, (pieces, listed)) = (Arc::clone(&self.root), mpsc::channel(1));
+        spawn_blocking(move || {
+            if let Err(error) = list(&root, &pieces) {
+                // Nobody listens any more when this fails too.
+                let _ = pieces.blocking_send(Err(error.into()));
+            }
+        });
+        stream::unfold(listed, |mut listed| async { listed.recv().await.map(|piece| (piece, listed)) }).boxed()
+    }
+
     fn room(&self) -> BoxFuture<'_, Result<Option<u64>, BytesError>> {
         let root = Arc::clone(&self.root);
         blocking(move || {
@@ -146,6 +164,34 @@ fn read_ahead(file: Arc<File>, range: Range<u64>) -> impl stream::Stream<Item = 
         let next = (start < range.end).then(|| piece(&file, start, range.end));
         Ok(Some((bytes, (file, start..range.end, next))))
     })
+}
+
+/// Sends every name there is, in pieces of one union each. What is not named as a parcel is not the relay's.
+fn list(root: &Path, pieces: &mpsc::Sender<Result<Vec<Key>, BytesError>>) -> io::Result<()> {
+    for union in fs::read_dir(root)? {
+        let union = union?;
+        let Some(insurer) = name::<InsurerNumber>(&union) else { continue };
+        for shard in fs::read_dir(union.path())? {
+            let mut keys = Vec::new();
+            let shard = shard?;
+            if !shard.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(shard.path())? {
+                keys.extend(name(&entry?).map(|id| Key { union: insurer.clone(), id }));
+            }
+            for piece in keys.chunks(NAMES) {
+                if pieces.blocking_send(Ok(piece.to_vec())).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn name<T: FromStr>(entry: &DirEntry) -> Option<T> {
+    entry.file_name().to_str()?.parse().ok()
 }
 
 fn read_at(file: &File, start: u64, end: u64) -> io::Result<Bytes> {
@@ -186,89 +232,6 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// The folder of a path; a bare name lies in the current one.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[derive(Debug, Clone)]
-struct Open {
-    file: Arc<File>,
-    end: u64,
-    written_back: u64,
-}
-
-impl Open {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), BytesError> {
-        self.file.write_all_at(bytes, self.end)?;
-        self.end += bytes.len() as u64;
-        if self.end - self.written_back >= WRITE_BACK {
-            self.file.sync_data()?;
-            self.written_back = self.end;
-        }
-        Ok(())
-    }
-}
-
-/// Gathers small pieces and writes one lot while the next is being gathered.
-#[derive(Debug)]
-struct Appending {
-    open: Open,
-    gathered: BytesMut,
-    running: Option<JoinHandle<Result<Open, BytesError>>>,
-}
-
-impl Appending {
-    /// Waits for the lot that is being written.
-    async fn settle(&mut self) -> Result<(), BytesError> {
-        if let Some(running) = self.running.take() {
-            self.open = joined(running).await?;
-        }
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), BytesError> {
-        self.settle().await?;
-        if !self.gathered.is_empty() {
-            let (mut open, lot) = (self.open.clone(), self.gathered.split().freeze());
-            self.running = Some(spawn_blocking(move || open.write(&lot).map(|()| open)));
-        }
-        Ok(())
-    }
-}
-
-impl Append for Appending {
-    fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), BytesError>> {
-        async move {
-            self.gathered.extend_from_slice(&chunk);
-            if self.gathered.len() >= GATHER { self.flush().await } else { Ok(()) }
-        }
-        .boxed()
-    }
-
-    fn sync(&mut self) -> BoxFuture<'_, Result<(), BytesError>> {
-        async move {
-            self.flush().await?;
-            self.settle().await?;
-            let file = Arc::clone(&self.open.file);
-            blocking(move || Ok(file.sync_data()?)).await
-        }
-        .boxed()
-    }
-
-    fn truncate(&mut self, size: u64) -> BoxFuture<'_, Result<(), BytesError>> {
-        async move {
-            self.gathered.clear();
-            // Even a write that failed may have left bytes: only that it is over matters.
-            let _ = self.settle().await;
-            let file = Arc::clone(&self.open.file);
-            self.open.end = size;
-            self.open.written_back = size;
-            blocking(move || {
-                file.set_len(size)?;
-                Ok(file.sync_data()?)
-            })
-            .await
-        }
-        .boxed()
-    }
 }
 
 #[cfg(test)]
@@ -316,12 +279,24 @@ mod tests {
         let (store, key) = (Directory::open(folder.path()).unwrap(), key());
         store.put(&key, Bytes::from_static(b"keep")).await.unwrap();
         let mut append = store.append(&key, 4).await.unwrap();
-        append.write(Bytes::from(vec![1; GATHER + 1])).await.unwrap();
+        append.write(Bytes::from(vec![1; 300_000])).await.unwrap();
         append.write(Bytes::from_static(b"more")).await.unwrap();
         append.truncate(4).await.unwrap();
         append.write(Bytes::from_static(b"!")).await.unwrap();
         append.sync().await.unwrap();
         assert_eq!(all(store.read(&key, 0..5).await.unwrap()).await, b"keep!");
         assert!(store.append(&key, 4).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn every_name_is_listed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, key) = (Directory::open(folder.path()).unwrap(), key());
+        store.put(&key, Bytes::from_static(b"bytes")).await.unwrap();
+        assert_eq!(store.size(&key).await.unwrap(), 5);
+        fs::create_dir(folder.path().join("lost+found")).unwrap();
+        fs::write(folder.path().join("06123456").join("f6").join("note"), "").unwrap();
+        let listed: Vec<_> = store.list().map(Result::unwrap).concat().await;
+        assert_eq!(listed, [key]);
     }
 }

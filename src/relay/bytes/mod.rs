@@ -2,6 +2,7 @@
 //!
 //! A parcel's bytes are only ever appended to, then finished, then read, then deleted. The relay never looks into them.
 
+mod appending;
 mod directory;
 
 use std::fmt::Debug;
@@ -34,6 +35,9 @@ pub enum BytesError {
     /// No room is left.
     #[error("no room is left for bytes")]
     Full,
+    /// A write before this one failed, and was not taken back.
+    #[error("bytes before these were not written")]
+    Unfinished,
     /// The storage failed.
     #[error("the storage of bytes failed")]
     Io(#[source] io::Error),
@@ -51,7 +55,7 @@ impl From<io::Error> for BytesError {
 
 /// A storage of bytes.
 pub trait ParcelStore: Debug + Send + Sync + 'static {
-    /// Makes an empty place; what was there before is gone.
+    /// Makes an empty place, durable when this returns; what was there before is gone.
     fn create<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<(), BytesError>>;
 
     /// Makes a place with all its bytes, durable when this returns. For what is small.
@@ -59,6 +63,9 @@ pub trait ParcelStore: Debug + Send + Sync + 'static {
 
     /// Opens a place to go on at its end, which must be at `offset`.
     fn append<'a>(&'a self, key: &'a Key, offset: u64) -> BoxFuture<'a, Result<Box<dyn Append>, BytesError>>;
+
+    /// How many bytes are there, for good or not. Costs little.
+    fn size<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<u64, BytesError>>;
 
     /// How many bytes are there for good: a crash after this does not lose them.
     fn durable_size<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<u64, BytesError>>;
@@ -72,11 +79,15 @@ pub trait ParcelStore: Debug + Send + Sync + 'static {
     /// Deletes a place; it may be gone already.
     fn delete<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<(), BytesError>>;
 
+    /// Every place there is, in pieces of one union each. Whether places that come or go meanwhile are listed is open.
+    fn list(&self) -> BoxStream<'static, Result<Vec<Key>, BytesError>>;
+
     /// How many bytes there is room for, when there is a limit to it.
     fn room(&self) -> BoxFuture<'_, Result<Option<u64>, BytesError>>;
 }
 
-/// A place that is being written.
+/// A place that is being written. After a failure, which may be told at a later call, nothing more is written until
+/// [`Append::truncate`] has taken back what came since the last success of [`Append::sync`].
 pub trait Append: Debug + Send {
     /// Appends. What was given is in the storage when the next `write` or `sync` returns.
     fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), BytesError>>;

@@ -14,7 +14,7 @@ use crate::relay::registry::Union;
 use crate::relay::state::App;
 use crate::store::relay::parcels;
 use crate::store::relay::receipts::{self, NewReceipt};
-use crate::store::relay::usage::{self, Usage};
+use crate::store::relay::usage;
 use crate::wire::page::MAX_LIMIT;
 use crate::wire::problem::{Code, Problem};
 use crate::wire::union::{
@@ -79,13 +79,14 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<Acknow
     ids.retain(|id| !fresh.contains(id));
     let mut known: HashSet<MessageId> = parcels::known(&mut transaction, insurer, &ids).await?.into_iter().collect();
     known.extend(&fresh);
-    let mut freed: HashMap<&UserId, Usage> = HashMap::new();
+    let mut freed: HashMap<&UserId, (u64, u64)> = HashMap::new();
     for parcel in &taken {
-        let usage = freed.entry(&parcel.user).or_default();
-        *usage = Usage { bytes: usage.bytes + parcel.size, items: usage.items + 1 };
+        let (bytes, items) = freed.entry(&parcel.user).or_default();
+        *bytes += parcel.size;
+        *items += 1;
     }
-    for (user, usage) in freed {
-        usage::subtract(&mut transaction, insurer, user, usage).await?;
+    for (user, (bytes, items)) in freed {
+        usage::acknowledge(&mut transaction, insurer, user, bytes, items).await?;
     }
     let receipts: Vec<NewReceipt> = items
         .iter()

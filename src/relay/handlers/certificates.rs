@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::detached;
 use crate::http::Json;
 use crate::message::keys::Certificate;
 use crate::relay::caller::UnionCaller;
@@ -23,11 +24,15 @@ pub async fn replace(
 ) -> Result<StatusCode, Problem> {
     let encryption = read(&certificates.encryption)?;
     let signing = read(&certificates.signing)?;
-    let mut transaction = app.database.write().await?;
-    unions::put_certificates(&mut transaction, &union.insurer, Purpose::Encryption, &encryption).await?;
-    unions::put_certificates(&mut transaction, &union.insurer, Purpose::Signing, &signing).await?;
-    app.database.commit(transaction).await?;
-    app.registry.reload_union(&app.database, &union.insurer).await?;
+    let this = app.clone();
+    detached(&app, async move {
+        let mut transaction = this.database.write().await?;
+        unions::put_certificates(&mut transaction, &union.insurer, Purpose::Encryption, &encryption).await?;
+        unions::put_certificates(&mut transaction, &union.insurer, Purpose::Signing, &signing).await?;
+        this.database.commit(transaction).await?;
+        Ok(this.registry.reload_union(&this.database, &union.insurer).await?)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

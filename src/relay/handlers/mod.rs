@@ -10,6 +10,9 @@ pub mod union;
 pub mod uploads;
 pub mod users;
 
+use tokio::sync::oneshot;
+
+use super::state::App;
 use crate::wire::page::{DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
 
@@ -34,6 +37,11 @@ impl Window {
         Ok(Self { after: query.after.map_or(0, |cursor| cursor.0), limit: limit as usize, wait: wait.into() })
     }
 
+    /// A page of fewer rows than a caller may ask for elsewhere.
+    fn at_most(self, rows: usize) -> Self {
+        Self { limit: self.limit.min(rows), ..self }
+    }
+
     /// One row more than is shown tells whether more follow.
     fn rows(self) -> i64 {
         i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1)
@@ -44,4 +52,18 @@ impl Window {
         items.truncate(self.limit);
         Page { next: items.last().map(cursor), more, items }
     }
+}
+
+/// Runs to its end even when the caller's line breaks meanwhile, so that what was begun is
+/// not left half done.
+async fn detached<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let (done, result) = oneshot::channel();
+    app.shutdown.spawn(async move {
+        // Nobody waits any more when the line is broken.
+        let _ = done.send(work.await);
+    });
+    result.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
 }

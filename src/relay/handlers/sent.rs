@@ -15,13 +15,16 @@ use crate::wire::employer::{SentParcel, SentState};
 use crate::wire::page::{Cursor, Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
 
+/// Rows of a page: each brings its receipts along.
+const MOST: usize = 100;
+
 /// GET: everything that the user sent, oldest first.
 pub async fn list(
     State(app): State<App>,
     UserCaller(user): UserCaller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<SentParcel>>, Problem> {
-    let window = Window::new(query)?;
+    let window = Window::new(query)?.at_most(MOST);
     let rows = parcels::sent(app.database.read(), &user.union, &user.id, window.after, window.rows()).await?;
     let items = with_receipts(&app, &user, rows).await?;
     Ok(Json(window.page(items, |parcel| parcel.cursor)))

@@ -1,14 +1,12 @@
 //! `/employer/v1/uploads`: tus 1.0 with creation, creation-with-upload, checksum, expiration and termination.
 
-use std::future::Future;
-
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 
+use super::detached;
 use crate::domain::ids::MessageId;
 use crate::http::{BodyReader, PathId};
 use crate::relay::bytes::Key;
@@ -243,19 +241,6 @@ fn found(progress: Result<Option<Progress>, Problem>) -> Result<Progress, Proble
 
 fn lock(app: &App, user: &User, id: MessageId) -> Result<Lock, Problem> {
     app.locks.take(&Key { union: user.union.clone(), id }).ok_or_else(|| Problem::new(Code::UploadBusy))
-}
-
-/// Runs to its end even when the caller's line breaks meanwhile, so that what arrived is kept.
-async fn detached<T: Send + 'static>(
-    app: &App,
-    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
-) -> Result<T, Problem> {
-    let (done, result) = oneshot::channel();
-    app.shutdown.spawn(async move {
-        // Nobody waits any more when the line is broken.
-        let _ = done.send(work.await);
-    });
-    result.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
 }
 
 async fn refuse<T>(problem: Problem, body: BodyReader) -> Result<T, Problem> {

@@ -1,9 +1,11 @@
 //! `/union/v1/users`: who of a union's offices may come in.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::{Window, certificates};
+use super::{Window, certificates, detached};
 use crate::domain::address::Address;
 use crate::domain::ids::UserId;
 use crate::http::{Json, PathId, Query};
@@ -49,16 +51,20 @@ pub async fn replace(
     for certificate in &certificates {
         check(certificate, &union, &user, now)?;
     }
-    let mut transaction = app.database.write().await?;
-    users::put(&mut transaction, &union.insurer, &user, &registration.office, &certificates, now)
-        .await
-        .map_err(not_found_or_taken)?;
-    app.database.commit(transaction).await?;
-    app.registry.reload_user(&app.database, &union.insurer, &user).await?;
-    app.send_away();
-    let count = certificates.len();
-    tracing::info!(code = "user.registered", union = %union.insurer, user = %user, count, "certificates registered");
-    Ok(StatusCode::NO_CONTENT)
+    let this = app.clone();
+    detached(&app, async move {
+        let mut transaction = this.database.write().await?;
+        users::put(&mut transaction, &union.insurer, &user, &registration.office, &certificates, now)
+            .await
+            .map_err(not_found_or_taken)?;
+        this.database.commit(transaction).await?;
+        this.registry.reload_user(&this.database, &union.insurer, &user).await?;
+        this.send_away();
+        let count = certificates.len();
+        tracing::info!(code = "user.registered", union = %union.insurer, user = %user, count, "certificates registered");
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
 }
 
 /// POST `/{user}/disable`: from the answer on, the user is out: no handshake, no request, no running transfer.
@@ -68,7 +74,7 @@ pub async fn disable(
     PathId(user): PathId<UserId>,
     Json(DisableUser { at }): Json<DisableUser>,
 ) -> Result<Json<Confirmation>, Problem> {
-    set_enabled(&app, &union, &user, Some(at)).await
+    detached(&app, set_enabled(app.clone(), union, user, Some(at))).await
 }
 
 /// POST `/{user}/enable`.
@@ -77,20 +83,20 @@ pub async fn enable(
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
 ) -> Result<Json<Confirmation>, Problem> {
-    set_enabled(&app, &union, &user, None).await
+    detached(&app, set_enabled(app.clone(), union, user, None)).await
 }
 
 async fn set_enabled(
-    app: &App,
-    union: &Union,
-    user: &UserId,
+    app: App,
+    union: Arc<Union>,
+    user: UserId,
     disabled_at: Option<jiff::Timestamp>,
 ) -> Result<Json<Confirmation>, Problem> {
     let now = app.clock.now();
     let mut transaction = app.database.write().await?;
-    users::set_enabled(&mut transaction, &union.insurer, user, disabled_at, now).await.map_err(not_found_or_taken)?;
+    users::set_enabled(&mut transaction, &union.insurer, &user, disabled_at, now).await.map_err(not_found_or_taken)?;
     app.database.commit(transaction).await?;
-    app.registry.reload_user(&app.database, &union.insurer, user).await?;
+    app.registry.reload_user(&app.database, &union.insurer, &user).await?;
     app.send_away();
     let code = if disabled_at.is_some() { "user.disabled" } else { "user.enabled" };
     tracing::info!(code, union = %union.insurer, user = %user, "the union changed a user");

@@ -15,8 +15,9 @@ pub async fn follow(state: &State) -> Result<(), &'static str> {
     if version == state.registry.version() {
         return Ok(());
     }
-    state.registry.reload(&state.database).await.map_err(failed)?;
+    let changed = state.registry.reload(&state.database).await.map_err(failed)?;
     state.send_away();
+    state.send_away_users_of(&changed);
     tracing::info!(code = "registry.reloaded", version, "the registry was changed and read again");
     Ok(())
 }

@@ -3,10 +3,12 @@
 mod expire;
 mod follow;
 mod purge;
+mod sweep;
 
 pub use expire::expire;
 pub use follow::follow;
-pub use purge::{PurgeError, end_of_grace, purge, purge_batch};
+pub use purge::{Purged, end_of_grace, purge, purge_batch};
+pub use sweep::sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,9 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// How often certificates that run out are looked at, for those who are connected.
 const SEND_AWAY: Duration = Duration::from_secs(10);
 
+/// How often the storage is searched for bytes that nobody knows of; the first time at the start.
+const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Starts them all.
 pub(super) fn start(app: &App) -> Vec<Task> {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
@@ -30,6 +35,7 @@ pub(super) fn start(app: &App) -> Vec<Task> {
             Ok(())
         }),
         task("expire-uploads", period, app, |app| async move { expire(&app).await.map(drop) }),
+        task("sweep-bytes", SWEEP, app, |app| async move { sweep(&app).await.map(drop) }),
         task("purge-parcels", period, app, |app| async move { purge(&app).await.map(drop) }),
     ]
 }

@@ -146,7 +146,7 @@ pub async fn sent(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// A parcel that waited until now.
+/// A parcel that its union has taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     /// Which.
@@ -182,6 +182,31 @@ pub async fn acknowledge(
     Ok(taken)
 }
 
+/// Those of these ids that have bytes at the relay: as an upload, or as a parcel that is not purged.
+pub async fn with_bytes(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    ids: &[MessageId],
+) -> Result<Vec<MessageId>, StoreError> {
+    let mut known = Vec::with_capacity(ids.len());
+    for group in groups(ids) {
+        // Uploads first: one that becomes a parcel in between is found then.
+        for sql in [
+            "SELECT message_id FROM uploads WHERE insurer = ",
+            "SELECT message_id FROM parcels WHERE purged_at IS NULL AND insurer = ",
+        ] {
+            let mut query = QueryBuilder::<Sqlite>::new(sql);
+            query.push_bind(insurer.as_str());
+            push_ids(&mut query, group);
+            let rows: Vec<String> = query.build_query_scalar().fetch_all(&mut *connection).await?;
+            for id in rows {
+                known.push(id.parse().map_err(corrupt("message id"))?);
+            }
+        }
+    }
+    Ok(known)
+}
+
 /// Those of these ids that are parcels of this union, in whatever state.
 pub async fn known(
     connection: &mut SqliteConnection,
@@ -210,41 +235,50 @@ fn push_ids(query: &mut QueryBuilder<Sqlite>, ids: &[MessageId]) {
     query.push(")");
 }
 
-/// Parcels acknowledged before a moment whose bytes are still there, the oldest first; at most `limit`.
+/// Parcels acknowledged before a moment whose bytes are still there, the oldest first; at most `limit`, after the first
+/// `skip`.
 pub async fn to_purge(
     executor: impl SqliteExecutor<'_>,
     before: Timestamp,
+    skip: i64,
     limit: i64,
-) -> Result<Vec<(InsurerNumber, MessageId)>, StoreError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT insurer, message_id FROM parcels
+) -> Result<Vec<(InsurerNumber, Taken)>, StoreError> {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "SELECT insurer, message_id, user_id, size FROM parcels
          WHERE acknowledged_at IS NOT NULL AND purged_at IS NULL AND acknowledged_at <= $1
-         ORDER BY acknowledged_at LIMIT $2",
+         ORDER BY acknowledged_at, seq LIMIT $2 OFFSET $3",
     )
     .bind(micros(before))
     .bind(limit)
+    .bind(skip)
     .fetch_all(executor)
     .await?;
-    let parse = |(insurer, id): (String, String)| {
-        Ok((insurer.parse().map_err(corrupt("insurer number"))?, id.parse().map_err(corrupt("message id"))?))
+    let parse = |(insurer, id, user, bytes): (String, String, String, i64)| {
+        let taken = Taken {
+            id: id.parse().map_err(corrupt("message id"))?,
+            user: user.parse().map_err(corrupt("user id"))?,
+            size: size(bytes)?,
+        };
+        Ok((insurer.parse().map_err(corrupt("insurer number"))?, taken))
     };
     rows.into_iter().map(parse).collect()
 }
 
-/// Notes that the bytes are gone.
+/// Notes that the bytes are gone; whether that was new.
 pub async fn purged(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     id: MessageId,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE parcels SET purged_at = $3 WHERE insurer = $1 AND message_id = $2")
-        .bind(insurer.as_str())
-        .bind(id.to_string())
-        .bind(micros(now))
-        .execute(connection)
-        .await?;
-    Ok(())
+) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("UPDATE parcels SET purged_at = $3 WHERE insurer = $1 AND message_id = $2 AND purged_at IS NULL")
+            .bind(insurer.as_str())
+            .bind(id.to_string())
+            .bind(micros(now))
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// How many wait, and since when the oldest.

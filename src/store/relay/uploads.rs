@@ -91,14 +91,36 @@ pub async fn delete(
     Ok(done.rows_affected() > 0)
 }
 
-/// The uploads whose time is over, the oldest first; at most `limit`.
-pub async fn expired(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: i64) -> Result<Vec<Upload>, StoreError> {
+/// Gives an upload more time.
+pub async fn extend(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    id: MessageId,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE uploads SET expires_at = $3 WHERE insurer = $1 AND message_id = $2")
+        .bind(insurer.as_str())
+        .bind(id.to_string())
+        .bind(micros(expires_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The uploads whose time is over, the oldest first; at most `limit`, after the first `skip`.
+pub async fn expired(
+    executor: impl SqliteExecutor<'_>,
+    now: Timestamp,
+    skip: i64,
+    limit: i64,
+) -> Result<Vec<Upload>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT insurer, message_id, user_id, size, expires_at FROM uploads
-         WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2",
+         WHERE expires_at <= $1 ORDER BY expires_at, rowid LIMIT $2 OFFSET $3",
     )
     .bind(micros(now))
     .bind(limit)
+    .bind(skip)
     .fetch_all(executor)
     .await?;
     rows.into_iter().map(TryInto::try_into).collect()

@@ -1,4 +1,4 @@
-//! What users and unions have under way or waiting: kept counters, changed in the transaction of what they count.
+//! What users and unions have under way, waiting and lying here: counters, changed in the transaction of what they count.
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
@@ -13,12 +13,15 @@ pub struct Usage {
     pub bytes: u64,
     /// Uploads and waiting parcels.
     pub items: u64,
+    /// Bytes of parcels that their union has acknowledged and that are not purged yet.
+    pub kept_bytes: u64,
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     bytes: i64,
     items: i64,
+    kept_bytes: i64,
 }
 
 /// What a user has, or with `None` the whole union.
@@ -27,21 +30,35 @@ pub async fn of(
     insurer: &InsurerNumber,
     user: Option<&UserId>,
 ) -> Result<Usage, StoreError> {
-    let row: Option<Row> = sqlx::query_as("SELECT bytes, items FROM usage WHERE insurer = $1 AND user_id = $2")
+    let sql = "SELECT bytes, items, kept_bytes FROM usage WHERE insurer = $1 AND user_id = $2";
+    let row: Option<Row> = sqlx::query_as(sql)
         .bind(insurer.as_str())
         .bind(user.map_or("", UserId::as_str))
         .fetch_optional(executor)
         .await?;
-    row.map_or(Ok(Usage::default()), |row| Ok(Usage { bytes: size(row.bytes)?, items: size(row.items)? }))
+    row.map_or(Ok(Usage::default()), |row| {
+        Ok(Usage { bytes: size(row.bytes)?, items: size(row.items)?, kept_bytes: size(row.kept_bytes)? })
+    })
+}
+
+/// The most there may be of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Bytes under way and waiting.
+    pub bytes: u64,
+    /// Uploads and waiting parcels.
+    pub items: u64,
+    /// All bytes that lie here: under way, waiting, and acknowledged but not purged.
+    pub stored_bytes: u64,
 }
 
 /// The most there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of one user.
-    pub user: Usage,
+    pub user: Limit,
     /// Of all users of a union together.
-    pub union: Usage,
+    pub union: Limit,
 }
 
 /// Whose limit is in the way.
@@ -61,44 +78,80 @@ pub async fn reserve(
     bytes: u64,
     limits: Limits,
 ) -> Result<Result<(), Exceeded>, StoreError> {
-    let fits = |usage: Usage, most: Usage| usage.bytes.saturating_add(bytes) <= most.bytes && usage.items < most.items;
+    let fits = |usage: Usage, most: Limit| {
+        let waiting = usage.bytes.saturating_add(bytes);
+        let stored = waiting.saturating_add(usage.kept_bytes);
+        waiting <= most.bytes && stored <= most.stored_bytes && usage.items < most.items
+    };
     if !fits(of(&mut *connection, insurer, Some(user)).await?, limits.user) {
         return Ok(Err(Exceeded::User));
     }
     if !fits(of(&mut *connection, insurer, None).await?, limits.union) {
         return Ok(Err(Exceeded::Union));
     }
-    change(connection, insurer, user, length(bytes), 1).await?;
+    let begun = Change { bytes: length(bytes), items: 1, kept_bytes: 0 };
+    change(connection, insurer, user, begun).await?;
     Ok(Ok(()))
 }
 
-/// Counts what ends.
-pub async fn subtract(
+/// Counts an upload that was given up.
+pub async fn give_up(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     user: &UserId,
-    usage: Usage,
+    bytes: u64,
 ) -> Result<(), StoreError> {
-    change(connection, insurer, user, -length(usage.bytes), -length(usage.items)).await
+    change(connection, insurer, user, Change { bytes: -length(bytes), items: -1, kept_bytes: 0 }).await
+}
+
+/// Counts parcels that do not wait any more, but lie here until they are purged.
+pub async fn acknowledge(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    bytes: u64,
+    items: u64,
+) -> Result<(), StoreError> {
+    let taken = Change { bytes: -length(bytes), items: -length(items), kept_bytes: length(bytes) };
+    change(connection, insurer, user, taken).await
+}
+
+/// Counts acknowledged parcels whose bytes were deleted.
+pub async fn purge(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    change(connection, insurer, user, Change { bytes: 0, items: 0, kept_bytes: -length(bytes) }).await
+}
+
+/// By how much the counters change.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    bytes: i64,
+    items: i64,
+    kept_bytes: i64,
 }
 
 async fn change(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     user: &UserId,
-    bytes: i64,
-    items: i64,
+    change: Change,
 ) -> Result<(), StoreError> {
     for user in [user.as_str(), ""] {
         sqlx::query(
-            "INSERT INTO usage (insurer, user_id, bytes, items) VALUES ($1, $2, $3, $4)
+            "INSERT INTO usage (insurer, user_id, bytes, items, kept_bytes) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (insurer, user_id) DO UPDATE SET bytes = usage.bytes + excluded.bytes,
-                                                          items = usage.items + excluded.items",
+                                                          items = usage.items + excluded.items,
+                                                          kept_bytes = usage.kept_bytes + excluded.kept_bytes",
         )
         .bind(insurer.as_str())
         .bind(user)
-        .bind(bytes)
-        .bind(items)
+        .bind(change.bytes)
+        .bind(change.items)
+        .bind(change.kept_bytes)
         .execute(&mut *connection)
         .await?;
     }

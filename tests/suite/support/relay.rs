@@ -19,6 +19,7 @@ use kenpo_express::wire::Der;
 use kenpo_express::wire::union::{DisableUser, UnionCertificates, UserRegistration};
 use tempfile::TempDir;
 
+use super::faulty::Faulty;
 use super::http::{Answer, Client, json, plain_get};
 
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
@@ -29,6 +30,7 @@ pub(crate) struct RelayWorld {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) operator: Authority,
     pub(crate) config: Config,
+    pub(crate) store: Faulty,
     running: Option<(Running, Shutdown)>,
 }
 
@@ -61,7 +63,8 @@ impl RelayWorld {
             let subject = Subject::Service("relay".to_owned());
             write(&issue(&operator, subject, profile, clock.now()), certificate, key);
         }
-        let mut world = Self { _folder: folder, clock, operator, config, running: None };
+        let store = Faulty::open(&config.parcel_folder());
+        let mut world = Self { _folder: folder, clock, operator, config, store, running: None };
         world.resume().await;
         world
     }
@@ -70,7 +73,8 @@ impl RelayWorld {
     pub(crate) async fn resume(&mut self) {
         let shutdown = Shutdown::new();
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
-        let running = Relay::start(self.config.clone(), clock, &shutdown).await.unwrap();
+        let running =
+            Relay::start_on(self.config.clone(), Arc::new(self.store.clone()), clock, &shutdown).await.unwrap();
         self.running = Some((running, shutdown));
     }
 

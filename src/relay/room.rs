@@ -1,0 +1,71 @@
+//! Room on the disk: what open uploads still have to write is promised to them, and not to anybody else.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard};
+
+use super::bytes::{BytesError, Key};
+use super::state::State;
+
+/// Bytes that open uploads still have to write. One process owns the parcels, so memory is enough.
+#[derive(Debug, Default)]
+pub struct Promised(Mutex<Promises>);
+
+#[derive(Debug, Default)]
+struct Promises {
+    of: HashMap<Key, u64>,
+    total: u64,
+}
+
+impl Promises {
+    fn set(&mut self, key: &Key, bytes: u64) {
+        let before = self.of.insert(key.clone(), bytes).unwrap_or(0);
+        self.total = self.total.saturating_sub(before).saturating_add(bytes);
+    }
+}
+
+impl Promised {
+    /// Notes what an upload still has to write.
+    pub fn set(&self, key: &Key, bytes: u64) {
+        self.lock().set(key, bytes);
+    }
+
+    /// An upload is whole or gone.
+    pub fn forget(&self, key: &Key) {
+        let mut promises = self.lock();
+        let before = promises.of.remove(key).unwrap_or(0);
+        promises.total = promises.total.saturating_sub(before);
+    }
+
+    /// Promises bytes to a new upload, if they fit beside all others into this much room.
+    fn promise(&self, key: &Key, bytes: u64, room: u64) -> bool {
+        let mut promises = self.lock();
+        let fits = promises.total.saturating_add(bytes) <= room;
+        if fits {
+            promises.set(key, bytes);
+        }
+        fits
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Promises> {
+        self.0.lock().expect("nothing panics while it holds the promises")
+    }
+}
+
+impl State {
+    /// Promises room to a new upload, or refuses what the disk cannot hold beside its reserve and the other uploads.
+    pub async fn promise_room(&self, key: &Key, bytes: u64) -> Result<(), BytesError> {
+        let Some(room) = self.bytes.room().await? else { return Ok(()) };
+        let room = room.saturating_sub(self.config.parcels.disk_reserve_bytes);
+        if self.promised.promise(key, bytes, room) { Ok(()) } else { Err(BytesError::Full) }
+    }
+
+    /// Whether the reserve is untouched: others than uploads fill disks too.
+    pub async fn check_reserve(&self) -> Result<(), BytesError> {
+        let room = self.bytes.room().await?;
+        if room.is_some_and(|room| room < self.config.parcels.disk_reserve_bytes) {
+            Err(BytesError::Full)
+        } else {
+            Ok(())
+        }
+    }
+}
