@@ -66,7 +66,7 @@ def small(bench, keys):
     names = sorted(path.name for path in plain.iterdir())
     rounds = Rounds(folder)
     contestants = [ours(box, rounds, count, count)]
-    some = names[: max(20, count // 25)]
+    some = names[: max(20, count // 50)]
     gnupg = keys.gnupg() if path_of("gpg") else None
     if gnupg:
         for name in some:
