@@ -1,10 +1,9 @@
-//! A gateway in this process in front of a relay that lies on request, and employers who send.
+//! A gateway in this process, and employers who send.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::archive::Archive;
 use kenpo_express::domain::address::Address;
@@ -18,9 +17,7 @@ use kenpo_express::gateway::keys::Keys;
 use kenpo_express::gateway::metrics::GatewayMetrics;
 use kenpo_express::gateway::patience::{Backoff, Breaker};
 use kenpo_express::gateway::registry::Certificates;
-use kenpo_express::gateway::relay::{Chunks, Relay};
 use kenpo_express::message::entity::ContentEncoding;
-use kenpo_express::message::format::trailing_tag;
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::message::seal::{Draft, seal};
 use kenpo_express::pki::TrustStore;
@@ -35,236 +32,11 @@ use kenpo_express::store::gateway::{
 use kenpo_express::store::sqlite::Database;
 use kenpo_express::stream::disk::Disk;
 use kenpo_express::stream::spool::Spool;
-use kenpo_express::wire;
-use kenpo_express::wire::Der;
-use kenpo_express::wire::client::{ClientError, Fault};
-use kenpo_express::wire::page::{Cursor, Page, PageQuery};
-use kenpo_express::wire::union::{
-    Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, Confirmation, DisableUser, Handshake, Parcel,
-    UnionCertificates, UserRegistration,
-};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway_relay::FakeRelay;
 use crate::support::relay::UnionWorld;
-
-/// What a relay does instead of sending the bytes.
-#[derive(Debug, Clone)]
-pub(crate) enum Lie {
-    /// The line breaks after so many bytes.
-    Cut(usize),
-    /// It ends after so many bytes, as if that were all.
-    Short(usize),
-    /// More bytes than were announced.
-    Extra,
-    /// No answer in time.
-    Silence,
-    /// An error of the server.
-    Broken,
-    /// The bytes of another parcel of the same length.
-    Other(u8),
-}
-
-#[derive(Default)]
-struct Inner {
-    before_content: Option<Arc<dyn Fn() + Send + Sync>>,
-    parcels: Vec<(Parcel, Bytes)>,
-    lies: HashMap<MessageId, VecDeque<Lie>>,
-    acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
-    requests: Vec<(MessageId, u64)>,
-    away: bool,
-    keep_listing: bool,
-    refuse_acknowledgements: u32,
-    next_cursor: i64,
-}
-
-/// A relay in memory.
-#[derive(Clone, Default)]
-pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
-
-impl FakeRelay {
-    pub(crate) fn lie(&self, id: MessageId, lies: impl IntoIterator<Item = Lie>) {
-        self.0.lock().unwrap().lies.entry(id).or_default().extend(lies);
-    }
-
-    /// Not to be reached, or there again.
-    pub(crate) fn away(&self, away: bool) {
-        self.0.lock().unwrap().away = away;
-    }
-
-    /// Does something whenever bytes are asked for.
-    pub(crate) fn before_content(&self, act: impl Fn() + Send + Sync + 'static) {
-        self.0.lock().unwrap().before_content = Some(Arc::new(act));
-    }
-
-    /// Goes on listing what was acknowledged.
-    pub(crate) fn keep_listing(&self) {
-        self.0.lock().unwrap().keep_listing = true;
-    }
-
-    pub(crate) fn refuse_acknowledgements(&self, times: u32) {
-        self.0.lock().unwrap().refuse_acknowledgements = times;
-    }
-
-    pub(crate) fn acknowledged(&self, id: MessageId) -> bool {
-        self.0.lock().unwrap().acknowledged.contains_key(&id)
-    }
-
-    /// The receipt that came with the acknowledgement, if one did.
-    pub(crate) fn receipt(&self, id: MessageId) -> Option<Vec<u8>> {
-        self.0.lock().unwrap().acknowledged.get(&id).cloned().flatten()
-    }
-
-    /// Offsets that the content of a parcel was asked from.
-    pub(crate) fn requests(&self, id: MessageId) -> Vec<u64> {
-        self.0.lock().unwrap().requests.iter().filter(|(of, _)| *of == id).map(|(_, offset)| *offset).collect()
-    }
-
-    /// Lists a parcel, from its end or, with changes, as a lie.
-    pub(crate) fn deposit(&self, id: MessageId, sender: &UserId, sealed: &[u8], at: Timestamp) {
-        self.deposit_with(id, sender, sealed, at, |_| ());
-    }
-
-    pub(crate) fn deposit_with(
-        &self,
-        id: MessageId,
-        sender: &UserId,
-        sealed: &[u8],
-        at: Timestamp,
-        change: impl FnOnce(&mut Parcel),
-    ) {
-        let mut inner = self.0.lock().unwrap();
-        inner.next_cursor += 1;
-        let mut parcel = Parcel {
-            id,
-            cursor: Cursor(inner.next_cursor),
-            sender: sender.clone(),
-            size: sealed.len() as u64,
-            tag: trailing_tag(&sealed[sealed.len().saturating_sub(64)..]),
-            deposited_at: at,
-            relayed: Der(b"a receipt of the relay".to_vec()),
-        };
-        change(&mut parcel);
-        inner.acknowledged.remove(&id);
-        inner.parcels.retain(|(before, bytes)| before.id != id || bytes == sealed);
-        inner.parcels.push((parcel, Bytes::copy_from_slice(sealed)));
-    }
-}
-
-fn unreachable<T>() -> Result<T, ClientError> {
-    Err(ClientError::Unreachable("the line is cut".into()))
-}
-
-impl Relay for FakeRelay {
-    type Content = FakeContent;
-
-    async fn handshake(&self) -> Result<Handshake, ClientError> {
-        if self.0.lock().unwrap().away {
-            return unreachable();
-        }
-        Ok(Handshake {
-            version: wire::VERSION.to_owned(),
-            union: "06123456".parse().unwrap(),
-            now: SystemClock.now(),
-            last_seen: None,
-            receipt_certificate: Der(Vec::new()),
-        })
-    }
-
-    async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
-        let inner = self.0.lock().unwrap();
-        if inner.away {
-            return unreachable();
-        }
-        let waiting = inner.parcels.iter().map(|(parcel, _)| parcel).filter(|parcel| {
-            let listed = inner.keep_listing || !inner.acknowledged.contains_key(&parcel.id);
-            listed && Some(parcel.cursor) > query.after
-        });
-        let limit = query.limit.unwrap_or(100) as usize;
-        let items: Vec<Parcel> = waiting.clone().take(limit).cloned().collect();
-        let more = waiting.count() > items.len();
-        Ok(Page { next: items.last().map(|parcel| parcel.cursor), more, items })
-    }
-
-    async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<FakeContent, ClientError> {
-        let mut inner = self.0.lock().unwrap();
-        if inner.away {
-            return unreachable();
-        }
-        if let Some(act) = &inner.before_content {
-            act();
-        }
-        inner.requests.push((id, offset));
-        let lie = inner.lies.get_mut(&id).and_then(VecDeque::pop_front);
-        let bytes = inner.parcels.iter().rfind(|(parcel, _)| parcel.id == id).unwrap().1.clone();
-        let offset = usize::try_from(offset).unwrap();
-        let rest = bytes.slice(offset.min(bytes.len())..);
-        let (bytes, end) = match lie {
-            // The real client compares the announced length with the list before the first byte.
-            None if bytes.len() as u64 != size => return Err(ClientError::Protocol(Fault::Length)),
-            None => (rest, None),
-            Some(Lie::Cut(length)) => {
-                (rest.slice(..length.min(rest.len())), Some(ClientError::Unreachable("cut".into())))
-            }
-            Some(Lie::Short(length)) => (rest.slice(..length.min(rest.len())), None),
-            Some(Lie::Extra) => ([rest, Bytes::from_static(b"more")].concat().into(), None),
-            Some(Lie::Silence) => return Err(ClientError::TimedOut),
-            Some(Lie::Broken) => {
-                let problem = wire::problem::Problem::new(wire::problem::Code::Internal);
-                return Err(ClientError::Refused(problem));
-            }
-            Some(Lie::Other(value)) => (vec![value; rest.len()].into(), None),
-        };
-        let mut chunks: VecDeque<_> = bytes.chunks(64 * 1024).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
-        chunks.extend(end.map(Err));
-        Ok(FakeContent(chunks))
-    }
-
-    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
-        let mut inner = self.0.lock().unwrap();
-        if inner.away || inner.refuse_acknowledgements > 0 {
-            inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
-            return unreachable();
-        }
-        let mut results = Vec::new();
-        for item in items {
-            let before = inner.acknowledged.insert(item.id, item.receipt.map(|der| der.0));
-            let outcome = match before {
-                None => AcknowledgementOutcome::Acknowledged,
-                Some(_) => AcknowledgementOutcome::AlreadyAcknowledged,
-            };
-            results.push(AcknowledgementResult { id: item.id, outcome });
-        }
-        Ok(results)
-    }
-
-    async fn put_certificates(&self, _: &UnionCertificates) -> Result<(), ClientError> {
-        Ok(())
-    }
-
-    async fn put_user(&self, _: &UserId, _: &UserRegistration) -> Result<(), ClientError> {
-        Ok(())
-    }
-
-    async fn disable_user(&self, _: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
-        Ok(Confirmation { at: order.at })
-    }
-
-    async fn enable_user(&self, _: &UserId) -> Result<Confirmation, ClientError> {
-        Ok(Confirmation { at: SystemClock.now() })
-    }
-}
-
-/// Bytes of a parcel, or what the relay makes of them.
-#[derive(Debug)]
-pub(crate) struct FakeContent(VecDeque<Result<Bytes, ClientError>>);
-
-impl Chunks for FakeContent {
-    async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
-        tokio::task::yield_now().await;
-        self.0.pop_front().transpose()
-    }
-}
 
 /// The gateway of one union.
 pub(crate) struct GatewayWorld {

@@ -9,7 +9,8 @@ use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::messages::State;
 use kenpo_express::store::gateway::receipts;
 
-use crate::gateway_support::{GatewayWorld, Lie};
+use crate::gateway_relay::Lie;
+use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
 
 fn receipt(world: &GatewayWorld, der: &[u8]) -> Receipt {

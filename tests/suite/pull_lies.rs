@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::gateway_support::{GatewayWorld, Lie};
+use crate::gateway_relay::Lie;
+use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
 
 /// Each way to give bytes that are not those that were announced.

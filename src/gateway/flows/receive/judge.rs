@@ -157,7 +157,9 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
         let mut judged = judged;
         let all: Vec<&Placement> = judged.iter().map(|one| &one.placement).collect();
         if let Ok(durable) = Durable::place(spool, &all) {
-            judged.iter_mut().for_each(|one| one.placement.release(&durable));
+            for one in &mut judged {
+                one.placement.release(&durable);
+            }
             return judged;
         }
         let mut placed = Vec::with_capacity(judged.len());
