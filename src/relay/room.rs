@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-use super::bytes::{BytesError, Key};
-use super::state::State;
+use super::bytes::Key;
 
 /// Bytes that open uploads still have to write. One process owns the parcels, so memory is enough.
 #[derive(Debug, Default)]
@@ -37,7 +36,7 @@ impl Promised {
     }
 
     /// Promises bytes to a new upload, if they fit beside all others into this much room.
-    fn promise(&self, key: &Key, bytes: u64, room: u64) -> bool {
+    pub fn promise(&self, key: &Key, bytes: u64, room: u64) -> bool {
         let mut promises = self.lock();
         let fits = promises.total.saturating_add(bytes) <= room;
         if fits {
@@ -48,24 +47,5 @@ impl Promised {
 
     fn lock(&self) -> MutexGuard<'_, Promises> {
         self.0.lock().expect("nothing panics while it holds the promises")
-    }
-}
-
-impl State {
-    /// Promises room to a new upload, or refuses what the disk cannot hold beside its reserve and the other uploads.
-    pub async fn promise_room(&self, key: &Key, bytes: u64) -> Result<(), BytesError> {
-        let Some(room) = self.bytes.room().await? else { return Ok(()) };
-        let room = room.saturating_sub(self.config.parcels.disk_reserve_bytes);
-        if self.promised.promise(key, bytes, room) { Ok(()) } else { Err(BytesError::Full) }
-    }
-
-    /// Whether the reserve is untouched: others than uploads fill disks too.
-    pub async fn check_reserve(&self) -> Result<(), BytesError> {
-        let room = self.bytes.room().await?;
-        if room.is_some_and(|room| room < self.config.parcels.disk_reserve_bytes) {
-            Err(BytesError::Full)
-        } else {
-            Ok(())
-        }
     }
 }

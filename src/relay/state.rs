@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::extract::FromRef;
 use tokio::sync::Notify;
 
-use super::bytes::{Key, ParcelStore};
+use super::bytes::{BytesError, Key, ParcelStore};
 use super::config::Config;
 use super::metrics::Metrics;
 use super::registry::{Registry, User};
@@ -64,6 +64,23 @@ impl FromRef<App> for Limits {
 }
 
 impl State {
+    /// Promises room to a new upload, or refuses what the disk cannot hold beside its reserve and the other uploads.
+    pub async fn promise_room(&self, key: &Key, bytes: u64) -> Result<(), BytesError> {
+        let Some(room) = self.bytes.room().await? else { return Ok(()) };
+        let room = room.saturating_sub(self.config.parcels.disk_reserve_bytes);
+        if self.promised.promise(key, bytes, room) { Ok(()) } else { Err(BytesError::Full) }
+    }
+
+    /// Whether the reserve is untouched: others than uploads fill disks too.
+    pub async fn check_reserve(&self) -> Result<(), BytesError> {
+        let room = self.bytes.room().await?;
+        if room.is_some_and(|room| room < self.config.parcels.disk_reserve_bytes) {
+            Err(BytesError::Full)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Sends away everybody who is connected and may not be here any more.
     pub fn send_away(&self) {
         let now = self.clock.now();

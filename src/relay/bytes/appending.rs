@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::directory::{blocking, joined};
+use super::blocking::{blocking, joined};
 use super::{Append, BytesError};
 
 /// Bytes gathered before they are written.

@@ -10,13 +10,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::appending::Appending;
+use super::blocking::blocking;
 use super::{Append, BytesError, Content, Key, ParcelStore};
 use crate::domain::ids::InsurerNumber;
 
@@ -44,17 +44,6 @@ impl Directory {
         let shard = &id[id.len() - 2..];
         self.root.join(key.union.as_str()).join(shard).join(&id)
     }
-}
-
-/// Runs blocking work where it may block.
-pub(super) fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, BytesError> + Send + 'static,
-) -> BoxFuture<'static, Result<T, BytesError>> {
-    joined(spawn_blocking(work)).boxed()
-}
-
-pub(super) async fn joined<T>(handle: JoinHandle<Result<T, BytesError>>) -> Result<T, BytesError> {
-    handle.await.unwrap_or_else(|error| Err(BytesError::Io(io::Error::other(error))))
 }
 
 impl ParcelStore for Directory {

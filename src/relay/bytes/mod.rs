@@ -3,6 +3,7 @@
 //! A parcel's bytes are only ever appended to, then finished, then read, then deleted. The relay never looks into them.
 
 mod appending;
+mod blocking;
 mod directory;
 
 use std::fmt::Debug;
