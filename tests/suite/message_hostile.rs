@@ -152,6 +152,9 @@ fn mutate(message: &[u8], random: &Fixed) -> Vec<u8> {
             }
             _ => mutated.truncate(place.max(1)),
         }
+        if mutated.is_empty() {
+            break;
+        }
     }
     mutated
 }
