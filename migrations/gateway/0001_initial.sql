@@ -135,13 +135,15 @@ CREATE TABLE waiting (
 );
 
 -- What is durable here and not yet acknowledged at the relay. `receipt` is NULL for what went to quarantine.
+-- A number is never used twice: what was sent is taken out by its number, while staff put in more.
 CREATE TABLE acknowledgements (
-    number     INTEGER PRIMARY KEY,
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id TEXT    NOT NULL,
     receipt    INTEGER REFERENCES receipts (number),
     created_at INTEGER NOT NULL
 );
-CREATE INDEX acknowledgements_by_message ON acknowledgements (message_id);
+-- What the relay refuses stands in the line once, however often it is listed.
+CREATE UNIQUE INDEX acknowledgements_once ON acknowledgements (message_id, ifnull(receipt, 0));
 
 -- What the relay must be told about our users, repeated until it confirms.
 CREATE TABLE orders (

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Placement, Sealed};
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
+use super::{Keeps, Placed, Placement, Sealed};
 use crate::failpoint;
 use crate::stream::spool::{Spool, make_folder};
 
 /// From so many files on one sync of the file system is cheaper than one for each file.
 const SYNC_ALL_FROM: usize = 6;
+/// Bytes that are compared at a time.
+const PIECE: usize = 64 * 1024;
 
 /// The proof that a group of files is on the disk, under their final names.
 #[derive(Debug)]
@@ -20,7 +25,7 @@ pub struct Durable(());
 impl Durable {
     /// Puts every file in its place. When this returns, all of them survive a power cut; on an error none is promised
     /// to be there, and doing it again is safe. Blocks.
-    pub fn place(spool: &Spool, files: &[&Placement]) -> io::Result<Self> {
+    pub fn place(spool: &Spool, files: &mut [&mut Placement]) -> io::Result<Self> {
         let result = Self::try_place(spool, files);
         if result.is_err() {
             for file in files {
@@ -31,11 +36,13 @@ impl Durable {
         result
     }
 
-    fn try_place(spool: &Spool, files: &[&Placement]) -> io::Result<Self> {
+    fn try_place(spool: &Spool, files: &mut [&mut Placement]) -> io::Result<Self> {
         let mut written = Vec::new();
-        for file in files {
-            if let Sealed::Memory(bytes) = &file.sealed {
-                written.push(write(&temporary(spool, file), bytes)?);
+        for file in files.iter().filter(|file| file.state == Placed::Not) {
+            match &file.sealed {
+                Sealed::Memory(bytes) => written.push(write(&temporary(spool, file), bytes)?),
+                Sealed::Shared(path) => link(path, &temporary(spool, file))?,
+                Sealed::Spooled(_) => {}
             }
         }
         failpoint!("receive.written");
@@ -48,14 +55,18 @@ impl Durable {
         failpoint!("receive.synced");
         let mut folders = BTreeSet::new();
         for file in files {
-            let folder = file.target.parent().expect("every place is in a folder below the archive's");
+            let target = file.target();
+            let folder = target.parent().expect("every place is in a folder below the archive's");
             if !folders.contains(folder) {
                 make_durable_folder(folder)?;
                 folders.insert(folder.to_owned());
             }
-            match &file.sealed {
-                Sealed::Memory(_) => std::fs::rename(temporary(spool, file), &file.target)?,
-                Sealed::Spooled(path) => rename_spooled(path, &file.target)?,
+            if file.state == Placed::Not {
+                let from = match &file.sealed {
+                    Sealed::Spooled(path) => path.clone(),
+                    Sealed::Memory(_) | Sealed::Shared(_) => temporary(spool, file),
+                };
+                put(file, &from)?;
             }
         }
         folders.iter().try_for_each(|folder| sync_folder(folder))?;
@@ -65,7 +76,8 @@ impl Durable {
 }
 
 fn temporary(spool: &Spool, file: &Placement) -> PathBuf {
-    let name = file.target.file_name().expect("every place has a file name").to_string_lossy();
+    let target = file.target();
+    let name = target.file_name().expect("every place has a file name").to_string_lossy();
     spool.temporary(&name)
 }
 
@@ -75,11 +87,56 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A second try after an error finds the file moved already.
-fn rename_spooled(from: &Path, to: &Path) -> io::Result<()> {
-    match std::fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => Ok(()),
-        result => result,
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::remove_file(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::hard_link(from, to)
+}
+
+/// Moves one file to its place, or to the first one beside it that is free or has the same bytes.
+fn put(file: &mut Placement, from: &Path) -> io::Result<()> {
+    if file.keeps == Keeps::New {
+        std::fs::rename(from, file.target())?;
+        file.state = Placed::Moved;
+        return Ok(());
+    }
+    let whole = file.path.clone();
+    let stem = whole.strip_suffix(".p7m").expect("every place ends like a sealed file");
+    for number in 1_u64.. {
+        let target = file.target();
+        match rustix::fs::renameat_with(CWD, from, CWD, &target, RenameFlags::NOREPLACE) {
+            Ok(()) => {
+                file.state = Placed::Moved;
+                break;
+            }
+            Err(Errno::EXIST) if same_bytes(from, &target)? => {
+                std::fs::remove_file(from)?;
+                file.state = Placed::Found;
+                break;
+            }
+            Err(Errno::EXIST) => file.path = format!("{stem}.{number}.p7m"),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (BufReader::with_capacity(PIECE, one), BufReader::with_capacity(PIECE, other));
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let length = left.len().min(right.len());
+        if length == 0 || left[..length] != right[..length] {
+            return Ok(left.is_empty() && right.is_empty());
+        }
+        one.consume(length);
+        other.consume(length);
     }
 }
 
@@ -104,7 +161,7 @@ mod tests {
     use super::*;
 
     fn placement(dir: &Path, name: &str, sealed: Sealed) -> Placement {
-        Placement { sealed, target: dir.join("archive/2026/11/22").join(name), path: name.to_owned() }
+        Placement::new(&dir.join("archive/2026/11/22"), name.to_owned(), Keeps::New, sealed)
     }
 
     #[test]
@@ -117,9 +174,9 @@ mod tests {
                 .map(|n| placement(dir.path(), &format!("{n}.p7m"), Sealed::Memory(Bytes::from(vec![n; 100]))))
                 .collect();
             files.push(placement(dir.path(), "large.p7m", Sealed::Spooled(dir.path().join("spool/large.part"))));
-            Durable::place(&spool, &files.iter().collect::<Vec<_>>()).unwrap();
+            Durable::place(&spool, &mut files.iter_mut().collect::<Vec<_>>()).unwrap();
             for n in 0..count {
-                assert_eq!(std::fs::read(&files[usize::from(n)].target).unwrap(), vec![n; 100]);
+                assert_eq!(std::fs::read(files[usize::from(n)].target()).unwrap(), vec![n; 100]);
             }
             assert_eq!(std::fs::read(dir.path().join("archive/2026/11/22/large.p7m")).unwrap(), b"large");
             assert_eq!(std::fs::read_dir(spool.folder()).unwrap().count(), 0);
@@ -130,9 +187,33 @@ mod tests {
     fn a_failed_group_leaves_no_temporaries() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(&dir.path().join("spool")).unwrap();
-        let good = placement(dir.path(), "a.p7m", Sealed::Memory(Bytes::from_static(b"a")));
+        let mut good = placement(dir.path(), "a.p7m", Sealed::Memory(Bytes::from_static(b"a")));
         std::fs::write(dir.path().join("archive"), b"in the way").unwrap();
-        assert!(Durable::place(&spool, &[&good]).is_err());
+        assert!(Durable::place(&spool, &mut [&mut good]).is_err());
+        assert_eq!(std::fs::read_dir(spool.folder()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_in_quarantine_is_never_replaced_and_the_same_bytes_are_there_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&dir.path().join("spool")).unwrap();
+        let place = |bytes: &'static [u8]| {
+            let sealed = Sealed::Memory(Bytes::from_static(bytes));
+            let mut file = Placement::new(&dir.path().join("quarantine"), "a.p7m".to_owned(), Keeps::Both, sealed);
+            let durable = Durable::place(&spool, &mut [&mut file]).unwrap();
+            Durable::place(&spool, &mut [&mut file]).expect("a second try after an error of others");
+            file.release(&durable);
+            file
+        };
+        let paths: Vec<String> = [b"one", b"two", b"one", b"two", b"six"].map(|bytes| place(bytes).path).into();
+        assert_eq!(paths, ["a.p7m", "a.1.p7m", "a.p7m", "a.1.p7m", "a.2.p7m"]);
+        assert_eq!(std::fs::read(dir.path().join("quarantine/a.p7m")).unwrap(), b"one");
+        assert_eq!(std::fs::read(dir.path().join("quarantine/a.1.p7m")).unwrap(), b"two");
+        // Judged anew, one of two that share a file leaves; the other one's stays.
+        let mut moved = placement(dir.path(), "a.p7m", place(b"two").into_sealed());
+        Durable::place(&spool, &mut [&mut moved]).unwrap();
+        assert_eq!(std::fs::read(moved.target()).unwrap(), b"two");
+        assert_eq!(std::fs::read(dir.path().join("quarantine/a.1.p7m")).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(spool.folder()).unwrap().count(), 0);
     }
 }

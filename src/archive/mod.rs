@@ -31,25 +31,56 @@ pub enum Sealed {
     Memory(Bytes),
     /// A large one, whole and synced in the spool.
     Spooled(PathBuf),
+    /// A file in quarantine that was there before, with the same bytes: linked elsewhere, never moved.
+    Shared(PathBuf),
 }
 
 /// A file and the place that it goes to.
 #[derive(Debug)]
 pub struct Placement {
     sealed: Sealed,
-    target: PathBuf,
+    folder: PathBuf,
     path: String,
+    keeps: Keeps,
+    state: Placed,
+}
+
+/// What happens to other bytes that have the place already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// They go: only what has no row can be there.
+    New,
+    /// They stay, and the new ones get a place beside them: names in quarantine are chosen by strangers.
+    Both,
+}
+
+/// How far a file has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placed {
+    Not,
+    Moved,
+    /// The very same bytes were there.
+    Found,
 }
 
 impl Placement {
-    /// The place, as the database keeps it: below the folder of the archive or of the quarantine.
+    fn new(folder: &Path, path: String, keeps: Keeps, sealed: Sealed) -> Self {
+        Self { sealed, folder: folder.to_owned(), path, keeps, state: Placed::Not }
+    }
+
+    fn target(&self) -> PathBuf {
+        self.folder.join(&self.path)
+    }
+
+    /// The place. Final only when the file is there: in quarantine other bytes may have had it. It is as the database keeps it: below the folder of the archive or of the quarantine.
     pub fn path(&self) -> &str {
         &self.path
     }
 
     /// Lets go of the bytes in memory: they are in their place.
     pub fn release(&mut self, _: &Durable) {
-        self.sealed = Sealed::Spooled(self.target.clone());
+        let target = self.target();
+        self.sealed = if self.state == Placed::Found { Sealed::Shared(target) } else { Sealed::Spooled(target) };
     }
 
     /// The bytes again, to put them elsewhere.
@@ -68,15 +99,15 @@ impl Archive {
 
     /// The place of a verified message.
     pub fn place(&self, verified: &Verified, sealed: Sealed) -> Placement {
-        let path = archive_path(verified.header().id);
-        Placement { sealed, target: self.archive.join(&path), path }
+        Placement::new(&self.archive, archive_path(verified.header().id), Keeps::New, sealed)
     }
 
-    /// The place of whatever came under this id and failed a check. Other bytes under the same id have another place.
+    /// The place of whatever came under this id and failed a check. Nothing that is there
+    /// is replaced: other bytes under the same name get a number.
     pub fn place_in_quarantine(&self, id: MessageId, tag: Option<Tag>, size: u64, sealed: Sealed) -> Placement {
         let tag = tag.map_or_else(|| "none".to_owned(), |tag| tag.to_string());
         let path = format!("{}/{id}.{tag}-{size}.p7m", folder(id));
-        Placement { sealed, target: self.quarantine.join(&path), path }
+        Placement::new(&self.quarantine, path, Keeps::Both, sealed)
     }
 
     /// The file of an archived message.

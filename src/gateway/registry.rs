@@ -105,12 +105,16 @@ impl Certificates {
     }
 
     fn revocation(&self, certificate: &Certificate, now: Timestamp) -> Option<Revocation> {
-        for list in &self.keys.revocation {
-            match list.status(certificate, now) {
-                Ok(Status::Revoked { at }) => return Some(Revocation { revoked_at: Some(at) }),
-                Ok(Status::Good) => return Some(Revocation { revoked_at: None }),
-                Err(_) => {}
-            }
+        // Several lists may speak of it, an older one beside its successor: whoever says revoked is believed.
+        let lists = self.keys.revocation.iter().filter_map(|list| list.status(certificate, now).ok());
+        let said: Vec<Option<Timestamp>> = lists
+            .map(|status| match status {
+                Status::Revoked { at } => Some(at),
+                Status::Good => None,
+            })
+            .collect();
+        if !said.is_empty() {
+            return Some(Revocation { revoked_at: said.into_iter().flatten().min() });
         }
         // What our own CA revoked is in the database.
         let own = TrustStore::new(vec![self.keys.ca.clone()]);

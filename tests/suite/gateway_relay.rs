@@ -34,11 +34,15 @@ pub(crate) enum Lie {
     Broken,
     /// The bytes of another parcel of the same length.
     Other(u8),
+    /// It has no such parcel.
+    Gone,
 }
 
 #[derive(Default)]
 struct Inner {
     before_content: Option<Arc<dyn Fn() + Send + Sync>>,
+    before_answer: Option<Box<dyn FnOnce() + Send>>,
+    refuse_receipts: bool,
     parcels: Vec<(Parcel, Bytes)>,
     lies: HashMap<MessageId, VecDeque<Lie>>,
     acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
@@ -66,6 +70,16 @@ impl FakeRelay {
     /// Does something whenever bytes are asked for.
     pub(crate) fn before_content(&self, act: impl Fn() + Send + Sync + 'static) {
         self.0.lock().unwrap().before_content = Some(Arc::new(act));
+    }
+
+    /// Does something once, between the next acknowledgement and the answer to it.
+    pub(crate) fn before_answer(&self, act: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().before_answer = Some(Box::new(act));
+    }
+
+    /// Takes no receipt.
+    pub(crate) fn refuse_receipts(&self, refuse: bool) {
+        self.0.lock().unwrap().refuse_receipts = refuse;
     }
 
     /// Goes on listing what was acknowledged.
@@ -184,6 +198,10 @@ impl Relay for FakeRelay {
                 let problem = wire::problem::Problem::new(wire::problem::Code::Internal);
                 return Err(ClientError::Refused(problem));
             }
+            Some(Lie::Gone) => {
+                let problem = wire::problem::Problem::new(wire::problem::Code::ParcelUnknown);
+                return Err(ClientError::Refused(problem));
+            }
             Some(Lie::Other(value)) => (vec![value; rest.len()].into(), None),
         };
         let mut chunks: VecDeque<_> = bytes.chunks(64 * 1024).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
@@ -197,8 +215,15 @@ impl Relay for FakeRelay {
             inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
             return unreachable();
         }
+        if let Some(act) = inner.before_answer.take() {
+            act();
+        }
         let mut results = Vec::new();
         for item in items {
+            if inner.refuse_receipts && item.receipt.is_some() {
+                results.push(AcknowledgementResult { id: item.id, outcome: AcknowledgementOutcome::ReceiptRefused });
+                continue;
+            }
             let before = inner.acknowledged.insert(item.id, item.receipt.map(|der| der.0));
             let outcome = match before {
                 None => AcknowledgementOutcome::Acknowledged,

@@ -50,6 +50,24 @@ fn a_stolen_pc_is_shut_out_here_at_once_and_at_the_relay_as_soon_as_it_hears() {
 }
 
 #[test]
+fn a_user_who_was_disabled_twice_comes_back_with_the_same_certificates() {
+    let folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    let server = folder.serve("kx-server", "relay.log");
+    let sample = json(&folder.run("kx-gateway", &["received", "list", "--json"]))[0].clone();
+    let file = folder.file("届.csv", b"content");
+    assert!(folder.run("kx-employer", &["send", file.to_str().unwrap()]).status.success());
+    let user = sample["user"].as_str().unwrap();
+    for reason in ["left", "other"] {
+        object(&folder.run("kx-gateway", &["user", "disable", user, "--reason", reason, "--json"]));
+    }
+    object(&folder.run("kx-gateway", &["user", "enable", user, "--json"]));
+    let pulled = object(&folder.run("kx-gateway", &["pull", "--json"]));
+    assert_eq!((&pulled["archived"], &pulled["quarantined"]), (&1.into(), &0.into()));
+    server.stop();
+}
+
+#[test]
 fn a_review_goes_back_to_the_sender_as_a_receipt() {
     let folder = Folder::new();
     let other = folder.file("二.csv", b"two");

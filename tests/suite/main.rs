@@ -17,6 +17,7 @@ mod message_roundtrip;
 mod message_support;
 mod message_vectors;
 mod pki;
+mod pull_again;
 mod pull_crash;
 mod pull_disk;
 mod pull_flow;

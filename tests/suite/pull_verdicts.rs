@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::clock::Clock;
-use kenpo_express::domain::ids::{MessageId, UserId};
+use kenpo_express::domain::ids::{InsurerNumber, MessageId, UserId};
 use kenpo_express::domain::policy::Facts;
 use kenpo_express::domain::user::{DisableReason, UserState};
 use kenpo_express::domain::verdict::{Reason, Verdict, Warning};
 use kenpo_express::gateway::flows::receive::Cause;
 use kenpo_express::message::keys::Credential;
+use kenpo_express::pki::crl::Revoked;
 use kenpo_express::pki::{Authority, KeyKind, Profile, Request, Subject, new_key};
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::store::gateway::messages::{Message, State};
@@ -121,7 +122,7 @@ async fn who_signed_decides() {
     assert_eq!(send(&world, &mut revoked).await, [Reason::CertificateRevoked]);
     // An authority that nobody trusts.
     let other = Authority::create(&world.union.insurer, "Another", now, &SystemRandom).unwrap();
-    let foreign = issue(&other, &world, "mori-5", now);
+    let foreign = issue(&other, &world.union.insurer, "mori-5", now);
     world.register("mori-5", foreign.certificate()).await;
     assert_eq!(send(&world, &mut Sender::new("mori-5", foreign)).await, [Reason::CertificateUntrusted]);
 }
@@ -130,7 +131,7 @@ async fn who_signed_decides() {
 async fn certificates_hold_for_their_time_only() {
     let world = GatewayWorld::new().await;
     let now = world.clock_now();
-    let tomorrow = issue(&world.union.authority, &world, "kondo-1", now + SignedDuration::from_hours(24));
+    let tomorrow = issue(&world.union.authority, &world.union.insurer, "kondo-1", now + SignedDuration::from_hours(24));
     world.register("kondo-1", tomorrow.certificate()).await;
     assert_eq!(send(&world, &mut Sender::new("kondo-1", tomorrow)).await, [Reason::CertificateNotYetValid]);
     let mut old = world.sender("ono-2").await;
@@ -216,7 +217,7 @@ async fn without_current_revocation_data_a_foreign_certificate_waits() {
         },
     )
     .await;
-    let foreign = issue(&operator, &world, "mori-5", now);
+    let foreign = issue(&operator, &world.union.insurer, "mori-5", now);
     world.register("mori-5", foreign.certificate()).await;
     let mut sender = Sender::new("mori-5", foreign);
     let id = world.send(&mut sender, b"x");
@@ -226,6 +227,33 @@ async fn without_current_revocation_data_a_foreign_certificate_waits() {
     assert_eq!(world.waiting().await[&id], "revocation.unavailable");
     assert!(!world.relay.acknowledged(id));
     assert!(world.find(fine).await.unwrap().verdict.is_accepted());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revoked_by_any_of_several_lists_is_revoked() {
+    let now = SystemClock.now();
+    let union: InsurerNumber = "06123456".parse().unwrap();
+    let operator = Authority::create(&union, "Another", now, &SystemRandom).unwrap();
+    let foreign = issue(&operator, &union, "mori-5", now);
+    let revoked = Revoked { serial: foreign.certificate().serial(), at: now - SignedDuration::from_hours(1) };
+    let list =
+        |number, revoked: &[Revoked]| operator.crl(number, revoked, now, now + SignedDuration::from_hours(24)).unwrap();
+    let lists = vec![list(1, &[]), list(2, &[revoked])];
+    let root = operator.certificate().clone();
+    let world = GatewayWorld::with(
+        |keys| {
+            keys.trust = kenpo_express::pki::TrustStore::new(vec![root, keys.ca.clone()]);
+            keys.revocation = lists;
+        },
+        |_| (),
+    )
+    .await;
+    world.register("mori-5", foreign.certificate()).await;
+    let mut sender = Sender::new("mori-5", foreign);
+    let draft = world.draft(&sender);
+    let sealed = world.seal(&mut sender, &draft, b"x");
+    world.relay.deposit(draft.id, &sender.id, &sealed, world.clock_now());
+    assert_eq!(Vec::from_iter(quarantined(&world, draft.id, &sealed).await), [Reason::CertificateRevoked]);
 }
 
 /// The user is disabled while messages are on their way: what is committed after that is judged by it.
@@ -273,9 +301,9 @@ fn disabled(at: Timestamp) -> UserState {
     UserState::Disabled { reason: DisableReason::Left, at }
 }
 
-fn issue(authority: &Authority, world: &GatewayWorld, user: &str, now: Timestamp) -> Credential {
+fn issue(authority: &Authority, union: &InsurerNumber, user: &str, now: Timestamp) -> Credential {
     let office = "1234-A".parse().unwrap();
-    let subject = Subject::User { union: world.union.insurer.clone(), office, user: user.parse().unwrap() };
+    let subject = Subject::User { union: union.clone(), office, user: user.parse().unwrap() };
     let key = new_key(KeyKind::P256).unwrap();
     let request = Request::new(subject, &key).unwrap();
     let year = SignedDuration::from_hours(24 * 365);

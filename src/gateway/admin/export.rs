@@ -27,9 +27,12 @@ impl Admin {
         let sealed = receiver.archive.archived(&message.path);
         let (keys, output, view) = (receiver.keys.clone(), output.to_owned(), MessageView::from(&message));
         let database = &receiver.database;
-        tokio::task::spawn_blocking(move || write(&sealed, &keys.encryption, &certificate, &message, &output))
-            .await
-            .map_err(io::Error::other)??;
+        let temporary = Temporary::beside(&output, MessageId::new(self.now(), receiver.random.as_ref()));
+        tokio::task::spawn_blocking(move || {
+            write(&sealed, &keys.encryption, &certificate, &message, temporary, &output)
+        })
+        .await
+        .map_err(io::Error::other)??;
         let mut transaction = database.write().await?;
         self.log(&mut transaction, "message.exported", &id.to_string(), view.state, view.state).await?;
         database.commit(transaction).await?;
@@ -52,9 +55,9 @@ fn write(
     keys: &[Credential],
     certificate: &Certificate,
     message: &Message,
+    temporary: Temporary,
     output: &Path,
 ) -> Result<(), AdminError> {
-    let temporary = Temporary::beside(output)?;
     let content = BufWriter::with_capacity(256 * 1024, temporary.create()?);
     let (opened, content) = open(File::open(sealed)?, keys, content)?;
     let verified = opened.verify(certificate).map_err(|error| AdminError::Damaged(error.reason()))?;
@@ -72,18 +75,19 @@ fn write(
 struct Temporary(PathBuf);
 
 impl Temporary {
-    fn beside(output: &Path) -> io::Result<Self> {
-        let name = output.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let hidden = format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id());
-        Ok(Self(output.with_file_name(hidden)))
+    /// Under a name that nobody can foresee.
+    fn beside(output: &Path, name: MessageId) -> Self {
+        Self(output.with_file_name(format!(".{name}.tmp")))
     }
 
     fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.0)
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)
     }
 
     fn publish(self, output: &Path) -> io::Result<()> {
-        std::fs::rename(&self.0, output)
+        std::fs::rename(&self.0, output)?;
+        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 

@@ -81,9 +81,14 @@ impl Admin {
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
         // A loss is known better later, but what is suspect already stays so.
         let lost_at = [before.lost_at, lost_at].into_iter().flatten().min();
-        let user = User { state: UserState::Disabled { reason, at: now }, lost_at, ..before.clone() };
+        // Told again, it is still the same time out: what it revoked comes back together.
+        let at = match before.state {
+            UserState::Disabled { at, .. } => at,
+            UserState::Enabled => now,
+        };
+        let user = User { state: UserState::Disabled { reason, at }, lost_at, ..before.clone() };
         users::update(&mut transaction, &user).await?;
-        certificates::revoke_all(&mut transaction, id, now).await?;
+        certificates::revoke_all(&mut transaction, id, at).await?;
         registry_changed(&mut transaction).await?;
         let suspects = match lost_at {
             Some(lost_at) => messages::mark_suspect(&mut transaction, &user.office, id, lost_at).await?,

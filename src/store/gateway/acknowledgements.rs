@@ -1,5 +1,7 @@
 //! What is durable here and not yet acknowledged at the relay.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
@@ -18,20 +20,31 @@ pub struct Pending {
     pub receipt: Option<Vec<u8>>,
 }
 
-/// Puts acknowledgements in the line. Each is an id and the number of the receipt that goes with it.
+/// Puts acknowledgements in the line. Each is an id and the number of the receipt that goes with it. Gives their places,
+/// in the same order; one that stands in the line already keeps its place.
 pub async fn insert(
     connection: &mut SqliteConnection,
     rows: &[(MessageId, Option<i64>)],
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<i64>, StoreError> {
+    let mut numbers = Vec::with_capacity(rows.len());
     for group in groups(rows) {
         let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO acknowledgements (message_id, receipt, created_at) ");
         query.push_values(group, |mut row, (id, receipt)| {
             row.push_bind(id.to_string()).push_bind(*receipt).push_bind(micros(at));
         });
-        query.build().execute(&mut *connection).await?;
+        query.push(
+            " ON CONFLICT (message_id, ifnull(receipt, 0)) DO UPDATE SET created_at = acknowledgements.created_at
+              RETURNING message_id, receipt, number",
+        );
+        let placed: Vec<(String, Option<i64>, i64)> = query.build_query_as().fetch_all(&mut *connection).await?;
+        let places: HashMap<_, _> = placed.into_iter().map(|(id, receipt, number)| ((id, receipt), number)).collect();
+        for (id, receipt) in group {
+            let place = places.get(&(id.to_string(), *receipt));
+            numbers.push(*place.ok_or(StoreError::Missing("acknowledgement"))?);
+        }
     }
-    Ok(())
+    Ok(numbers)
 }
 
 /// The first in the line after `after`.
@@ -49,13 +62,13 @@ pub async fn list(executor: impl SqliteExecutor<'_>, after: i64, limit: u32) -> 
         .collect()
 }
 
-/// Takes what the relay has confirmed out of the line.
-pub async fn remove(connection: &mut SqliteConnection, ids: &[MessageId]) -> Result<(), StoreError> {
-    for group in groups(ids) {
-        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM acknowledgements WHERE message_id IN (");
+/// Takes what the relay has confirmed out of the line, by its places: for the same message more may stand there.
+pub async fn remove(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<(), StoreError> {
+    for group in groups(numbers) {
+        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM acknowledgements WHERE number IN (");
         let mut list = query.separated(", ");
-        for id in group {
-            list.push_bind(id.to_string());
+        for number in group {
+            list.push_bind(*number);
         }
         query.push(")");
         query.build().execute(&mut *connection).await?;

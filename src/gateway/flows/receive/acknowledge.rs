@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::Receiver;
 
 use super::RunError;
+use super::item::Outgoing;
 use super::run::Run;
 use crate::failpoint;
 use crate::gateway::relay::Relay;
@@ -25,38 +26,43 @@ pub(super) async fn pending<R: Relay>(run: &Run<R>) -> Result<(), RunError> {
         let line = acknowledgements::list(run.receiver.database.read(), after, MAX_LIMIT).await?;
         let Some(last) = line.last() else { return Ok(()) };
         after = last.number;
-        let items = line.into_iter().map(|one| Acknowledgement { id: one.id, receipt: one.receipt.map(Der) }).collect();
-        send(run, items).await?;
+        let outgoing = line.into_iter().map(|one| Outgoing {
+            number: one.number,
+            acknowledgement: Acknowledgement { id: one.id, receipt: one.receipt.map(Der) },
+        });
+        send(run, &outgoing.collect::<Vec<_>>()).await?;
         run.flush(false).await?;
     }
 }
 
 /// Sends what the run commits, as it comes. What cannot be sent stands in the line for the next run.
-pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut done: Receiver<Vec<Acknowledgement>>) {
+pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut done: Receiver<Vec<Outgoing>>) {
     loop {
         let mut groups = Vec::with_capacity(GROUPS);
         if done.recv_many(&mut groups, GROUPS).await == 0 {
             return;
         }
-        let items: Vec<Acknowledgement> = groups.into_iter().flatten().collect();
-        for chunk in items.chunks(MAX_LIMIT as usize) {
-            if let Err(error) = send(&run, chunk.to_vec()).await {
+        let outgoing: Vec<Outgoing> = groups.into_iter().flatten().collect();
+        for chunk in outgoing.chunks(MAX_LIMIT as usize) {
+            if let Err(error) = send(&run, chunk).await {
                 return run.fail(error.into());
             }
         }
     }
 }
 
-async fn send<R: Relay>(run: &Run<R>, items: Vec<Acknowledgement>) -> Result<(), ClientError> {
-    if items.is_empty() {
+async fn send<R: Relay>(run: &Run<R>, outgoing: &[Outgoing]) -> Result<(), ClientError> {
+    if outgoing.is_empty() {
         return Ok(());
     }
     let began_at = Instant::now();
-    let results = run.request(|| run.receiver.relay.acknowledge(items.clone())).await?;
+    let items = || outgoing.iter().map(|one| one.acknowledgement.clone()).collect();
+    let results = run.request(|| run.receiver.relay.acknowledge(items())).await?;
     failpoint!("receive.acknowledged");
     run.stage("acknowledge", began_at);
     let mut shared = run.lock();
-    for result in results {
+    // The client has checked that each is answered, in the same order.
+    for (one, result) in outgoing.iter().zip(results) {
         match result.outcome {
             AcknowledgementOutcome::Acknowledged | AcknowledgementOutcome::AlreadyAcknowledged => {}
             AcknowledgementOutcome::Unknown => {
@@ -68,7 +74,7 @@ async fn send<R: Relay>(run: &Run<R>, items: Vec<Acknowledgement>) -> Result<(),
                 continue;
             }
         }
-        shared.acknowledged.push(result.id);
+        shared.acknowledged.push(one.number);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::RunError;
-use super::item::{Batch, Judged};
+use super::item::{Batch, Judged, Outgoing};
 use super::judge;
 use super::run::Run;
 use crate::domain::address::Address;
@@ -35,7 +35,7 @@ use crate::wire::union::Acknowledgement;
 const MAX_RELAYED: usize = 16 * 1024;
 
 /// Commits group after group, until nothing more can come.
-pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut batches: Receiver<Batch>, done: Sender<Vec<Acknowledgement>>) {
+pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut batches: Receiver<Batch>, done: Sender<Vec<Outgoing>>) {
     while let Some(batch) = batches.recv().await {
         let began_at = Instant::now();
         match commit(&run, batch).await {
@@ -50,7 +50,7 @@ pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut batches: Receiver<Batch
     }
 }
 
-async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Acknowledgement>, RunError> {
+async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Outgoing>, RunError> {
     let receiver = &run.receiver;
     let mut transaction = loop {
         let mut transaction = receiver.database.write().await?;
@@ -72,27 +72,29 @@ async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Ack
         rows.iter().zip(&batch.judged).map(|(row, one)| proof(row, one, now)).collect();
     let entries: Vec<Entry> = rows.iter().map(|row| entry(row, now)).collect();
     let mut line: Vec<(MessageId, Option<i64>)> = rows.iter().zip(&own).map(|(row, own)| (row.id, *own)).collect();
-    let mut outgoing: Vec<Acknowledgement> = batch.judged.iter().zip(&signed).map(acknowledgement).collect();
+    let mut items: Vec<Acknowledgement> = batch.judged.iter().zip(&signed).map(acknowledgement).collect();
     for one in &batch.repeated {
         let receipt = if one.archived { stored_receipt(&mut transaction, one.message).await? } else { None };
         line.push((one.id, receipt.as_ref().map(|receipt| receipt.number)));
-        outgoing.push(Acknowledgement { id: one.id, receipt: receipt.map(|receipt| Der(receipt.der)) });
+        items.push(Acknowledgement { id: one.id, receipt: receipt.map(|receipt| Der(receipt.der)) });
     }
     messages::insert(&mut transaction, &rows).await?;
     evidence::insert(&mut transaction, &proofs?).await?;
     receipts::insert(&mut transaction, &receipt_rows).await?;
     audit::insert(&mut transaction, &entries).await?;
     gaps::insert(&mut transaction, &open_gaps(&rows, &batch.judged)).await?;
-    acknowledgements::insert(&mut transaction, &line, now).await?;
+    // First what is done, then what is new: what is told again now has a new place.
+    let confirmed = std::mem::take(&mut run.lock().acknowledged);
+    acknowledgements::remove(&mut transaction, &confirmed).await?;
+    let numbers = acknowledgements::insert(&mut transaction, &line, now).await?;
     count(&mut transaction, &rows).await?;
     let arrived: Vec<MessageId> = line.iter().map(|(id, _)| *id).filter(|id| run.waited.contains_key(id)).collect();
     waiting::remove(&mut transaction, &arrived).await?;
-    let confirmed = std::mem::take(&mut run.lock().acknowledged);
-    acknowledgements::remove(&mut transaction, &confirmed).await?;
     receiver.database.commit(transaction).await?;
     failpoint!("receive.committed");
     tell(run, &rows, batch.repeated.len());
-    Ok(outgoing)
+    let outgoing = numbers.into_iter().zip(items);
+    Ok(outgoing.map(|(number, acknowledgement)| Outgoing { number, acknowledgement }).collect())
 }
 
 /// Puts every verified message that is addressed to us into its sender's stream, in the order of the numbers. Gives, for
@@ -110,7 +112,8 @@ async fn put_in_order(
             let verified = one.outcome.verified()?;
             let header = verified.header();
             let policy::Signer::Registered { user, .. } = one.facts.signer.as_ref()? else { return None };
-            let ours = header.to == *us && header.from == user.address;
+            // A copy under another parcel's id says nothing about the stream.
+            let ours = header.to == *us && header.from == user.address && header.id == one.parcel.id;
             let hash = verified.signature_hash();
             let link = Link { sequence: header.sequence, previous: header.previous, hash };
             ours.then(|| (header.from.to_string(), link, header.id, index))
@@ -155,7 +158,7 @@ fn open_gaps(rows: &[Message], judged: &[Judged]) -> Vec<Gap> {
     rows.iter().zip(judged).filter_map(gap).collect()
 }
 
-/// Whether this very message is here already, perhaps under another parcel's id.
+/// Whether this very message is here already.
 async fn was_seen(connection: &mut Connection, id: MessageId, hash: Sha256) -> Result<bool, StoreError> {
     let found = messages::find(connection, id).await?;
     Ok(found.and_then(|message| message.content).is_some_and(|content| content.signature_hash == hash))

@@ -14,7 +14,7 @@ use crate::domain::verdict::Reason;
 use crate::gateway::registry::Examined;
 use crate::message::open::{Opened, Verified};
 use crate::stream::disk::Room;
-use crate::wire::union::Parcel;
+use crate::wire::union::{Acknowledgement, Parcel};
 
 /// The ids that are on their way. An id that is listed twice is not fetched twice.
 #[derive(Debug, Clone, Default)]
@@ -142,4 +142,13 @@ pub(super) struct Batch {
     pub(super) registry_version: i64,
     pub(super) judged: Vec<Judged>,
     pub(super) repeated: Vec<Repeated>,
+}
+
+/// A committed acknowledgement on its way to the relay.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    /// Its place in the line.
+    pub(super) number: i64,
+    /// What is sent.
+    pub(super) acknowledgement: Acknowledgement,
 }

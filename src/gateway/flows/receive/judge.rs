@@ -155,8 +155,8 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
     let task = tokio::task::spawn_blocking(move || {
         let spool = &worker.receiver.spool;
         let mut judged = judged;
-        let all: Vec<&Placement> = judged.iter().map(|one| &one.placement).collect();
-        if let Ok(durable) = Durable::place(spool, &all) {
+        let mut all: Vec<&mut Placement> = judged.iter_mut().map(|one| &mut one.placement).collect();
+        if let Ok(durable) = Durable::place(spool, &mut all) {
             for one in &mut judged {
                 one.placement.release(&durable);
             }
@@ -164,7 +164,7 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
         }
         let mut placed = Vec::with_capacity(judged.len());
         for mut one in judged {
-            match Durable::place(spool, &[&one.placement]) {
+            match Durable::place(spool, &mut [&mut one.placement]) {
                 Ok(durable) => {
                     one.placement.release(&durable);
                     placed.push(one);

@@ -61,12 +61,17 @@ async fn pages<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
         drop(connection);
         for parcel in page.items {
             run.receiver.seen.advance(parcel.cursor);
-            run.lock().tally.listed += 1;
+            {
+                let mut shared = run.lock();
+                shared.tally.listed += 1;
+                shared.unlisted_parts.remove(&parcel.id);
+            }
             let here = here_already(&known, &parcel);
             if !dispatch(run, lanes, parcel, here).await? {
                 return Ok(());
             }
         }
+        run.flush_many().await?;
         after = page.next;
         if !page.more {
             return Ok(());
@@ -94,7 +99,8 @@ async fn dispatch<R: Relay>(
         let repeated = Repeated { id: parcel.id, message: known.number, archived: known.archived, flight };
         return Ok(lanes.items.send(Item::Repeated(repeated)).await.is_ok());
     }
-    if run.is_waiting(&parcel) {
+    // One try in a run, however often the list is gone through.
+    if !run.lock().tried.insert(parcel.id) || run.is_waiting(&parcel) {
         return Ok(true);
     }
     let there = if parcel.size > SMALL { run.receiver.spool.part_length(parcel.id) } else { 0 };
@@ -103,10 +109,13 @@ async fn dispatch<R: Relay>(
         return Ok(true);
     };
     if parcel.size > SMALL {
+        let id = parcel.id;
         return Ok(match lanes.large.try_send(Ticket { parcel, room, memory: None, flight }) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
-                run.lock().deferred += 1;
+                let mut shared = run.lock();
+                shared.deferred += 1;
+                shared.tried.remove(&id);
                 true
             }
             Err(TrySendError::Closed(_)) => false,

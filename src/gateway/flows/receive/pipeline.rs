@@ -6,14 +6,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::item::{Batch, Item, Ticket};
+use super::item::{Batch, Item, Outgoing, Ticket};
 use super::run::Run;
 use super::{Cause, Receiver, RunError, acknowledge, commit, judge, large, list, settle, small};
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::runs::Tally;
 use crate::wire;
-use crate::wire::union::Acknowledgement;
 
 /// Large parcels that stand in line; those beyond are listed again later.
 const LARGE_QUEUE: usize = 256;
@@ -35,6 +34,9 @@ pub(super) async fn run<R: Relay>(
         None => result,
     };
     let complete = result.is_ok() && !stop.is_cancelled();
+    if complete {
+        run.discard_unlisted().await;
+    }
     let flushed = run.flush(complete).await;
     let tally = run.lock().tally;
     let settled = settle::settle(&run, complete && tally.waiting == 0).await;
@@ -44,9 +46,13 @@ pub(super) async fn run<R: Relay>(
 impl<R: Relay> Run<R> {
     async fn go(self: &Arc<Self>) -> Result<(), RunError> {
         self.greet().await?;
+        let spool = self.receiver.spool.clone();
+        let parts = tokio::task::spawn_blocking(move || spool.parts()).await.map_err(|_| RunError::Internal)??;
+        self.lock().unlisted_parts.extend(parts);
         acknowledge::pending(self).await?;
         loop {
             self.pass().await?;
+            self.flush(false).await?;
             let deferred = std::mem::take(&mut self.lock().deferred);
             if deferred == 0 || self.stop.is_cancelled() {
                 return Ok(());
@@ -61,7 +67,7 @@ impl<R: Relay> Run<R> {
         let (large, large_queue) = mpsc::channel::<Ticket>(LARGE_QUEUE);
         let (items, item_queue) = mpsc::channel::<Item>(limits.batch);
         let (batches, batch_queue) = mpsc::channel::<Batch>(1);
-        let (done, done_queue) = mpsc::channel::<Vec<Acknowledgement>>(4);
+        let (done, done_queue) = mpsc::channel::<Vec<Outgoing>>(4);
         let mut tasks = JoinSet::new();
         tasks.spawn(list::list(Arc::clone(self), small, large, items.clone()));
         let small_queue = Arc::new(tokio::sync::Mutex::new(small_queue));
@@ -84,6 +90,17 @@ impl<R: Relay> Run<R> {
         match self.lock().failure.take() {
             Some(error) => Err(error),
             None => Ok(()),
+        }
+    }
+
+    /// After a whole list: throws away what was partly fetched of parcels that the relay has no more.
+    async fn discard_unlisted(&self) {
+        let parts = std::mem::take(&mut self.lock().unlisted_parts);
+        let spool = self.receiver.spool.clone();
+        let task = tokio::task::spawn_blocking(move || parts.into_iter().try_for_each(|id| spool.discard(id)));
+        // What stays is only room on the disk, and the next run tries again.
+        if !matches!(task.await, Ok(Ok(()))) {
+            tracing::warn!(code = "spool.parts", "partly fetched files that nobody needs cannot be removed");
         }
     }
 

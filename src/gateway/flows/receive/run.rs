@@ -1,6 +1,6 @@
 //! What the stages of a run share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,15 @@ pub(super) struct Shared {
     pub(super) tally: Tally,
     pub(super) failure: Option<RunError>,
     /// What waits now and is not written yet.
-    pub(super) waits: Vec<Waiting>,
-    /// What the relay has confirmed and still stands in the line.
-    pub(super) acknowledged: Vec<MessageId>,
+    pub(super) waits: BTreeMap<MessageId, Waiting>,
+    /// The places of what the relay has confirmed and still stands in the line.
+    pub(super) acknowledged: Vec<i64>,
     /// Parcels of this list that waited when the run began.
     pub(super) still_listed: HashSet<MessageId>,
+    /// Parcels that this run has taken on, or left alone until their time: a second pass skips them.
+    pub(super) tried: HashSet<MessageId>,
+    /// Partly fetched files whose parcels were not listed yet.
+    pub(super) unlisted_parts: HashSet<MessageId>,
     /// Parcels that had no place in the line of this pass.
     pub(super) deferred: u64,
 }

@@ -1,5 +1,7 @@
 //! Parcels that cannot be taken now: said, written down, tried again later.
 
+use std::collections::BTreeMap;
+
 use super::item::Ticket;
 use super::run::Run;
 use super::trouble::Trouble;
@@ -10,6 +12,9 @@ use crate::gateway::relay::{self, Relay};
 use crate::store::gateway::{acknowledgements, waiting};
 use crate::wire::problem::Code;
 use crate::wire::union::Parcel;
+
+/// Waiting parcels that are written in one transaction: others want to write too.
+const AT_ONCE: usize = 500;
 
 impl<R: Relay> Run<R> {
     /// Whether a parcel that waits is to be left alone still.
@@ -30,7 +35,8 @@ impl<R: Relay> Run<R> {
             Trouble::Stopped => {}
             Trouble::Wait(cause) => self.wait(&ticket.parcel, cause),
             Trouble::Relay(error) if error.code() == Some(Code::ParcelUnknown) => {
-                tracing::info!(code = "parcel.gone", id = %ticket.parcel.id, "the relay has this parcel no more");
+                // It was listed a moment ago. If it is listed again, somebody should look at it.
+                self.wait(&ticket.parcel, "parcel.gone");
             }
             Trouble::Relay(error) => {
                 self.wait(&ticket.parcel, relay::code(&error));
@@ -57,7 +63,7 @@ impl<R: Relay> Run<R> {
         tracing::warn!(code = cause, id = %parcel.id, tries, "a parcel is left at the relay for now");
         let mut shared = self.lock();
         shared.tally.waiting += 1;
-        shared.waits.push(waiting::Waiting {
+        let waiting = waiting::Waiting {
             id: parcel.id,
             cause: cause.to_owned(),
             size: parcel.size,
@@ -65,28 +71,46 @@ impl<R: Relay> Run<R> {
             last_try: now,
             next_try,
             tries,
-        });
+        };
+        shared.waits.insert(parcel.id, waiting);
+    }
+
+    /// Writes down what waits once so much has come together.
+    pub(super) async fn flush_many(&self) -> Result<(), RunError> {
+        if self.lock().waits.len() < AT_ONCE { Ok(()) } else { self.flush(false).await }
     }
 
     /// Writes down what is not written yet. After a whole list also forgets what waited and is not listed any more.
     pub(super) async fn flush(&self, complete: bool) -> Result<(), RunError> {
-        let (waits, acknowledged, gone) = {
-            let mut shared = self.lock();
-            let listed = std::mem::take(&mut shared.still_listed);
-            let gone = self.waited.keys().copied().filter(|id| complete && !listed.contains(id));
-            let gone: Vec<MessageId> = gone.collect();
-            (std::mem::take(&mut shared.waits), std::mem::take(&mut shared.acknowledged), gone)
+        let gone: Vec<MessageId> = if complete {
+            let listed = std::mem::take(&mut self.lock().still_listed);
+            self.waited.keys().copied().filter(|id| !listed.contains(id)).collect()
+        } else {
+            Vec::new()
         };
-        if waits.is_empty() && acknowledged.is_empty() && gone.is_empty() {
-            return Ok(());
+        let mut gone = gone.chunks(AT_ONCE);
+        loop {
+            let (waits, acknowledged) = {
+                let mut shared = self.lock();
+                (first(&mut shared.waits), std::mem::take(&mut shared.acknowledged))
+            };
+            let gone = gone.next().unwrap_or_default();
+            if waits.is_empty() && acknowledged.is_empty() && gone.is_empty() {
+                return Ok(());
+            }
+            let mut transaction = self.receiver.database.write().await?;
+            waiting::remove(&mut transaction, gone).await?;
+            for waiting in waits.values() {
+                waiting::put(&mut transaction, waiting).await?;
+            }
+            acknowledgements::remove(&mut transaction, &acknowledged).await?;
+            self.receiver.database.commit(transaction).await?;
         }
-        let mut transaction = self.receiver.database.write().await?;
-        waiting::remove(&mut transaction, &gone).await?;
-        for waiting in &waits {
-            waiting::put(&mut transaction, waiting).await?;
-        }
-        acknowledgements::remove(&mut transaction, &acknowledged).await?;
-        self.receiver.database.commit(transaction).await?;
-        Ok(())
     }
+}
+
+/// Takes the first ones out.
+fn first(waits: &mut BTreeMap<MessageId, waiting::Waiting>) -> BTreeMap<MessageId, waiting::Waiting> {
+    let rest = waits.keys().nth(AT_ONCE).copied().map(|next| waits.split_off(&next));
+    std::mem::replace(waits, rest.unwrap_or_default())
 }
