@@ -168,8 +168,8 @@ mod tests {
     fn a_group_of_any_size_arrives_whole() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(&dir.path().join("spool")).unwrap();
-        std::fs::write(dir.path().join("spool/large.part"), b"large").unwrap();
         for count in [0_u8, 1, 20] {
+            std::fs::write(dir.path().join("spool/large.part"), b"large").unwrap();
             let mut files: Vec<Placement> = (0..count)
                 .map(|n| placement(dir.path(), &format!("{n}.p7m"), Sealed::Memory(Bytes::from(vec![n; 100]))))
                 .collect();

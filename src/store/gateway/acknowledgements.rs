@@ -37,8 +37,8 @@ pub async fn insert(
             " ON CONFLICT (message_id, ifnull(receipt, 0)) DO UPDATE SET created_at = acknowledgements.created_at
               RETURNING message_id, receipt, number",
         );
-        let placed: Vec<(String, Option<i64>, i64)> = query.build_query_as().fetch_all(&mut *connection).await?;
-        let places: HashMap<_, _> = placed.into_iter().map(|(id, receipt, number)| ((id, receipt), number)).collect();
+        let stored: Vec<(String, Option<i64>, i64)> = query.build_query_as().fetch_all(&mut *connection).await?;
+        let places: HashMap<_, _> = stored.into_iter().map(|(id, receipt, number)| ((id, receipt), number)).collect();
         for (id, receipt) in group {
             let place = places.get(&(id.to_string(), *receipt));
             numbers.push(*place.ok_or(StoreError::Missing("acknowledgement"))?);
