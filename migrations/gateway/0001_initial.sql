@@ -5,7 +5,10 @@ CREATE TABLE gateway (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
     insurer          TEXT    NOT NULL,
     -- Goes up with every change that can alter a verdict (users, certificates), in the same transaction.
-    registry_version INTEGER NOT NULL DEFAULT 0
+    registry_version INTEGER NOT NULL DEFAULT 0,
+    -- The place of our newest acknowledgement at the relay that this database knows of: everything up to it is here. The
+    -- relay's own is further on when this database came back from a backup.
+    relay_mark       INTEGER
 );
 
 CREATE TABLE offices (
@@ -170,7 +173,8 @@ CREATE TABLE pull_runs (
     quarantined INTEGER NOT NULL DEFAULT 0,
     repeated    INTEGER NOT NULL DEFAULT 0,
     waiting     INTEGER NOT NULL DEFAULT 0,
-    bytes       INTEGER NOT NULL DEFAULT 0
+    bytes       INTEGER NOT NULL DEFAULT 0,
+    again       INTEGER NOT NULL DEFAULT 0
 );
 
 -- Kept, so that nobody has to count rows.

@@ -92,6 +92,17 @@ CREATE INDEX parcels_waiting ON parcels (insurer, seq) WHERE acknowledged_at IS 
 CREATE INDEX parcels_sent ON parcels (insurer, user_id, seq);
 CREATE INDEX parcels_to_purge ON parcels (acknowledged_at) WHERE acknowledged_at IS NOT NULL AND purged_at IS NULL;
 
+-- What its union has acknowledged and is still here, in the order of the acknowledgements: the number is the cursor of that
+-- list, and is never used twice.
+CREATE TABLE acknowledgements (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    insurer    TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    UNIQUE (insurer, message_id),
+    FOREIGN KEY (insurer, message_id) REFERENCES parcels (insurer, message_id)
+);
+CREATE INDEX acknowledgements_by_union ON acknowledgements (insurer, number);
+
 -- The union's receipts. The relay's own stands in the parcel.
 CREATE TABLE receipts (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -6,8 +6,8 @@ use crate::domain::ids::{MessageId, UserId};
 use crate::wire::client::{ClientError, Content, UnionClient};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::union::{
-    Acknowledgement, AcknowledgementResult, Confirmation, DisableUser, Handshake, Parcel, UnionCertificates,
-    UserRegistration,
+    Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, Parcel, ParcelState,
+    UnionCertificates, UserRegistration,
 };
 
 /// The relay, as a gateway sees it. Each method is one request.
@@ -17,8 +17,12 @@ pub trait Relay: Clone + Send + Sync + 'static {
 
     /// Who is there, and what time it is.
     fn handshake(&self) -> impl Future<Output = Result<Handshake, ClientError>> + Send;
-    /// What waits, oldest first.
-    fn parcels(&self, query: PageQuery) -> impl Future<Output = Result<Page<Parcel>, ClientError>> + Send;
+    /// Parcels in a state, in the order of that state.
+    fn parcels(
+        &self,
+        state: ParcelState,
+        query: PageQuery,
+    ) -> impl Future<Output = Result<Page<Parcel>, ClientError>> + Send;
     /// The bytes of a parcel of `size` bytes from `offset` on.
     fn content(
         &self,
@@ -30,7 +34,7 @@ pub trait Relay: Clone + Send + Sync + 'static {
     fn acknowledge(
         &self,
         items: Vec<Acknowledgement>,
-    ) -> impl Future<Output = Result<Vec<AcknowledgementResult>, ClientError>> + Send;
+    ) -> impl Future<Output = Result<AcknowledgementResults, ClientError>> + Send;
     /// Publishes the union's certificates.
     fn put_certificates(
         &self,
@@ -71,15 +75,15 @@ impl Relay for UnionClient {
         UnionClient::handshake(self).await
     }
 
-    async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
-        UnionClient::parcels(self, query).await
+    async fn parcels(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+        UnionClient::parcels(self, state, query).await
     }
 
     async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<Content, ClientError> {
         UnionClient::content(self, id, size, offset).await
     }
 
-    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
+    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         UnionClient::acknowledge(self, items).await
     }
 

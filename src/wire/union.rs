@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | GET [`HANDSHAKE`] | → [`Handshake`] |
 //! | GET [`PARCELS`] `?after&limit&wait` | → `Page<Parcel>`: what waits, oldest first; long poll with `wait` |
+//! | GET [`PARCELS`] `?state=acknowledged&after&limit` | → `Page<Parcel>`: what was acknowledged and is kept still |
 //! | GET [`PARCELS`]`/{id}/content` | → the sealed bytes; `Range: bytes=N-` gives 206 |
 //! | POST [`ACKNOWLEDGEMENTS`] | [`Acknowledgements`] → [`AcknowledgementResults`] |
 //! | PUT [`CERTIFICATES`] | [`UnionCertificates`] → 204 |
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Der;
-use super::page::Cursor;
+use super::page::{Cursor, PageQuery};
 use crate::domain::digest::{Fingerprint, Tag};
 use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, UserId};
 
@@ -49,6 +50,50 @@ pub struct Handshake {
     pub last_seen: Option<Timestamp>,
     /// The certificate (DER) that the relay signs its receipts with.
     pub receipt_certificate: Der,
+    /// The place of the union's newest acknowledgement, if what it is about is kept still. A gateway that knows only earlier
+    /// ones has forgotten something.
+    pub acknowledged: Option<Cursor>,
+}
+
+/// Which parcels are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParcelState {
+    /// Those that wait for the union, by the order in which they came.
+    #[default]
+    Waiting,
+    /// Those that the union has acknowledged and the relay keeps still, by the order of the acknowledgements. Cursors of this
+    /// list are its own.
+    Acknowledged,
+}
+
+/// The query of [`PARCELS`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ParcelQuery {
+    /// Which parcels.
+    pub state: ParcelState,
+    /// As in [`PageQuery`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Cursor>,
+    /// As in [`PageQuery`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// As in [`PageQuery`]; for what waits only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u32>,
+}
+
+impl ParcelQuery {
+    /// A page of the parcels in this state.
+    pub const fn new(state: ParcelState, page: PageQuery) -> Self {
+        Self { state, after: page.after, limit: page.limit, wait: page.wait }
+    }
+
+    /// The page.
+    pub const fn page(&self) -> PageQuery {
+        PageQuery { after: self.after, limit: self.limit, wait: self.wait }
+    }
 }
 
 /// A sealed message as the relay holds it.
@@ -93,6 +138,8 @@ pub struct Acknowledgement {
 pub struct AcknowledgementResults {
     /// One for each.
     pub items: Vec<AcknowledgementResult>,
+    /// As in [`Handshake`], after these.
+    pub acknowledged: Option<Cursor>,
 }
 
 /// What became of one acknowledgement.

@@ -22,7 +22,9 @@ use kenpo_express::sandbox::world::World;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{Settings, UnionClient};
 use kenpo_express::wire::page::PageQuery;
-use kenpo_express::wire::union::{Acknowledgement, DisableUser, Parcel, UnionCertificates, UserRegistration};
+use kenpo_express::wire::union::{
+    Acknowledgement, DisableUser, Parcel, ParcelState, UnionCertificates, UserRegistration,
+};
 
 use super::exchange_support::free_ports;
 
@@ -85,7 +87,7 @@ impl Parties {
     }
 
     async fn waiting(&self) -> Vec<Parcel> {
-        self.union.parcels(PageQuery::default()).await.unwrap().items
+        self.union.parcels(ParcelState::Waiting, PageQuery::default()).await.unwrap().items
     }
 
     async fn fetch(&self, parcel: &Parcel) -> Vec<u8> {

@@ -15,8 +15,8 @@ use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{ClientError, Fault};
 use kenpo_express::wire::page::{Cursor, Page, PageQuery};
 use kenpo_express::wire::union::{
-    Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, Confirmation, DisableUser, Handshake, Parcel,
-    UnionCertificates, UserRegistration,
+    Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, AcknowledgementResults, Confirmation, DisableUser,
+    Handshake, Parcel, ParcelState, UnionCertificates, UserRegistration,
 };
 
 /// What a relay does instead of sending the bytes.
@@ -46,11 +46,28 @@ struct Inner {
     parcels: Vec<(Parcel, Bytes)>,
     lies: HashMap<MessageId, VecDeque<Lie>>,
     acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
+    /// The order of the acknowledgements.
+    order: Vec<MessageId>,
     requests: Vec<(MessageId, u64)>,
     away: bool,
     keep_listing: bool,
     refuse_acknowledgements: u32,
     next_cursor: i64,
+}
+
+impl Inner {
+    fn newest(&self) -> Option<Cursor> {
+        self.kept().last().map(|parcel| parcel.cursor)
+    }
+
+    /// What was acknowledged, with its place in that order.
+    fn kept(&self) -> Vec<Parcel> {
+        let place = |(number, id): (i64, &MessageId)| {
+            let parcel = &self.parcels.iter().rfind(|(parcel, _)| parcel.id == *id)?.0;
+            Some(Parcel { cursor: Cursor(number), ..parcel.clone() })
+        };
+        (1..).zip(&self.order).filter_map(place).collect()
+    }
 }
 
 /// A relay in memory.
@@ -153,21 +170,26 @@ impl Relay for FakeRelay {
             now: SystemClock.now(),
             last_seen: None,
             receipt_certificate: Der(Vec::new()),
+            acknowledged: self.0.lock().unwrap().newest(),
         })
     }
 
-    async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+    async fn parcels(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
         let inner = self.0.lock().unwrap();
         if inner.away {
             return unreachable();
         }
-        let waiting = inner.parcels.iter().map(|(parcel, _)| parcel).filter(|parcel| {
-            let listed = inner.keep_listing || !inner.acknowledged.contains_key(&parcel.id);
-            listed && Some(parcel.cursor) > query.after
-        });
+        let listed: Vec<Parcel> = match state {
+            ParcelState::Waiting => {
+                let waits = |parcel: &Parcel| inner.keep_listing || !inner.acknowledged.contains_key(&parcel.id);
+                inner.parcels.iter().map(|(parcel, _)| parcel).filter(|parcel| waits(parcel)).cloned().collect()
+            }
+            ParcelState::Acknowledged => inner.kept(),
+        };
+        let mut items: Vec<Parcel> = listed.into_iter().filter(|parcel| Some(parcel.cursor) > query.after).collect();
         let limit = query.limit.unwrap_or(100) as usize;
-        let items: Vec<Parcel> = waiting.clone().take(limit).cloned().collect();
-        let more = waiting.count() > items.len();
+        let more = items.len() > limit;
+        items.truncate(limit);
         Ok(Page { next: items.last().map(|parcel| parcel.cursor), more, items })
     }
 
@@ -209,7 +231,7 @@ impl Relay for FakeRelay {
         Ok(FakeContent(chunks))
     }
 
-    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
+    async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         let mut inner = self.0.lock().unwrap();
         if inner.away || inner.refuse_acknowledgements > 0 {
             inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
@@ -226,12 +248,15 @@ impl Relay for FakeRelay {
             }
             let before = inner.acknowledged.insert(item.id, item.receipt.map(|der| der.0));
             let outcome = match before {
-                None => AcknowledgementOutcome::Acknowledged,
+                None => {
+                    inner.order.push(item.id);
+                    AcknowledgementOutcome::Acknowledged
+                }
                 Some(_) => AcknowledgementOutcome::AlreadyAcknowledged,
             };
             results.push(AcknowledgementResult { id: item.id, outcome });
         }
-        Ok(results)
+        Ok(AcknowledgementResults { items: results, acknowledged: inner.newest() })
     }
 
     async fn put_certificates(&self, _: &UnionCertificates) -> Result<(), ClientError> {

@@ -22,6 +22,7 @@ mod pull_crash;
 mod pull_disk;
 mod pull_flow;
 mod pull_lies;
+mod pull_restored;
 mod pull_verdicts;
 mod relay_access;
 mod relay_command;

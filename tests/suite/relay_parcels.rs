@@ -215,6 +215,45 @@ async fn acknowledged_bytes_stay_for_their_grace_time() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_is_listed_again_until_it_is_purged() {
+    let relay = RelayWorld::start().await;
+    let (union, other) = (relay.union("06123456").await, relay.union("06654321").await);
+    let user = relay.user(&union, "hanako-1").await;
+    let mut parcels = Vec::new();
+    for _ in 0..4 {
+        parcels.push(deposit(&relay, &user, 300).await);
+    }
+    let place = async |union: &UnionWorld| {
+        let hello: Handshake = relay.vpn(&union.gateway).get("/union/v1/handshake").await.json();
+        hello.acknowledged
+    };
+    assert_eq!(place(&union).await, None);
+    // In the order of the acknowledgements, not of the parcels; told again is no new place.
+    for index in [2, 0, 2] {
+        acknowledge(&relay, &union, vec![(parcels[index], None)]).await;
+    }
+    relay.clock.advance(SignedDuration::from_hours(1));
+    acknowledge(&relay, &union, vec![(parcels[1], None)]).await;
+    let kept = list(&relay, &union, "state=acknowledged").await;
+    assert_eq!((ids(&kept), kept.more), (vec![parcels[2], parcels[0], parcels[1]], false));
+    assert_eq!(place(&union).await, kept.next);
+    let after = format!("state=acknowledged&limit=1&after={}", kept.items[0].cursor.0);
+    let rest = list(&relay, &union, &after).await;
+    assert_eq!((ids(&rest), rest.more), (vec![parcels[0]], true));
+    assert_eq!(relay.vpn(&union.gateway).get(&parcel_content(parcels[0])).await.status, 200);
+    assert_eq!(ids(&list(&relay, &union, "state=waiting").await), parcels[3..]);
+    assert!(list(&relay, &other, "state=acknowledged").await.items.is_empty());
+    assert_eq!(place(&other).await, None);
+    for wrong in ["state=acknowledged&wait=1", "state=purged", "state="] {
+        let answer = relay.vpn(&union.gateway).get(&format!("{PARCELS}?{wrong}")).await;
+        assert_eq!(answer.code(), Code::RequestMalformed, "{wrong}");
+    }
+    relay.clock.advance(SignedDuration::from_mins(7 * 24 * 60 - 30));
+    assert_eq!(purge(&relay.running().app).await, Ok(2));
+    assert_eq!(ids(&list(&relay, &union, "state=acknowledged").await), [parcels[1]]);
+}
+
+#[tokio::test]
 async fn handshake_and_union_tell_who_is_there() {
     let relay = RelayWorld::start().await;
     let union = relay.union("06123456").await;

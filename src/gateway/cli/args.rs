@@ -27,7 +27,16 @@ pub enum Command {
     /// 常駐して自動受信する。Runs and pulls by itself.
     Serve,
     /// 今すぐ一度受信する。Pulls once, now.
-    Pull(Json),
+    Pull {
+        /// 受領済みでもKXサーバーに残っていて手元にないものを再び受信する。Also pulls what was acknowledged before, is still kept
+        /// by the KX server (7 days by default) and is not here: all of it is compared. Not needed after an ordinary restore
+        /// from a backup: the gateway notices that by itself.
+        #[arg(long)]
+        again: bool,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
     /// 設定を確認する。Says everything that is wrong with the configuration.
     CheckConfig,
     /// データベースを最新の形にする。Brings the database up to date.

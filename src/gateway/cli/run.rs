@@ -83,7 +83,7 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     let actor = format!("uid:{}", rustix::process::getuid().as_raw());
     let admin = Admin::new(&gateway, &actor);
     let done = match args.command {
-        Command::Pull(json) => pull(&gateway, json).await,
+        Command::Pull { again, json } => pull(&gateway, again, json).await,
         Command::Status(json) => status(&admin, json).await,
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
@@ -152,7 +152,7 @@ async fn serve(settings: GatewaySettings) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn pull(gateway: &Gateway, Json { json }: Json) -> Result<(), CommandError> {
+async fn pull(gateway: &Gateway, again: bool, Json { json }: Json) -> Result<(), CommandError> {
     telemetry::start(&gateway.settings.log.level).map_err(|error| CommandError::Failed(error.to_string()))?;
     // A first Ctrl-C parks what is under way.
     let stop = CancellationToken::new();
@@ -161,7 +161,8 @@ async fn pull(gateway: &Gateway, Json { json }: Json) -> Result<(), CommandError
         while signals.next().await == Signal::Reload {}
         soft.cancel();
     });
-    let report = gateway.receiver.run(Cause::Command, &stop).await?;
+    let cause = if again { Cause::Again } else { Cause::Command };
+    let report = gateway.receiver.run(cause, &stop).await?;
     listener.abort();
     if json {
         print::json(&report)?;
@@ -171,6 +172,13 @@ async fn pull(gateway: &Gateway, Json { json }: Json) -> Result<(), CommandError
             "保管 archived {}  隔離 quarantined {}  再確認 repeated {}  待機 waiting {}",
             tally.archived, tally.quarantined, tally.repeated, tally.waiting
         ))?;
+        if tally.again > 0 {
+            print::line(format!(
+                "うち {0} 件は以前に受領済みで、手元になかったため再び受信しました (acknowledged before and not here, as after a \
+                 restore from a backup: {0} pulled again)",
+                tally.again
+            ))?;
+        }
     }
     if report.is_done() {
         Ok(())

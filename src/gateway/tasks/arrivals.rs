@@ -9,6 +9,7 @@ use crate::gateway::relay::Relay;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::wire::page::PageQuery;
+use crate::wire::union::ParcelState;
 
 /// Starts it.
 pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, pull: &Task, shutdown: &Shutdown) {
@@ -31,7 +32,7 @@ async fn watch<R: Relay>(receiver: &Receiver<R>, pull: &Task) {
         // What a run has seen and left is not news.
         let seen = receiver.seen.get();
         let query = PageQuery { after: Some(seen), limit: Some(1), wait: Some(ARRIVALS_WAIT) };
-        match receiver.relay.parcels(query).await {
+        match receiver.relay.parcels(ParcelState::Waiting, query).await {
             Ok(page) if page.items.is_empty() => failures = 0,
             Ok(page) => {
                 failures = 0;

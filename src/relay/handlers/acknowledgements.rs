@@ -12,10 +12,9 @@ use crate::message::receipt::{SignedReceipt, Stage};
 use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
-use crate::store::relay::parcels;
 use crate::store::relay::receipts::{self, NewReceipt};
-use crate::store::relay::usage;
-use crate::wire::page::MAX_LIMIT;
+use crate::store::relay::{acknowledged, parcels, usage};
+use crate::wire::page::{Cursor, MAX_LIMIT};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::union::{
     Acknowledgement, AcknowledgementOutcome as Outcome, AcknowledgementResult, AcknowledgementResults, Acknowledgements,
@@ -35,11 +34,11 @@ pub async fn create(
     // Signatures take processor time: not on the threads that everybody waits for.
     let checked = tokio::task::spawn_blocking(move || check_all(items, &signers.signing)).await;
     let checked = checked.map_err(|_| Problem::new(Code::Internal))?;
-    let outcomes = store(&app, &union, &checked).await?;
-    for result in &outcomes {
+    let results = store(&app, &union, &checked).await?;
+    for result in &results.items {
         app.metrics.acknowledged_total.with_label_values(&[label(result.outcome)]).inc();
     }
-    Ok(Json(AcknowledgementResults { items: outcomes }))
+    Ok(Json(results))
 }
 
 /// An acknowledgement whose receipt has been looked at.
@@ -67,14 +66,14 @@ fn check(id: MessageId, signed: &SignedReceipt, signing: &[Certificate]) -> Resu
     Ok(NewReceipt { id, hash: signed.hash(), der: signed.der().to_vec() })
 }
 
-async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<AcknowledgementResult>, Problem> {
+async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<AcknowledgementResults, Problem> {
     let now = app.clock.now();
     let insurer = &union.insurer;
     let mut ids: Vec<MessageId> = items.iter().filter(|item| item.receipt.is_ok()).map(|item| item.id).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut transaction = app.database.write().await?;
-    let taken = parcels::acknowledge(&mut transaction, insurer, &ids, now).await?;
+    let taken = acknowledged::acknowledge(&mut transaction, insurer, &ids, now).await?;
     let mut fresh: HashSet<MessageId> = taken.iter().map(|parcel| parcel.id).collect();
     ids.retain(|id| !fresh.contains(id));
     let mut known: HashSet<MessageId> = parcels::known(&mut transaction, insurer, &ids).await?.into_iter().collect();
@@ -94,6 +93,7 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<Acknow
         .filter_map(|item| item.receipt.as_ref().ok().cloned().flatten())
         .collect();
     receipts::insert(&mut transaction, insurer, &receipts, now).await?;
+    let newest = acknowledged::newest(&mut *transaction, insurer).await?;
     app.database.commit(transaction).await?;
     let mut outcome = |item: &Checked| match item.receipt {
         Err(Refused) => Outcome::ReceiptRefused,
@@ -102,7 +102,8 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Vec<Acknow
         Ok(_) if known.contains(&item.id) => Outcome::AlreadyAcknowledged,
         Ok(_) => Outcome::Unknown,
     };
-    Ok(items.iter().map(|item| AcknowledgementResult { id: item.id, outcome: outcome(item) }).collect())
+    let results = items.iter().map(|item| AcknowledgementResult { id: item.id, outcome: outcome(item) });
+    Ok(AcknowledgementResults { items: results.collect(), acknowledged: newest.map(Cursor) })
 }
 
 fn label(outcome: Outcome) -> &'static str {

@@ -5,7 +5,8 @@ use axum::extract::State;
 use crate::http::Json;
 use crate::relay::caller::UnionCaller;
 use crate::relay::state::App;
-use crate::store::relay::unions;
+use crate::store::relay::{acknowledged, unions};
+use crate::wire::page::Cursor;
 use crate::wire::problem::Problem;
 use crate::wire::union::Handshake;
 use crate::wire::{Der, VERSION};
@@ -15,6 +16,7 @@ pub async fn show(State(app): State<App>, UnionCaller(union): UnionCaller) -> Re
     let now = app.clock.now();
     let mut transaction = app.database.write().await?;
     let last_seen = unions::seen(&mut transaction, &union.insurer, now).await?;
+    let acknowledged = acknowledged::newest(&mut *transaction, &union.insurer).await?;
     app.database.commit(transaction).await?;
     Ok(Json(Handshake {
         version: VERSION.to_owned(),
@@ -22,5 +24,6 @@ pub async fn show(State(app): State<App>, UnionCaller(union): UnionCaller) -> Re
         now,
         last_seen,
         receipt_certificate: Der(app.receipts.certificate().der().to_vec()),
+        acknowledged: acknowledged.map(Cursor),
     }))
 }

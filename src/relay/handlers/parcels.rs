@@ -18,20 +18,28 @@ use crate::relay::bytes::{BytesError, Content, Key};
 use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
-use crate::store::relay::parcels;
+use crate::store::relay::{acknowledged, parcels};
 use crate::wire::Der;
-use crate::wire::page::{Cursor, Page, PageQuery};
+use crate::wire::page::{Cursor, Page};
 use crate::wire::problem::{Code, Problem};
-use crate::wire::union::Parcel;
+use crate::wire::union::{Parcel, ParcelQuery, ParcelState};
 
 /// GET: what waits, oldest first. With `wait`, an empty list is answered only when something has come or the time is over.
+/// Or what was acknowledged and is kept still, which nobody has to wait for.
 pub async fn list(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     Extension(peer): Extension<Peer>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ParcelQuery>,
 ) -> Result<Json<Page<Parcel>>, Problem> {
-    let window = Window::new(query)?;
+    let window = Window::new(query.page())?;
+    if query.state == ParcelState::Acknowledged {
+        if window.wait > 0 {
+            return Err(Problem::new(Code::RequestMalformed).with_detail("wait is for what waits"));
+        }
+        let rows = acknowledged::kept(app.database.read(), &union.insurer, window.after, window.rows()).await?;
+        return Ok(Json(page(&app, &union, window, rows)));
+    }
     let deadline = Instant::now() + Duration::from_secs(window.wait);
     let bell = app.arrivals.of(&union.insurer);
     loop {
@@ -55,6 +63,10 @@ pub async fn list(
 
 async fn waiting(app: &App, union: &Union, window: Window) -> Result<Page<Parcel>, Problem> {
     let rows = parcels::waiting(app.database.read(), &union.insurer, window.after, window.rows()).await?;
+    Ok(page(app, union, window, rows))
+}
+
+fn page(app: &App, union: &Union, window: Window, rows: Vec<parcels::Parcel>) -> Page<Parcel> {
     app.listed.remember(&union.insurer, rows.iter().map(|row| (row.id, row.size)));
     let items = rows.into_iter().map(|row| Parcel {
         id: row.id,
@@ -65,7 +77,7 @@ async fn waiting(app: &App, union: &Union, window: Window) -> Result<Page<Parcel
         deposited_at: row.deposited_at,
         relayed: Der(row.relayed),
     });
-    Ok(window.page(items.collect(), |parcel| parcel.cursor))
+    window.page(items.collect(), |parcel| parcel.cursor)
 }
 
 /// GET `/{id}/content`: the sealed bytes, or with `Range` one part of them.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::relay::bytes::{Key, ParcelStore};
 use crate::relay::fault::chain;
 use crate::relay::state::State;
-use crate::store::relay::{parcels, usage};
+use crate::store::relay::{acknowledged, usage};
 use crate::store::sqlite::{Database, StoreError};
 
 /// Parcels looked at in one go.
@@ -64,7 +64,7 @@ pub async fn purge_batch(
     now: Timestamp,
 ) -> Result<Purged, StoreError> {
     let (mut batch, mut deleted) = (Purged::default(), Vec::new());
-    for (union, parcel) in parcels::to_purge(database.read(), before, skip, BATCH).await? {
+    for (union, parcel) in acknowledged::to_purge(database.read(), before, skip, BATCH).await? {
         let key = Key { union, id: parcel.id };
         if let Err(error) = bytes.delete(&key).await {
             let code = "parcel.not-purged";
@@ -79,7 +79,7 @@ pub async fn purge_batch(
     }
     let mut transaction = database.write().await?;
     for (key, parcel) in deleted {
-        if parcels::purged(&mut transaction, &key.union, key.id, now).await? {
+        if acknowledged::purged(&mut transaction, &key.union, key.id, now).await? {
             usage::purge(&mut transaction, &key.union, &parcel.user, parcel.size).await?;
         }
         batch.keys.push(key);

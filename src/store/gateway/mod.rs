@@ -47,6 +47,17 @@ pub async fn registry_changed(connection: &mut SqliteConnection) -> Result<(), S
     Ok(())
 }
 
+/// The place of our newest acknowledgement at the relay, as far as this database knows: all up to it is here.
+pub async fn relay_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT relay_mark FROM gateway WHERE id = 1").fetch_one(executor).await?)
+}
+
+/// Notes the place up to which everything is here.
+pub async fn set_relay_mark(connection: &mut SqliteConnection, mark: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE gateway SET relay_mark = $1 WHERE id = 1").bind(mark).execute(connection).await?;
+    Ok(())
+}
+
 /// Text that only a foreign hand can have put there.
 fn corrupt<T>(what: &'static str) -> impl Fn(T) -> StoreError {
     move |_| StoreError::Corrupt(what)

@@ -21,6 +21,8 @@ pub struct Tally {
     pub waiting: u64,
     /// Sealed bytes that were fetched.
     pub bytes: u64,
+    /// Messages that the relay had our acknowledgement for and we did not have: kept now, a second time.
+    pub again: u64,
 }
 
 /// One run.
@@ -60,7 +62,7 @@ pub async fn end(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE pull_runs SET ended_at = $2, result = $3, listed = $4, archived = $5, quarantined = $6,
-             repeated = $7, waiting = $8, bytes = $9 WHERE number = $1",
+             repeated = $7, waiting = $8, bytes = $9, again = $10 WHERE number = $1",
     )
     .bind(number)
     .bind(micros(at))
@@ -71,6 +73,7 @@ pub async fn end(
     .bind(length(tally.repeated))
     .bind(length(tally.waiting))
     .bind(length(tally.bytes))
+    .bind(length(tally.again))
     .execute(connection)
     .await?;
     Ok(())
@@ -96,6 +99,7 @@ struct Row {
     repeated: i64,
     waiting: i64,
     bytes: i64,
+    again: i64,
 }
 
 impl Row {
@@ -114,6 +118,7 @@ impl Row {
                 repeated: count(self.repeated)?,
                 waiting: count(self.waiting)?,
                 bytes: count(self.bytes)?,
+                again: count(self.again)?,
             },
         })
     }

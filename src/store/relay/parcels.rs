@@ -1,9 +1,9 @@
-//! Parcels: what is complete, waits for its union, and later lies in grace until it is purged.
+//! Parcels: what is complete. What becomes of those that their union has is in [`super::acknowledged`].
 
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
-use super::{corrupt, size};
+use super::{corrupt, ids_of, parse_all, push_ids, size};
 use crate::domain::digest::Tag;
 use crate::domain::ids::{InsurerNumber, MessageId, UserId};
 use crate::store::sqlite::{StoreError, groups, length, micros, moment};
@@ -31,11 +31,13 @@ pub struct Parcel {
     pub purged_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str =
-    "seq, message_id, user_id, size, tag, deposited_at, relayed, acknowledged_at, purged_at FROM parcels";
+/// The columns of a [`Row`] but for its place.
+pub(super) const COLUMNS: &str =
+    "p.message_id, p.user_id, p.size, p.tag, p.deposited_at, p.relayed, p.acknowledged_at, p.purged_at";
 
+/// A parcel as it is stored, with its place in the list that is asked for.
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     seq: i64,
     message_id: String,
     user_id: String,
@@ -109,9 +111,8 @@ pub async fn find(
     insurer: &InsurerNumber,
     id: MessageId,
 ) -> Result<Option<Parcel>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-    query.push(COLUMNS).push(" WHERE insurer = ").push_bind(insurer.as_str());
-    query.push(" AND message_id = ").push_bind(id.to_string());
+    let mut query = of_union(insurer);
+    query.push(" AND p.message_id = ").push_bind(id.to_string());
     let row: Option<Row> = query.build_query_as().fetch_optional(executor).await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -123,11 +124,9 @@ pub async fn waiting(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Parcel>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-    query.push(COLUMNS).push(" WHERE acknowledged_at IS NULL AND insurer = ").push_bind(insurer.as_str());
-    query.push(" AND seq > ").push_bind(after).push(" ORDER BY seq LIMIT ").push_bind(limit);
-    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let mut query = of_union(insurer);
+    query.push(" AND p.acknowledged_at IS NULL");
+    page(query, executor, after, limit).await
 }
 
 /// What a user has sent, after a place in the list.
@@ -138,48 +137,26 @@ pub async fn sent(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Parcel>, StoreError> {
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT ");
-    query.push(COLUMNS).push(" WHERE insurer = ").push_bind(insurer.as_str());
-    query.push(" AND user_id = ").push_bind(user.as_str());
-    query.push(" AND seq > ").push_bind(after).push(" ORDER BY seq LIMIT ").push_bind(limit);
+    let mut query = of_union(insurer);
+    query.push(" AND p.user_id = ").push_bind(user.as_str());
+    page(query, executor, after, limit).await
+}
+
+fn of_union(insurer: &InsurerNumber) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("SELECT p.seq, ");
+    query.push(COLUMNS).push(" FROM parcels p WHERE p.insurer = ").push_bind(insurer.as_str());
+    query
+}
+
+async fn page(
+    mut query: QueryBuilder<Sqlite>,
+    executor: impl SqliteExecutor<'_>,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Parcel>, StoreError> {
+    query.push(" AND p.seq > ").push_bind(after).push(" ORDER BY p.seq LIMIT ").push_bind(limit);
     let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
-}
-
-/// A parcel that its union has taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// Which.
-    pub id: MessageId,
-    /// Who deposited it.
-    pub user: UserId,
-    /// Length in bytes.
-    pub size: u64,
-}
-
-/// Acknowledges those of these parcels that still wait, and says which.
-pub async fn acknowledge(
-    connection: &mut SqliteConnection,
-    insurer: &InsurerNumber,
-    ids: &[MessageId],
-    now: Timestamp,
-) -> Result<Vec<Taken>, StoreError> {
-    let mut taken = Vec::with_capacity(ids.len());
-    for group in groups(ids) {
-        let mut query = QueryBuilder::<Sqlite>::new("UPDATE parcels SET acknowledged_at = ");
-        query.push_bind(micros(now)).push(" WHERE acknowledged_at IS NULL AND insurer = ").push_bind(insurer.as_str());
-        push_ids(&mut query, group);
-        query.push(" RETURNING message_id, user_id, size");
-        let rows: Vec<(String, String, i64)> = query.build_query_as().fetch_all(&mut *connection).await?;
-        for (id, user, bytes) in rows {
-            taken.push(Taken {
-                id: id.parse().map_err(corrupt("message id"))?,
-                user: user.parse().map_err(corrupt("user id"))?,
-                size: size(bytes)?,
-            });
-        }
-    }
-    Ok(taken)
+    parse_all(rows)
 }
 
 /// Those of these ids that have bytes at the relay: as an upload, or as a parcel that is not purged.
@@ -198,10 +175,7 @@ pub async fn with_bytes(
             let mut query = QueryBuilder::<Sqlite>::new(sql);
             query.push_bind(insurer.as_str());
             push_ids(&mut query, group);
-            let rows: Vec<String> = query.build_query_scalar().fetch_all(&mut *connection).await?;
-            for id in rows {
-                known.push(id.parse().map_err(corrupt("message id"))?);
-            }
+            known.extend(ids_of(query, connection).await?);
         }
     }
     Ok(known)
@@ -218,67 +192,9 @@ pub async fn known(
         let mut query = QueryBuilder::<Sqlite>::new("SELECT message_id FROM parcels WHERE insurer = ");
         query.push_bind(insurer.as_str());
         push_ids(&mut query, group);
-        let rows: Vec<String> = query.build_query_scalar().fetch_all(&mut *connection).await?;
-        for id in rows {
-            known.push(id.parse().map_err(corrupt("message id"))?);
-        }
+        known.extend(ids_of(query, connection).await?);
     }
     Ok(known)
-}
-
-fn push_ids(query: &mut QueryBuilder<Sqlite>, ids: &[MessageId]) {
-    query.push(" AND message_id IN (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(id.to_string());
-    }
-    query.push(")");
-}
-
-/// Parcels acknowledged before a moment whose bytes are still there, the oldest first; at most `limit`, after the first
-/// `skip`.
-pub async fn to_purge(
-    executor: impl SqliteExecutor<'_>,
-    before: Timestamp,
-    skip: i64,
-    limit: i64,
-) -> Result<Vec<(InsurerNumber, Taken)>, StoreError> {
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT insurer, message_id, user_id, size FROM parcels
-         WHERE acknowledged_at IS NOT NULL AND purged_at IS NULL AND acknowledged_at <= $1
-         ORDER BY acknowledged_at, seq LIMIT $2 OFFSET $3",
-    )
-    .bind(micros(before))
-    .bind(limit)
-    .bind(skip)
-    .fetch_all(executor)
-    .await?;
-    let parse = |(insurer, id, user, bytes): (String, String, String, i64)| {
-        let taken = Taken {
-            id: id.parse().map_err(corrupt("message id"))?,
-            user: user.parse().map_err(corrupt("user id"))?,
-            size: size(bytes)?,
-        };
-        Ok((insurer.parse().map_err(corrupt("insurer number"))?, taken))
-    };
-    rows.into_iter().map(parse).collect()
-}
-
-/// Notes that the bytes are gone; whether that was new.
-pub async fn purged(
-    connection: &mut SqliteConnection,
-    insurer: &InsurerNumber,
-    id: MessageId,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("UPDATE parcels SET purged_at = $3 WHERE insurer = $1 AND message_id = $2 AND purged_at IS NULL")
-            .bind(insurer.as_str())
-            .bind(id.to_string())
-            .bind(micros(now))
-            .execute(connection)
-            .await?;
-    Ok(done.rows_affected() > 0)
 }
 
 /// How many wait, and since when the oldest.

@@ -1,9 +1,9 @@
 //! Uploads that are not complete. How far one has come is the length of its bytes, wherever they are.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
-use super::{corrupt, size};
+use super::{corrupt, parse_all, size};
 use crate::domain::ids::{InsurerNumber, MessageId, UserId};
 use crate::store::sqlite::{StoreError, length, micros, moment};
 
@@ -67,13 +67,9 @@ pub async fn find(
     insurer: &InsurerNumber,
     id: MessageId,
 ) -> Result<Option<Upload>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT insurer, message_id, user_id, size, expires_at FROM uploads WHERE insurer = $1 AND message_id = $2",
-    )
-    .bind(insurer.as_str())
-    .bind(id.to_string())
-    .fetch_optional(executor)
-    .await?;
+    let mut query = select();
+    query.push(" WHERE insurer = ").push_bind(insurer.as_str()).push(" AND message_id = ").push_bind(id.to_string());
+    let row: Option<Row> = query.build_query_as().fetch_optional(executor).await?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -114,24 +110,27 @@ pub async fn expired(
     skip: i64,
     limit: i64,
 ) -> Result<Vec<Upload>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT insurer, message_id, user_id, size, expires_at FROM uploads
-         WHERE expires_at <= $1 ORDER BY expires_at, rowid LIMIT $2 OFFSET $3",
-    )
-    .bind(micros(now))
-    .bind(limit)
-    .bind(skip)
-    .fetch_all(executor)
-    .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    let mut query = select();
+    query.push(" WHERE expires_at <= ").push_bind(micros(now)).push(" ORDER BY expires_at, rowid LIMIT ");
+    query.push_bind(limit).push(" OFFSET ").push_bind(skip);
+    fetch_all(query, executor).await
 }
 
 /// Every upload.
 pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Upload>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT insurer, message_id, user_id, size, expires_at FROM uploads")
-        .fetch_all(executor)
-        .await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+    fetch_all(select(), executor).await
+}
+
+fn select() -> QueryBuilder<Sqlite> {
+    QueryBuilder::new("SELECT insurer, message_id, user_id, size, expires_at FROM uploads")
+}
+
+async fn fetch_all(
+    mut query: QueryBuilder<Sqlite>,
+    executor: impl SqliteExecutor<'_>,
+) -> Result<Vec<Upload>, StoreError> {
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
+    parse_all(rows)
 }
 
 /// How many there are.

@@ -11,9 +11,9 @@ use super::error::{ClientError, Fault};
 use crate::domain::ids::{MessageId, UserId};
 use crate::wire::page::{Cursor, MAX_LIMIT, Page, PageQuery};
 use crate::wire::union::{
-    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementResult, AcknowledgementResults, Acknowledgements, CERTIFICATES,
-    Confirmation, DisableUser, HANDSHAKE, Handshake, PARCELS, Parcel, USERS, UnionCertificates, User, UserRegistration,
-    parcel_content,
+    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementResults, Acknowledgements, CERTIFICATES, Confirmation,
+    DisableUser, HANDSHAKE, Handshake, PARCELS, Parcel, ParcelQuery, ParcelState, USERS, UnionCertificates, User,
+    UserRegistration, parcel_content,
 };
 
 /// Speaks `/union/v1`. Cheap to clone; all clones share their connections.
@@ -31,10 +31,10 @@ impl UnionClient {
         self.0.json(self.0.request(Method::GET, HANDSHAKE), Duration::ZERO).await
     }
 
-    /// What waits, oldest first. With `wait` in the query the answer may take that long.
-    pub async fn parcels(&self, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+    /// Parcels in a state, in the order of that state. With `wait` in the query the answer may take that long.
+    pub async fn parcels(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
         let patience = Duration::from_secs(query.wait.unwrap_or(0).into());
-        let request = self.0.request(Method::GET, PARCELS).query(&query);
+        let request = self.0.request(Method::GET, PARCELS).query(&ParcelQuery::new(state, query));
         let page = self.0.json(request, patience).await?;
         checked_page(page, query, |parcel: &Parcel| parcel.cursor)
     }
@@ -60,16 +60,12 @@ impl UnionClient {
     }
 
     /// Tells that these parcels are durable here: at most [`MAX_LIMIT`] at once. One result for each, in order.
-    pub async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<Vec<AcknowledgementResult>, ClientError> {
+    pub async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         let body = Acknowledgements { items };
         let request = self.0.request(Method::POST, ACKNOWLEDGEMENTS).json(&body);
         let results: AcknowledgementResults = self.0.json(request, Duration::ZERO).await?;
         let asked = body.items.iter().map(|item| item.id);
-        if asked.eq(results.items.iter().map(|result| result.id)) {
-            Ok(results.items)
-        } else {
-            Err(Fault::Other.into())
-        }
+        if asked.eq(results.items.iter().map(|result| result.id)) { Ok(results) } else { Err(Fault::Other.into()) }
     }
 
     /// Publishes the union's certificates for its employers.

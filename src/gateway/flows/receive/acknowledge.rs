@@ -57,12 +57,13 @@ async fn send<R: Relay>(run: &Run<R>, outgoing: &[Outgoing]) -> Result<(), Clien
     }
     let began_at = Instant::now();
     let items = || outgoing.iter().map(|one| one.acknowledgement.clone()).collect();
-    let results = run.request(|| run.receiver.relay.acknowledge(items())).await?;
+    let answer = run.request(|| run.receiver.relay.acknowledge(items())).await?;
     failpoint!("receive.acknowledged");
     run.stage("acknowledge", began_at);
     let mut shared = run.lock();
+    shared.again.told(answer.acknowledged);
     // The client has checked that each is answered, in the same order.
-    for (one, result) in outgoing.iter().zip(results) {
+    for (one, result) in outgoing.iter().zip(answer.items) {
         match result.outcome {
             AcknowledgementOutcome::Acknowledged | AcknowledgementOutcome::AlreadyAcknowledged => {}
             AcknowledgementOutcome::Unknown => {

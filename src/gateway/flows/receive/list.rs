@@ -5,16 +5,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::RunError;
+use super::again::From;
 use super::item::{Item, Repeated, Ticket};
 use super::run::{Run, SMALL_MEMORY_KIB};
+use super::{Cause, RunError};
 use crate::domain::ids::MessageId;
 use crate::failpoint;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::messages::{self, Known};
 use crate::wire::client::{ClientError, Fault};
-use crate::wire::page::PageQuery;
-use crate::wire::union::Parcel;
+use crate::wire::page::{Cursor, PageQuery};
+use crate::wire::union::{Parcel, ParcelState};
 
 /// Parcels on a page.
 const PAGE: u32 = 250;
@@ -39,17 +40,30 @@ pub(super) async fn list<R: Relay>(
     let stop = run.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
-        result = pages(&run, &lanes) => if let Err(error) = result {
+        result = both(&run, &lanes) => if let Err(error) = result {
             run.fail(error);
         }
     }
 }
 
-async fn pages<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
-    let mut after = None;
+/// First what was forgotten, then what waits: so the streams of the senders go on in their order.
+async fn both<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
+    let forgotten = run.lock().again.from();
+    if let Some(From(after)) = forgotten {
+        pages(run, lanes, ParcelState::Acknowledged, after).await?;
+    }
+    pages(run, lanes, ParcelState::Waiting, None).await
+}
+
+async fn pages<R: Relay>(
+    run: &Run<R>,
+    lanes: &Lanes,
+    state: ParcelState,
+    mut after: Option<Cursor>,
+) -> Result<(), RunError> {
     loop {
         let query = PageQuery { after, limit: Some(PAGE), wait: None };
-        let page = run.request(|| run.receiver.relay.parcels(query)).await?;
+        let page = run.request(|| run.receiver.relay.parcels(state, query)).await?;
         failpoint!("receive.listed");
         // A list that does not go forward has no end.
         if page.more && page.next <= after {
@@ -60,7 +74,11 @@ async fn pages<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
         let known = messages::known(&mut connection, &ids).await?;
         drop(connection);
         for parcel in page.items {
-            run.receiver.seen.advance(parcel.cursor);
+            match state {
+                ParcelState::Waiting => run.receiver.seen.advance(parcel.cursor),
+                ParcelState::Acknowledged if is_here(&known, &parcel) => continue,
+                ParcelState::Acknowledged => miss(run, &parcel),
+            }
             {
                 let mut shared = run.lock();
                 shared.tally.listed += 1;
@@ -76,6 +94,21 @@ async fn pages<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
         if !page.more {
             return Ok(());
         }
+    }
+}
+
+/// Whether an acknowledged parcel is here, in the archive or in quarantine.
+fn is_here(known: &[Known], parcel: &Parcel) -> bool {
+    known.iter().any(|known| known.id == parcel.id && known.sealed_size == parcel.size)
+}
+
+fn miss<R: Relay>(run: &Run<R>, parcel: &Parcel) {
+    if run.lock().again.miss(parcel.id) && run.cause != Cause::Again {
+        tracing::warn!(
+            code = "gateway.restored",
+            "the relay has acknowledgements of ours for messages that are not here, as after a restore from a backup: they \
+             are pulled again"
+        );
     }
 }
 

@@ -10,6 +10,7 @@
 //! acknowledged stands in the line of acknowledgements.
 
 mod acknowledge;
+mod again;
 mod commit;
 mod fetch;
 mod item;
@@ -43,11 +44,12 @@ use crate::archive::Archive;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
 use crate::store::gateway::runs::{self, Tally};
-use crate::store::gateway::waiting as waiting_rows;
+use crate::store::gateway::{set_relay_mark, waiting as waiting_rows};
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::disk::Disk;
 use crate::stream::spool::Spool;
 use crate::wire::client::ClientError;
+use crate::wire::page::Cursor;
 
 /// Numbers that bound a run.
 #[derive(Debug, Clone, Copy)]
@@ -103,13 +105,13 @@ pub struct Seen(AtomicI64);
 
 impl Seen {
     /// Notes a place.
-    pub fn advance(&self, to: crate::wire::page::Cursor) {
+    pub fn advance(&self, to: Cursor) {
         self.0.fetch_max(to.0, Ordering::SeqCst);
     }
 
     /// The highest one.
-    pub fn get(&self) -> crate::wire::page::Cursor {
-        crate::wire::page::Cursor(self.0.load(Ordering::SeqCst))
+    pub fn get(&self) -> Cursor {
+        Cursor(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -122,6 +124,8 @@ pub enum Cause {
     Arrival,
     /// A person asked for it: parcels that wait for their next try are tried now.
     Command,
+    /// A person asked for it, and that everything which the relay keeps be compared with what is here.
+    Again,
 }
 
 impl Cause {
@@ -131,7 +135,12 @@ impl Cause {
             Self::Timer => "timer",
             Self::Arrival => "arrival",
             Self::Command => "command",
+            Self::Again => "again",
         }
+    }
+
+    const fn is_a_persons(self) -> bool {
+        matches!(self, Self::Command | Self::Again)
     }
 }
 
@@ -198,6 +207,20 @@ impl RunError {
     }
 }
 
+/// What is left to write down after a run.
+struct Done {
+    tally: Tally,
+    /// Up to which of our acknowledgements at the relay everything is here; none when that is not known to have changed.
+    mark: Option<Cursor>,
+    result: Result<(), RunError>,
+}
+
+impl From<RunError> for Done {
+    fn from(error: RunError) -> Self {
+        Self { tally: Tally::default(), mark: None, result: Err(error) }
+    }
+}
+
 impl<R: Relay> Receiver<R> {
     /// Puts in order what a crash may have left: nothing but temporaries has to go. Partly fetched files, files without a
     /// row and rows without acknowledgement are gone on with by the next run.
@@ -221,23 +244,22 @@ impl<R: Relay> Receiver<R> {
         let mut transaction = self.database.write().await?;
         let number = runs::start(&mut transaction, cause.code(), self.clock.now()).await?;
         self.database.commit(transaction).await?;
-        let (tally, result) = match locked {
+        let done = match locked {
             Ok(lock) => {
                 let done = pipeline::run(self, cause, stop).await;
                 drop(lock);
                 done
             }
-            Err(error) => (Tally::default(), Err(error)),
+            Err(error) => error.into(),
         };
-        self.finish(number, cause, tally, result, stop).await
+        self.finish(number, cause, done, stop).await
     }
 
     async fn finish(
         &self,
         run: i64,
         cause: Cause,
-        tally: Tally,
-        result: Result<(), RunError>,
+        Done { tally, mark, result }: Done,
         stop: &CancellationToken,
     ) -> Result<Report, StoreError> {
         let result = match result {
@@ -252,6 +274,9 @@ impl<R: Relay> Receiver<R> {
         let now = self.clock.now();
         let mut transaction = self.database.write().await?;
         runs::end(&mut transaction, run, result, &tally, now).await?;
+        if let Some(mark) = mark {
+            set_relay_mark(&mut transaction, mark.0).await?;
+        }
         self.database.commit(transaction).await?;
         self.metrics.runs_total.with_label_values(&[result]).inc();
         self.metrics.waiting.set(tally.waiting.try_into().unwrap_or(i64::MAX));
@@ -263,7 +288,7 @@ impl<R: Relay> Receiver<R> {
             BreakerState::HalfOpen { .. } => 1,
             BreakerState::Open { .. } => 2,
         });
-        let Tally { listed, archived, quarantined, repeated, waiting, bytes } = tally;
+        let Tally { listed, archived, quarantined, repeated, waiting, bytes, again } = tally;
         tracing::info!(
             code = "pull.ended",
             run,
@@ -275,6 +300,7 @@ impl<R: Relay> Receiver<R> {
             repeated,
             waiting,
             bytes,
+            again,
             "a pull has ended"
         );
         Ok(Report { run, result, tally })

@@ -8,24 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::item::{Batch, Item, Outgoing, Ticket};
 use super::run::Run;
-use super::{Cause, Receiver, RunError, acknowledge, commit, judge, large, list, settle, small};
+use super::{Cause, Done, Receiver, RunError, acknowledge, commit, judge, large, list, settle, small};
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::Relay;
-use crate::store::gateway::runs::Tally;
-use crate::wire;
+use crate::store::gateway::relay_mark;
+use crate::wire::{self, page::Cursor};
 
 /// Large parcels that stand in line; those beyond are listed again later.
 const LARGE_QUEUE: usize = 256;
 
 /// Does one run. The tally holds also when the run fails.
-pub(super) async fn run<R: Relay>(
-    receiver: &Arc<Receiver<R>>,
-    cause: Cause,
-    stop: &CancellationToken,
-) -> (Tally, Result<(), RunError>) {
+pub(super) async fn run<R: Relay>(receiver: &Arc<Receiver<R>>, cause: Cause, stop: &CancellationToken) -> Done {
     let waited = match receiver.waiting().await {
         Ok(waited) => waited,
-        Err(error) => return (Tally::default(), Err(error.into())),
+        Err(error) => return RunError::from(error).into(),
     };
     let run = Arc::new(Run::new(Arc::clone(receiver), cause, stop.child_token(), waited));
     let result = run.go().await;
@@ -38,9 +34,12 @@ pub(super) async fn run<R: Relay>(
         run.discard_unlisted().await;
     }
     let flushed = run.flush(complete).await;
-    let tally = run.lock().tally;
+    let (tally, mark) = {
+        let shared = run.lock();
+        (shared.tally, shared.again.mark().filter(|_| complete && flushed.is_ok()))
+    };
     let settled = settle::settle(&run, complete && tally.waiting == 0).await;
-    (tally, result.and(flushed).and(settled))
+    Done { tally, mark, result: result.and(flushed).and(settled) }
 }
 
 impl<R: Relay> Run<R> {
@@ -118,6 +117,8 @@ impl<R: Relay> Run<R> {
         if hello.union != receiver.keys.union {
             return Err(RunError::OtherUnion);
         }
+        let own = relay_mark(receiver.database.read()).await?;
+        self.lock().again.begin(self.cause, own.map(Cursor), hello.acknowledged);
         let difference = hello.now.duration_since(receiver.clock.now());
         receiver.metrics.relay_clock_difference_ms.set(i64::try_from(difference.as_millis()).unwrap_or(i64::MAX));
         if difference.abs().as_secs().unsigned_abs() > receiver.limits.rules.clock_skew_seconds {

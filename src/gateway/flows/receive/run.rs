@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::again::Again;
 use super::item::InFlight;
 use super::trouble::Trouble;
 use super::{Cause, Receiver, RunError};
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) tried: HashSet<MessageId>,
     /// Partly fetched files whose parcels were not listed yet.
     pub(super) unlisted_parts: HashSet<MessageId>,
+    /// What the relay has our acknowledgement for and we do not have.
+    pub(super) again: Again,
     /// Parcels that had no place in the line of this pass.
     pub(super) deferred: u64,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::RunError;
 use super::item::Ticket;
 use super::run::Run;
 use super::trouble::Trouble;
-use super::{Cause, RunError};
 use crate::domain::ids::MessageId;
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::{self, Relay};
@@ -22,7 +22,7 @@ impl<R: Relay> Run<R> {
         let Some(waiting) = self.waited.get(&parcel.id) else { return false };
         let mut shared = self.lock();
         shared.still_listed.insert(parcel.id);
-        let early = self.cause != Cause::Command && waiting.next_try > self.receiver.clock.now();
+        let early = !self.cause.is_a_persons() && waiting.next_try > self.receiver.clock.now();
         if early {
             shared.tally.waiting += 1;
         }
