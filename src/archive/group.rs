@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
+use super::folders::sync;
 use super::{Keeps, Placed, Placement, Sealed};
 use crate::failpoint;
-use crate::stream::spool::{Spool, make_folder};
+use crate::stream::spool::Spool;
 
 /// From so many files on one sync of the file system is cheaper than one for each file.
 const SYNC_ALL_FROM: usize = 6;
@@ -58,7 +59,7 @@ impl Durable {
             let target = file.target();
             let folder = target.parent().expect("every place is in a folder below the archive's");
             if !folders.contains(folder) {
-                make_durable_folder(folder)?;
+                file.root.make(folder)?;
                 folders.insert(folder.to_owned());
             }
             if file.state == Placed::Not {
@@ -69,9 +70,19 @@ impl Durable {
                 put(file, &from)?;
             }
         }
-        folders.iter().try_for_each(|folder| sync_folder(folder))?;
+        folders.iter().try_for_each(|folder| sync(folder))?;
         failpoint!("receive.renamed");
         Ok(Self(()))
+    }
+}
+
+impl Sealed {
+    /// Whether a file holds these very bytes. Blocks.
+    pub fn is_in(&self, file: &Path) -> io::Result<bool> {
+        match self {
+            Self::Memory(bytes) => same(&bytes[..], BufReader::with_capacity(PIECE, File::open(file)?)),
+            Self::Spooled(path) | Self::Shared(path) => same_bytes(path, file),
+        }
     }
 }
 
@@ -128,7 +139,10 @@ fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     if one.metadata()?.len() != other.metadata()?.len() {
         return Ok(false);
     }
-    let (mut one, mut other) = (BufReader::with_capacity(PIECE, one), BufReader::with_capacity(PIECE, other));
+    same(BufReader::with_capacity(PIECE, one), BufReader::with_capacity(PIECE, other))
+}
+
+fn same(mut one: impl BufRead, mut other: impl BufRead) -> io::Result<bool> {
     loop {
         let (left, right) = (one.fill_buf()?, other.fill_buf()?);
         let length = left.len().min(right.len());
@@ -140,28 +154,18 @@ fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder and those above it, and makes their names durable.
-fn make_durable_folder(folder: &Path) -> io::Result<()> {
-    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    make_folder(folder)?;
-    missing.iter().filter_map(|made| made.parent()).try_for_each(sync_folder)
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
 
+    use super::super::folders::Root;
     use super::*;
 
     fn placement(dir: &Path, name: &str, sealed: Sealed) -> Placement {
-        Placement::new(&dir.join("archive/2026/11/22"), name.to_owned(), Keeps::New, sealed)
+        let root = Arc::new(Root::new(&dir.join("archive")));
+        Placement::new(&root, format!("2026/11/22/{name}"), Keeps::New, sealed)
     }
 
     #[test]
@@ -199,7 +203,8 @@ mod tests {
         let spool = Spool::open(&dir.path().join("spool")).unwrap();
         let place = |bytes: &'static [u8]| {
             let sealed = Sealed::Memory(Bytes::from_static(bytes));
-            let mut file = Placement::new(&dir.path().join("quarantine"), "a.p7m".to_owned(), Keeps::Both, sealed);
+            let root = Arc::new(Root::new(&dir.path().join("quarantine")));
+            let mut file = Placement::new(&root, "a.p7m".to_owned(), Keeps::Both, sealed);
             let durable = Durable::place(&spool, &mut [&mut file]).unwrap();
             Durable::place(&spool, &mut [&mut file]).expect("a second try after an error of others");
             file.release(&durable);

@@ -3,13 +3,16 @@
 //! A file's place follows from its id alone, so a crash between the file and its database row leaves nothing that the next
 //! run does not find again. Only a [`Verified`] message has a place in the archive; everything else goes to quarantine.
 
+mod folders;
 mod group;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use folders::Root;
 pub use group::Durable;
 
 use crate::domain::digest::Tag;
@@ -20,8 +23,8 @@ use crate::stream::spool::make_folder;
 /// The folders of the archive and of the quarantine, on one file system.
 #[derive(Debug, Clone)]
 pub struct Archive {
-    archive: PathBuf,
-    quarantine: PathBuf,
+    archive: Arc<Root>,
+    quarantine: Arc<Root>,
 }
 
 /// Sealed bytes that wait for their place.
@@ -39,7 +42,7 @@ pub enum Sealed {
 #[derive(Debug)]
 pub struct Placement {
     sealed: Sealed,
-    folder: PathBuf,
+    root: Arc<Root>,
     path: String,
     keeps: Keeps,
     state: Placed,
@@ -64,15 +67,16 @@ enum Placed {
 }
 
 impl Placement {
-    fn new(folder: &Path, path: String, keeps: Keeps, sealed: Sealed) -> Self {
-        Self { sealed, folder: folder.to_owned(), path, keeps, state: Placed::Not }
+    fn new(root: &Arc<Root>, path: String, keeps: Keeps, sealed: Sealed) -> Self {
+        Self { sealed, root: Arc::clone(root), path, keeps, state: Placed::Not }
     }
 
     fn target(&self) -> PathBuf {
-        self.folder.join(&self.path)
+        self.root.path().join(&self.path)
     }
 
-    /// The place. Final only when the file is there: in quarantine other bytes may have had it. It is as the database keeps it: below the folder of the archive or of the quarantine.
+    /// The place, below the folder of the archive or of the quarantine, as the database keeps it. Final only when the
+    /// file is there: in quarantine other bytes may have had it.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -94,7 +98,7 @@ impl Archive {
     pub fn open(archive: &Path, quarantine: &Path) -> io::Result<Self> {
         make_folder(archive)?;
         make_folder(quarantine)?;
-        Ok(Self { archive: archive.to_owned(), quarantine: quarantine.to_owned() })
+        Ok(Self { archive: Arc::new(Root::new(archive)), quarantine: Arc::new(Root::new(quarantine)) })
     }
 
     /// The place of a verified message.
@@ -112,12 +116,12 @@ impl Archive {
 
     /// The file of an archived message.
     pub fn archived(&self, path: &str) -> PathBuf {
-        self.archive.join(path)
+        self.archive.path().join(path)
     }
 
     /// The file of a quarantined message.
     pub fn quarantined(&self, path: &str) -> PathBuf {
-        self.quarantine.join(path)
+        self.quarantine.path().join(path)
     }
 }
 
