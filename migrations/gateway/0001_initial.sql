@@ -134,7 +134,9 @@ CREATE TABLE waiting (
     first_seen INTEGER NOT NULL,
     last_try   INTEGER NOT NULL,
     next_try   INTEGER NOT NULL,
-    tries      INTEGER NOT NULL
+    tries      INTEGER NOT NULL,
+    -- The last run that found it in the relay's list.
+    listed_in  INTEGER NOT NULL
 );
 
 -- What is durable here and not yet acknowledged at the relay. `receipt` is NULL for what went to quarantine.

@@ -27,6 +27,17 @@ impl Backoff {
         random.fill(&mut byte);
         doubled / 2 + doubled * i32::from(byte[0]) / (2 * 255)
     }
+
+    /// The farthest time that a pause which begins now can reach.
+    pub fn horizon(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.longest).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether the time for something that was put off has come. What lies beyond the horizon was put off by a clock
+    /// that has been set back since: it is due.
+    pub fn is_due(&self, at: Timestamp, now: Timestamp) -> bool {
+        at <= now || at > self.horizon(now)
+    }
 }
 
 /// How the breaker stands.
@@ -85,7 +96,7 @@ impl Breaker {
         let mut state = self.lock();
         match *state {
             BreakerState::Closed { .. } | BreakerState::HalfOpen { .. } => true,
-            BreakerState::Open { until, failures } if until <= now => {
+            BreakerState::Open { until, failures } if self.backoff.is_due(until, now) => {
                 *state = BreakerState::HalfOpen { failures };
                 true
             }
@@ -153,6 +164,18 @@ mod tests {
         assert!(breaker.allows(later(6)));
         breaker.succeeded();
         assert_eq!(breaker.state(), BreakerState::Closed { failures: 0 });
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_hold_the_breaker() {
+        let backoff = Backoff { first: SignedDuration::from_secs(2), longest: SignedDuration::from_secs(300) };
+        let breaker = Breaker::new(backoff);
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
+        for _ in 0..5 {
+            breaker.failed(now, &Most);
+        }
+        assert!(!breaker.allows(now - SignedDuration::from_secs(298)), "two seconds and the longest pause");
+        assert!(breaker.allows(now - SignedDuration::from_secs(299)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use tokio::net::TcpListener;
 
 use super::config::GatewaySettings;
-use super::flows::receive::{Limits, Receiver, Seen};
+use super::flows::receive::{Beside, Limits, Receiver, Seen};
 use super::keys::Keys;
 use super::metrics::GatewayMetrics;
 use super::patience::{Backoff, Breaker};
@@ -133,6 +133,7 @@ impl Gateway {
             breaker: Breaker::new(backoff),
             metrics,
             seen: Seen::default(),
+            beside: Beside::new(pull.parallel_large),
         };
         Ok(Self { settings: Arc::new(settings), receiver: Arc::new(receiver) })
     }

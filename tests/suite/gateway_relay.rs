@@ -18,6 +18,7 @@ use kenpo_express::wire::union::{
     Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, AcknowledgementResults, Confirmation, DisableUser,
     Handshake, Parcel, ParcelState, UnionCertificates, UserRegistration,
 };
+use tokio::sync::Semaphore;
 
 /// What a relay does instead of sending the bytes.
 #[derive(Debug, Clone)]
@@ -45,6 +46,7 @@ struct Inner {
     refuse_receipts: bool,
     parcels: Vec<(Parcel, Bytes)>,
     lies: HashMap<MessageId, VecDeque<Lie>>,
+    held: HashMap<MessageId, Arc<Semaphore>>,
     acknowledged: BTreeMap<MessageId, Option<Vec<u8>>>,
     /// The order of the acknowledgements.
     order: Vec<MessageId>,
@@ -77,6 +79,15 @@ pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
 impl FakeRelay {
     pub(crate) fn lie(&self, id: MessageId, lies: impl IntoIterator<Item = Lie>) {
         self.0.lock().unwrap().lies.entry(id).or_default().extend(lies);
+    }
+
+    /// Keeps the last piece of a parcel back until [`Self::let_go`].
+    pub(crate) fn hold(&self, id: MessageId) {
+        self.0.lock().unwrap().held.insert(id, Arc::new(Semaphore::new(0)));
+    }
+
+    pub(crate) fn let_go(&self, id: MessageId) {
+        self.0.lock().unwrap().held[&id].add_permits(1);
     }
 
     /// Not to be reached, or there again.
@@ -127,6 +138,16 @@ impl FakeRelay {
         self.deposit_with(id, sender, sealed, at, |_| ());
     }
 
+    /// Many new parcels with the same bytes.
+    pub(crate) fn deposit_all(&self, ids: &[MessageId], sender: &UserId, sealed: &[u8], at: Timestamp) {
+        let mut inner = self.0.lock().unwrap();
+        for id in ids {
+            inner.next_cursor += 1;
+            let parcel = listed(*id, inner.next_cursor, sender, sealed, at);
+            inner.parcels.push((parcel, Bytes::copy_from_slice(sealed)));
+        }
+    }
+
     pub(crate) fn deposit_with(
         &self,
         id: MessageId,
@@ -137,19 +158,24 @@ impl FakeRelay {
     ) {
         let mut inner = self.0.lock().unwrap();
         inner.next_cursor += 1;
-        let mut parcel = Parcel {
-            id,
-            cursor: Cursor(inner.next_cursor),
-            sender: sender.clone(),
-            size: sealed.len() as u64,
-            tag: trailing_tag(&sealed[sealed.len().saturating_sub(64)..]),
-            deposited_at: at,
-            relayed: Der(b"a receipt of the relay".to_vec()),
-        };
+        let mut parcel = listed(id, inner.next_cursor, sender, sealed, at);
         change(&mut parcel);
         inner.acknowledged.remove(&id);
         inner.parcels.retain(|(before, bytes)| before.id != id || bytes == sealed);
         inner.parcels.push((parcel, Bytes::copy_from_slice(sealed)));
+    }
+}
+
+/// A parcel as an honest relay lists it.
+fn listed(id: MessageId, cursor: i64, sender: &UserId, sealed: &[u8], at: Timestamp) -> Parcel {
+    Parcel {
+        id,
+        cursor: Cursor(cursor),
+        sender: sender.clone(),
+        size: sealed.len() as u64,
+        tag: trailing_tag(&sealed[sealed.len().saturating_sub(64)..]),
+        deposited_at: at,
+        relayed: Der(b"a receipt of the relay".to_vec()),
     }
 }
 
@@ -228,7 +254,7 @@ impl Relay for FakeRelay {
         };
         let mut chunks: VecDeque<_> = bytes.chunks(64 * 1024).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
         chunks.extend(end.map(Err));
-        Ok(FakeContent(chunks))
+        Ok(FakeContent { chunks, held: inner.held.get(&id).cloned() })
     }
 
     async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
@@ -278,11 +304,17 @@ impl Relay for FakeRelay {
 
 /// Bytes of a parcel, or what the relay makes of them.
 #[derive(Debug)]
-pub(crate) struct FakeContent(VecDeque<Result<Bytes, ClientError>>);
+pub(crate) struct FakeContent {
+    chunks: VecDeque<Result<Bytes, ClientError>>,
+    held: Option<Arc<Semaphore>>,
+}
 
 impl Chunks for FakeContent {
     async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
         tokio::task::yield_now().await;
-        self.0.pop_front().transpose()
+        if let Some(held) = self.held.as_ref().filter(|_| self.chunks.len() == 1) {
+            drop(held.acquire().await.unwrap());
+        }
+        self.chunks.pop_front().transpose()
     }
 }

@@ -12,7 +12,7 @@ use kenpo_express::domain::digest::Sha256;
 use kenpo_express::domain::ids::{MessageId, OfficeCode, UserId};
 use kenpo_express::domain::policy::Rules;
 use kenpo_express::domain::user::UserState;
-use kenpo_express::gateway::flows::receive::{Cause, Limits, Receiver, Report, Seen};
+use kenpo_express::gateway::flows::receive::{Beside, Cause, Limits, Receiver, Report, Seen};
 use kenpo_express::gateway::keys::Keys;
 use kenpo_express::gateway::metrics::GatewayMetrics;
 use kenpo_express::gateway::patience::{Backoff, Breaker};
@@ -27,7 +27,7 @@ use kenpo_express::store::gateway::messages::{Filter, Message};
 use kenpo_express::store::gateway::offices::Office;
 use kenpo_express::store::gateway::users::User;
 use kenpo_express::store::gateway::{
-    MIGRATIONS, certificates, claim, messages, offices, registry_changed, users, waiting,
+    MIGRATIONS, certificates, claim, messages, offices, registry_changed, runs, users, waiting,
 };
 use kenpo_express::store::sqlite::Database;
 use kenpo_express::stream::disk::Disk;
@@ -89,8 +89,16 @@ impl GatewayWorld {
         self.receiver.run(Cause::Command, &CancellationToken::new()).await.unwrap()
     }
 
-    /// One run, as the timer does it.
+    /// One run, as the timer does it, until all that it listed has landed.
     pub(crate) async fn pull_by_timer(&self) -> Report {
+        let report = self.begin_by_timer().await;
+        self.receiver.beside.idle().await;
+        let runs = runs::list(self.receiver.database.read(), 1).await.unwrap();
+        Report { tally: runs[0].tally, ..report }
+    }
+
+    /// One run, as the timer does it: large parcels may come in after it.
+    pub(crate) async fn begin_by_timer(&self) -> Report {
         self.receiver.run(Cause::Timer, &CancellationToken::new()).await.unwrap()
     }
 
@@ -246,5 +254,6 @@ async fn receiver(folder: PathBuf, keys: Arc<Keys>, clock: &Arc<ManualClock>) ->
         breaker: Breaker::new(backoff),
         metrics: GatewayMetrics::new(),
         seen: Seen::default(),
+        beside: Beside::new(2),
     }
 }

@@ -18,6 +18,7 @@ mod message_support;
 mod message_vectors;
 mod pki;
 mod pull_again;
+mod pull_beside;
 mod pull_crash;
 mod pull_disk;
 mod pull_flow;

@@ -47,7 +47,8 @@ pub async fn announce<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static s
 pub async fn send_due<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
     let now = receiver.clock.now();
     let open = orders::open(receiver.database.read(), AT_ONCE).await.map_err(|_| "database")?;
-    let due = orders::due(receiver.database.read(), now, AT_ONCE).await.map_err(|_| "database")?;
+    let horizon = receiver.backoff.horizon(now);
+    let due = orders::due(receiver.database.read(), now, horizon, AT_ONCE).await.map_err(|_| "database")?;
     let (mut failed, mut done) = (None, Vec::new());
     for order in due {
         // In the order in which they were given. Only the disabling waits for nothing.

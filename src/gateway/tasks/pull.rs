@@ -11,6 +11,11 @@ use crate::runtime::task::{self, Task};
 /// Starts it.
 pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, period: Duration, shutdown: &Shutdown) -> Task {
     let (receiver, soft) = (Arc::clone(receiver), shutdown.soft().clone());
+    let (parked, stopping) = (Arc::clone(&receiver), soft.clone());
+    shutdown.spawn(async move {
+        stopping.cancelled().await;
+        parked.beside.idle().await;
+    });
     Task::start("pull", period, Arc::clone(&receiver.clock), shutdown, move |cause| {
         let (receiver, soft) = (Arc::clone(&receiver), soft.clone());
         async move {

@@ -111,7 +111,7 @@ pub struct Content {
 }
 
 /// What is known of an id that the relay lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// Which message.
     pub number: i64,
@@ -123,6 +123,8 @@ pub struct Known {
     pub sealed_size: u64,
     /// Whether it is in the archive (or else in quarantine).
     pub archived: bool,
+    /// Where the sealed bytes are, below the folder of the one or the other.
+    pub path: String,
 }
 
 /// Which messages a list shows.
@@ -183,26 +185,28 @@ pub async fn insert(connection: &mut SqliteConnection, messages: &[Message]) -> 
 
 /// What is here already of these ids. An id may be there several times: once archived, more often in quarantine.
 pub async fn known(connection: &mut SqliteConnection, ids: &[MessageId]) -> Result<Vec<Known>, StoreError> {
+    type KnownRow = (i64, String, Option<Vec<u8>>, i64, String);
     let mut found = Vec::new();
     for group in groups(ids) {
         // A partial index serves only a query that repeats its condition.
         for verdict in ["accepted", "quarantined"] {
-            let mut query = QueryBuilder::<Sqlite>::new("SELECT number, id, tag, sealed_size FROM messages WHERE ");
+            let mut query =
+                QueryBuilder::<Sqlite>::new("SELECT number, id, tag, sealed_size, path FROM messages WHERE ");
             query.push(format_args!("verdict = '{verdict}' AND id IN ("));
             let mut list = query.separated(", ");
             for id in group {
                 list.push_bind(id.to_string());
             }
             query.push(")");
-            let rows: Vec<(i64, String, Option<Vec<u8>>, i64)> =
-                query.build_query_as().fetch_all(&mut *connection).await?;
-            for (number, id, tag, sealed_size) in rows {
+            let rows: Vec<KnownRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+            for (number, id, tag, sealed_size, path) in rows {
                 found.push(Known {
                     number,
                     id: id.parse().map_err(corrupt("message id"))?,
                     tag: parse_tag(tag)?,
                     sealed_size: u64::try_from(sealed_size).map_err(corrupt("size"))?,
                     archived: verdict == "accepted",
+                    path,
                 });
             }
         }

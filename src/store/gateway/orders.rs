@@ -66,13 +66,20 @@ pub async fn insert(
     Ok(number)
 }
 
-/// The unconfirmed orders that are due, in the order in which they were given.
-pub async fn due(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: u32) -> Result<Vec<Order>, StoreError> {
+/// The unconfirmed orders that are due, in the order in which they were given. What was put off beyond `horizon` is due
+/// too: the clock has been set back since.
+pub async fn due(
+    executor: impl SqliteExecutor<'_>,
+    now: Timestamp,
+    horizon: Timestamp,
+    limit: u32,
+) -> Result<Vec<Order>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT number, kind, user_id, requested_at, confirmed_at, tries, problem FROM orders
-         WHERE confirmed_at IS NULL AND next_try <= $1 ORDER BY number LIMIT $2",
+         WHERE confirmed_at IS NULL AND (next_try <= $1 OR next_try > $2) ORDER BY number LIMIT $3",
     )
     .bind(micros(now))
+    .bind(micros(horizon))
     .bind(limit)
     .fetch_all(executor)
     .await?;
@@ -81,7 +88,7 @@ pub async fn due(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: u32) 
 
 /// The unconfirmed orders, due or not.
 pub async fn open(executor: impl SqliteExecutor<'_>, limit: u32) -> Result<Vec<Order>, StoreError> {
-    due(executor, Timestamp::MAX, limit).await
+    due(executor, Timestamp::MAX, Timestamp::MAX, limit).await
 }
 
 /// The newest order for a user.

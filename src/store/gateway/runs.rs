@@ -57,16 +57,24 @@ pub async fn end(
     connection: &mut SqliteConnection,
     number: i64,
     result: &str,
-    tally: &Tally,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    sqlx::query("UPDATE pull_runs SET ended_at = $2, result = $3 WHERE number = $1")
+        .bind(number)
+        .bind(micros(at))
+        .bind(result)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes what a run has done so far.
+pub async fn put_tally(connection: &mut SqliteConnection, number: i64, tally: &Tally) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE pull_runs SET ended_at = $2, result = $3, listed = $4, archived = $5, quarantined = $6,
-             repeated = $7, waiting = $8, bytes = $9, again = $10 WHERE number = $1",
+        "UPDATE pull_runs SET listed = $2, archived = $3, quarantined = $4, repeated = $5, waiting = $6, bytes = $7,
+             again = $8 WHERE number = $1",
     )
     .bind(number)
-    .bind(micros(at))
-    .bind(result)
     .bind(length(tally.listed))
     .bind(length(tally.archived))
     .bind(length(tally.quarantined))

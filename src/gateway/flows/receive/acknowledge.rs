@@ -31,7 +31,7 @@ pub(super) async fn pending<R: Relay>(run: &Run<R>) -> Result<(), RunError> {
             acknowledgement: Acknowledgement { id: one.id, receipt: one.receipt.map(Der) },
         });
         send(run, &outgoing.collect::<Vec<_>>()).await?;
-        run.flush(false).await?;
+        run.flush().await?;
     }
 }
 
@@ -51,7 +51,8 @@ pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut done: Receiver<Vec<Outg
     }
 }
 
-async fn send<R: Relay>(run: &Run<R>, outgoing: &[Outgoing]) -> Result<(), ClientError> {
+/// Sends a group, and notes what the relay has confirmed.
+pub(super) async fn send<R: Relay>(run: &Run<R>, outgoing: &[Outgoing]) -> Result<(), ClientError> {
     if outgoing.is_empty() {
         return Ok(());
     }

@@ -50,7 +50,8 @@ pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut batches: Receiver<Batch
     }
 }
 
-async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Outgoing>, RunError> {
+/// Commits one group, and gives what the relay is to be told.
+pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Outgoing>, RunError> {
     let receiver = &run.receiver;
     let mut transaction = loop {
         let mut transaction = receiver.database.write().await?;
@@ -88,7 +89,7 @@ async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Result<Vec<Out
     acknowledgements::remove(&mut transaction, &confirmed).await?;
     let numbers = acknowledgements::insert(&mut transaction, &line, now).await?;
     count(&mut transaction, &rows).await?;
-    let arrived: Vec<MessageId> = line.iter().map(|(id, _)| *id).filter(|id| run.waited.contains_key(id)).collect();
+    let arrived: Vec<MessageId> = line.iter().map(|(id, _)| *id).collect();
     waiting::remove(&mut transaction, &arrived).await?;
     receiver.database.commit(transaction).await?;
     failpoint!("receive.committed");

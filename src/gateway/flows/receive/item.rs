@@ -13,6 +13,7 @@ use crate::domain::policy::Facts;
 use crate::domain::verdict::Reason;
 use crate::gateway::registry::Examined;
 use crate::message::open::{Opened, Verified};
+use crate::store::gateway::waiting::Waiting;
 use crate::stream::disk::Room;
 use crate::wire::union::{Acknowledgement, Parcel};
 
@@ -25,6 +26,11 @@ impl InFlight {
     pub(super) fn start(&self, id: MessageId) -> Option<Flight> {
         let fresh = self.0.lock().expect("nothing panics while it holds the set").insert(id);
         fresh.then(|| Flight { id, all: self.clone() })
+    }
+
+    /// Whether an id is on its way.
+    pub(super) fn contains(&self, id: MessageId) -> bool {
+        self.0.lock().expect("nothing panics while it holds the set").contains(&id)
     }
 }
 
@@ -45,10 +51,24 @@ impl Drop for Flight {
 #[derive(Debug)]
 pub(super) struct Ticket {
     pub(super) parcel: Parcel,
+    pub(super) waited: Waited,
     pub(super) room: Room,
     /// Its part of the memory that small parcels share.
     pub(super) memory: Option<OwnedSemaphorePermit>,
     pub(super) flight: Flight,
+}
+
+/// How a parcel has waited before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Waited {
+    pub(super) tries: u32,
+    pub(super) since: Option<Timestamp>,
+}
+
+impl From<&Waiting> for Waited {
+    fn from(waiting: &Waiting) -> Self {
+        Self { tries: waiting.tries, since: Some(waiting.first_seen) }
+    }
 }
 
 /// What the fetching stages hand on.
@@ -124,6 +144,7 @@ impl Outcome {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) parcel: Parcel,
+    pub(super) waited: Waited,
     pub(super) tag: Option<Tag>,
     pub(super) received_at: Timestamp,
     pub(super) outcome: Outcome,

@@ -38,7 +38,8 @@ pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut items: Receiver<Item>, 
     }
 }
 
-async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Result<Batch, RunError> {
+/// Judges a group and puts it in its places.
+pub(super) async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Result<Batch, RunError> {
     let began_at = Instant::now();
     let (mut fetched, mut repeated) = (Vec::new(), Vec::new());
     for item in group {
@@ -56,10 +57,11 @@ async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Result<Batch,
     let mut connection = receiver.database.reader().await?;
     let known = messages::known(&mut connection, &ids).await?;
     drop(connection);
+    let (fetched, same) = compare(run, fetched, &known).await?;
     let mut judged = Vec::with_capacity(fetched.len());
     let mut held = Vec::with_capacity(fetched.len());
-    for one in fetched {
-        if let Some(here) = same_bytes(&known, &one) {
+    for (one, same) in fetched.into_iter().zip(same) {
+        if let Some(here) = same.map(|index| &known[index]) {
             repeated.push(forget(run, one, here));
         } else {
             let (message, ticket) = decide(run, one, &snapshot, &known);
@@ -77,16 +79,35 @@ async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Result<Batch,
 /// What a ticket holds until the bytes are in their place.
 type Held = (crate::stream::disk::Room, Option<tokio::sync::OwnedSemaphorePermit>);
 
-fn same_bytes(known: &[Known], one: &Fetched) -> Option<Known> {
-    let parcel = &one.ticket.parcel;
-    let mut same = known.iter().filter(|known| {
-        known.id == parcel.id && known.archived && known.tag == one.tag && known.sealed_size == parcel.size
+/// Finds for each parcel which of those that are known has the very same bytes, if one does. A tag and a length say
+/// nothing of bytes that failed a check: whoever made them chose both.
+async fn compare<R: Relay>(
+    run: &Arc<Run<R>>,
+    fetched: Vec<Fetched>,
+    known: &[Known],
+) -> Result<(Vec<Fetched>, Vec<Option<usize>>), RunError> {
+    if known.is_empty() {
+        let none = vec![None; fetched.len()];
+        return Ok((fetched, none));
+    }
+    let (worker, known) = (Arc::clone(run), known.to_vec());
+    let task = tokio::task::spawn_blocking(move || {
+        let archive = &worker.receiver.archive;
+        let is_here = |one: &Fetched, known: &Known| {
+            let parcel = &one.ticket.parcel;
+            let alike = known.id == parcel.id && known.tag == one.tag && known.sealed_size == parcel.size;
+            let file = if known.archived { archive.archived(&known.path) } else { archive.quarantined(&known.path) };
+            // A file that cannot be read is not the same: then these bytes are kept too.
+            alike && one.sealed.is_in(&file).unwrap_or(false)
+        };
+        let same = fetched.iter().map(|one| known.iter().position(|known| is_here(one, known))).collect();
+        (fetched, same)
     });
-    same.next().copied()
+    task.await.map_err(|_| RunError::Internal)
 }
 
-/// The relay did not tell the tag, and so it was fetched for nothing.
-fn forget<R: Relay>(run: &Run<R>, one: Fetched, here: Known) -> Repeated {
+/// It was fetched for nothing: these bytes are here.
+fn forget<R: Relay>(run: &Run<R>, one: Fetched, here: &Known) -> Repeated {
     if matches!(one.sealed, Sealed::Spooled(_)) {
         // It is only a copy; what cannot be removed now is replaced when the id comes again.
         let _ = run.receiver.spool.discard(one.ticket.parcel.id);
@@ -103,8 +124,8 @@ fn decide<R: Relay>(run: &Run<R>, one: Fetched, snapshot: &Snapshot, known: &[Kn
         _ => run.receiver.archive.place_in_quarantine(ticket.parcel.id, tag, ticket.parcel.size, sealed),
     };
     let signer = outcome.opened().and_then(|opened| snapshot.signer(opened)).map(|signer| signer.user.clone());
-    let (parcel, flight) = (ticket.parcel, ticket.flight);
-    let judged = Judged { parcel, tag, received_at, outcome, facts, signer, accepted, placement, flight };
+    let (parcel, waited, flight) = (ticket.parcel, ticket.waited, ticket.flight);
+    let judged = Judged { parcel, waited, tag, received_at, outcome, facts, signer, accepted, placement, flight };
     (judged, (ticket.room, ticket.memory))
 }
 
@@ -169,7 +190,7 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
                     one.placement.release(&durable);
                     placed.push(one);
                 }
-                Err(error) => worker.wait(&one.parcel, disk_cause(&error)),
+                Err(error) => worker.wait(&one.parcel, one.waited, disk_cause(&error)),
             }
         }
         placed

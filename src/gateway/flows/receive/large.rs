@@ -1,17 +1,19 @@
-//! Large parcels: streamed into the spool, while a blocking thread opens the same file from behind.
+//! Large parcels: streamed into the spool, while a blocking thread opens the same file from behind. Each comes in beside
+//! the runs, which go on with what arrives meanwhile.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::fetch::{Tried, complete, try_open};
 use super::item::{Fetched, Item, Outcome, Ticket};
 use super::run::Run;
 use super::trouble::Trouble;
+use super::{RunError, acknowledge, commit, judge};
 use crate::archive::Sealed;
 use crate::domain::digest::Tag;
 use crate::failpoint;
@@ -28,27 +30,38 @@ const PIECES: usize = 32;
 /// Failures in a row without a byte of progress that end the transfer for this run.
 const TRIES: u32 = 3;
 
-/// Takes parcels from the line until it ends.
-pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, queue: Arc<Mutex<Receiver<Ticket>>>, items: Sender<Item>) {
-    loop {
-        let Some(mut ticket) = queue.lock().await.recv().await else { return };
-        if run.stop.is_cancelled() {
-            continue;
-        }
-        let began_at = Instant::now();
-        match receive(&run, &mut ticket).await {
-            Ok(whole) => {
-                run.stage("large", began_at);
-                let received_at = run.receiver.clock.now();
-                let Whole { path, tag, outcome, .. } = whole;
-                let fetched = Fetched { sealed: Sealed::Spooled(path), tag, received_at, outcome, ticket };
-                if items.send(Item::Fetched(Box::new(fetched))).await.is_err() {
-                    return;
-                }
-            }
-            Err(trouble) => run.put_off(&ticket, trouble),
-        }
+/// Takes a parcel in, from its place in line to the acknowledgement. The run that listed it may end before.
+pub(super) async fn take_in<R: Relay>(run: Arc<Run<R>>, ticket: Ticket, place: OwnedSemaphorePermit) {
+    let settled = settle(&run, ticket).await;
+    let written = run.write_down().await;
+    if let Err(error) = settled.and(written.map_err(RunError::Store)) {
+        let detail = &error as &dyn std::error::Error;
+        tracing::warn!(code = error.code(), error = detail, run = run.number, "a large parcel is not settled");
+        run.fail(error);
     }
+    drop(place);
+}
+
+async fn settle<R: Relay>(run: &Arc<Run<R>>, mut ticket: Ticket) -> Result<(), RunError> {
+    let Ok(turn) = run.until_stop(run.receiver.beside.turn()).await else { return Ok(()) };
+    let began_at = Instant::now();
+    let whole = match receive(run, &mut ticket).await {
+        Ok(whole) => whole,
+        Err(trouble) => {
+            run.put_off(&ticket, trouble);
+            // Written before the parcel has landed: the run that lists it next must know.
+            return run.flush().await;
+        }
+    };
+    drop(turn);
+    run.stage("large", began_at);
+    let received_at = run.receiver.clock.now();
+    let Whole { path, tag, outcome, .. } = whole;
+    let fetched = Fetched { sealed: Sealed::Spooled(path), tag, received_at, outcome, ticket };
+    let batch = judge::prepare(run, vec![Item::Fetched(Box::new(fetched))]).await?;
+    let outgoing = commit::commit(run, batch).await?;
+    acknowledge::send(run, &outgoing).await?;
+    run.flush().await
 }
 
 /// A parcel that is whole in the spool and synced.

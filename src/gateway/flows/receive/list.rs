@@ -1,18 +1,19 @@
 //! The first stage: what the relay has, and what may be fetched of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 
 use super::again::From;
-use super::item::{Item, Repeated, Ticket};
+use super::item::{Flight, Item, Repeated, Ticket, Waited};
 use super::run::{Run, SMALL_MEMORY_KIB};
-use super::{Cause, RunError};
+use super::{Cause, RunError, large};
 use crate::domain::ids::MessageId;
 use crate::failpoint;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::messages::{self, Known};
+use crate::store::gateway::waiting::{self, Waiting};
 use crate::wire::client::{ClientError, Fault};
 use crate::wire::page::{Cursor, PageQuery};
 use crate::wire::union::{Parcel, ParcelState};
@@ -25,18 +26,14 @@ pub(super) const SMALL: u64 = 1024 * 1024;
 /// Where parcels go.
 struct Lanes {
     small: Sender<Ticket>,
-    large: Sender<Ticket>,
     items: Sender<Item>,
+    /// Whether what waits is tried before its time.
+    eager: bool,
 }
 
 /// Goes through the relay's list until its end, or until the run is stopped.
-pub(super) async fn list<R: Relay>(
-    run: Arc<Run<R>>,
-    small: Sender<Ticket>,
-    large: Sender<Ticket>,
-    items: Sender<Item>,
-) {
-    let lanes = Lanes { small, large, items };
+pub(super) async fn list<R: Relay>(run: Arc<Run<R>>, small: Sender<Ticket>, items: Sender<Item>, eager: bool) {
+    let lanes = Lanes { small, items, eager };
     let stop = run.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
@@ -47,7 +44,7 @@ pub(super) async fn list<R: Relay>(
 }
 
 /// First what was forgotten, then what waits: so the streams of the senders go on in their order.
-async fn both<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
+async fn both<R: Relay>(run: &Arc<Run<R>>, lanes: &Lanes) -> Result<(), RunError> {
     let forgotten = run.lock().again.from();
     if let Some(From(after)) = forgotten {
         pages(run, lanes, ParcelState::Acknowledged, after).await?;
@@ -56,7 +53,7 @@ async fn both<R: Relay>(run: &Run<R>, lanes: &Lanes) -> Result<(), RunError> {
 }
 
 async fn pages<R: Relay>(
-    run: &Run<R>,
+    run: &Arc<Run<R>>,
     lanes: &Lanes,
     state: ParcelState,
     mut after: Option<Cursor>,
@@ -72,20 +69,22 @@ async fn pages<R: Relay>(
         let ids: Vec<MessageId> = page.items.iter().map(|parcel| parcel.id).collect();
         let mut connection = run.receiver.database.reader().await?;
         let known = messages::known(&mut connection, &ids).await?;
+        let waiting = waiting::find(&mut connection, &ids).await?;
         drop(connection);
+        run.lock().still_listed.extend(waiting.keys());
+        let here = Here { known, waiting };
         for parcel in page.items {
             match state {
                 ParcelState::Waiting => run.receiver.seen.advance(parcel.cursor),
-                ParcelState::Acknowledged if is_here(&known, &parcel) => continue,
+                ParcelState::Acknowledged if is_here(&here.known, &parcel) => continue,
                 ParcelState::Acknowledged => miss(run, &parcel),
             }
             {
                 let mut shared = run.lock();
-                shared.tally.listed += 1;
+                shared.tally.listed += u64::from(shared.furthest.passed(state, parcel.cursor));
                 shared.unlisted_parts.remove(&parcel.id);
             }
-            let here = here_already(&known, &parcel);
-            if !dispatch(run, lanes, parcel, here).await? {
+            if !dispatch(run, lanes, parcel, &here).await? {
                 return Ok(());
             }
         }
@@ -112,49 +111,78 @@ fn miss<R: Relay>(run: &Run<R>, parcel: &Parcel) {
     }
 }
 
-/// The message that these very bytes are, if they are here: the archived one first.
-fn here_already(known: &[Known], parcel: &Parcel) -> Option<Known> {
-    let same = known.iter().filter(|known| {
-        known.id == parcel.id && known.tag.is_some() && known.tag == parcel.tag && known.sealed_size == parcel.size
-    });
-    same.max_by_key(|known| known.archived).copied()
+/// What we know of the parcels on a page.
+struct Here {
+    known: Vec<Known>,
+    waiting: HashMap<MessageId, Waiting>,
+}
+
+/// The archived message that this parcel is, if it is here. Of what failed a check, id, tag and length prove nothing: the
+/// parcel is fetched and compared.
+fn archived<'a>(known: &'a [Known], parcel: &Parcel) -> Option<&'a Known> {
+    known.iter().find(|known| {
+        let alike = known.id == parcel.id && known.tag.is_some() && known.tag == parcel.tag;
+        alike && known.archived && known.sealed_size == parcel.size
+    })
 }
 
 /// Sends a parcel on its way. False when the next stage is gone.
-async fn dispatch<R: Relay>(
-    run: &Run<R>,
-    lanes: &Lanes,
-    parcel: Parcel,
-    here: Option<Known>,
-) -> Result<bool, RunError> {
-    let Some(flight) = run.in_flight.start(parcel.id) else { return Ok(true) };
-    if let Some(known) = here {
-        let repeated = Repeated { id: parcel.id, message: known.number, archived: known.archived, flight };
-        return Ok(lanes.items.send(Item::Repeated(repeated)).await.is_ok());
+async fn dispatch<R: Relay>(run: &Arc<Run<R>>, lanes: &Lanes, parcel: Parcel, here: &Here) -> Result<bool, RunError> {
+    let Some(flight) = run.receiver.beside.in_flight.start(parcel.id) else { return Ok(true) };
+    if let Some(known) = archived(&here.known, &parcel) {
+        return repeat(lanes, known, flight).await;
     }
-    // One try in a run, however often the list is gone through.
-    if !run.lock().tried.insert(parcel.id) || run.is_waiting(&parcel) {
+    if parcel.size > SMALL {
+        return dispatch_large(run, lanes, parcel, flight).await;
+    }
+    let waiting = here.waiting.get(&parcel.id);
+    if !lanes.eager && run.is_early(parcel.id, waiting) {
         return Ok(true);
     }
-    let there = if parcel.size > SMALL { run.receiver.spool.part_length(parcel.id) } else { 0 };
-    let Some(room) = run.receiver.disk.admit(parcel.size.saturating_sub(there))? else {
-        run.wait(&parcel, "disk.low");
+    let waited = waiting.map(Waited::from).unwrap_or_default();
+    let Some(room) = run.receiver.disk.admit(parcel.size)? else {
+        run.wait(&parcel, waited, "disk.low");
         return Ok(true);
     };
-    if parcel.size > SMALL {
-        let id = parcel.id;
-        return Ok(match lanes.large.try_send(Ticket { parcel, room, memory: None, flight }) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                let mut shared = run.lock();
-                shared.deferred += 1;
-                shared.tried.remove(&id);
-                true
-            }
-            Err(TrySendError::Closed(_)) => false,
-        });
-    }
     let kib = u32::try_from(parcel.size.div_ceil(1024)).unwrap_or(SMALL_MEMORY_KIB).clamp(1, SMALL_MEMORY_KIB);
     let memory = Arc::clone(&run.memory).acquire_many_owned(kib).await.ok();
-    Ok(lanes.small.send(Ticket { parcel, room, memory, flight }).await.is_ok())
+    Ok(lanes.small.send(Ticket { parcel, waited, room, memory, flight }).await.is_ok())
+}
+
+async fn repeat(lanes: &Lanes, known: &Known, flight: Flight) -> Result<bool, RunError> {
+    let repeated = Repeated { id: known.id, message: known.number, archived: known.archived, flight };
+    Ok(lanes.items.send(Item::Repeated(repeated)).await.is_ok())
+}
+
+async fn dispatch_large<R: Relay>(
+    run: &Arc<Run<R>>,
+    lanes: &Lanes,
+    parcel: Parcel,
+    flight: Flight,
+) -> Result<bool, RunError> {
+    // Since the page was looked up it may have come in, or have failed to, beside this run.
+    let mut connection = run.receiver.database.reader().await?;
+    let known = messages::known(&mut connection, &[parcel.id]).await?;
+    let waiting = waiting::find(&mut connection, &[parcel.id]).await?;
+    drop(connection);
+    if let Some(known) = archived(&known, &parcel) {
+        return repeat(lanes, known, flight).await;
+    }
+    let waiting = waiting.get(&parcel.id);
+    if !lanes.eager && run.is_early(parcel.id, waiting) {
+        return Ok(true);
+    }
+    let waited = waiting.map(Waited::from).unwrap_or_default();
+    let Some(place) = run.receiver.beside.place() else {
+        run.lock().deferred += 1;
+        return Ok(true);
+    };
+    let there = run.receiver.spool.part_length(parcel.id);
+    let Some(room) = run.receiver.disk.admit(parcel.size.saturating_sub(there))? else {
+        run.wait(&parcel, waited, "disk.low");
+        return Ok(true);
+    };
+    let ticket = Ticket { parcel, waited, room, memory: None, flight };
+    tokio::spawn(large::take_in(Arc::clone(run), ticket, place));
+    Ok(true)
 }

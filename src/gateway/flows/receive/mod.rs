@@ -11,6 +11,7 @@
 
 mod acknowledge;
 mod again;
+mod beside;
 mod commit;
 mod fetch;
 mod item;
@@ -24,8 +25,6 @@ mod small;
 mod trouble;
 mod waiting;
 
-use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,12 +43,15 @@ use crate::archive::Archive;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
 use crate::store::gateway::runs::{self, Tally};
-use crate::store::gateway::{set_relay_mark, waiting as waiting_rows};
+use crate::store::gateway::set_relay_mark;
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::disk::Disk;
 use crate::stream::spool::Spool;
 use crate::wire::client::ClientError;
 use crate::wire::page::Cursor;
+
+pub use beside::Beside;
+use run::Run;
 
 /// Numbers that bound a run.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +99,8 @@ pub struct Receiver<R> {
     pub lock: PathBuf,
     /// The highest place in the relay's list that any run has seen.
     pub seen: Seen,
+    /// Large parcels, which may outlive the run that listed them.
+    pub beside: Beside,
 }
 
 /// The highest place in the relay's list that any run has seen: a long poll waits for what comes after it.
@@ -207,20 +211,6 @@ impl RunError {
     }
 }
 
-/// What is left to write down after a run.
-struct Done {
-    tally: Tally,
-    /// Up to which of our acknowledgements at the relay everything is here; none when that is not known to have changed.
-    mark: Option<Cursor>,
-    result: Result<(), RunError>,
-}
-
-impl From<RunError> for Done {
-    fn from(error: RunError) -> Self {
-        Self { tally: Tally::default(), mark: None, result: Err(error) }
-    }
-}
-
 impl<R: Relay> Receiver<R> {
     /// Puts in order what a crash may have left: nothing but temporaries has to go. Partly fetched files, files without a
     /// row and rows without acknowledgement are gone on with by the next run.
@@ -232,55 +222,51 @@ impl<R: Relay> Receiver<R> {
         Ok(())
     }
 
-    /// Does one run, unless the stop is asked for first. Waits for another process that is pulling.
+    /// Does one run, unless the stop is asked for first. Waits for another process that is pulling. One that a person asked
+    /// for ends when all that it listed has landed; the others leave large parcels to come in beside the runs that follow.
     pub async fn run(self: &Arc<Self>, cause: Cause, stop: &CancellationToken) -> Result<Report, StoreError> {
-        let lock = self.lock.clone();
-        let locked = tokio::task::spawn_blocking(move || -> io::Result<File> {
-            let file = File::options().create(true).truncate(false).write(true).open(lock)?;
-            file.lock()?;
-            Ok(file)
-        });
-        let locked = locked.await.map_err(|_| RunError::Internal).and_then(|file| file.map_err(RunError::Disk));
+        let locked = self.beside.lock(self.lock.clone()).await;
         let mut transaction = self.database.write().await?;
         let number = runs::start(&mut transaction, cause.code(), self.clock.now()).await?;
         self.database.commit(transaction).await?;
-        let done = match locked {
-            Ok(lock) => {
-                let done = pipeline::run(self, cause, stop).await;
-                drop(lock);
-                done
-            }
-            Err(error) => error.into(),
+        self.beside.begins(number);
+        let (lock, locked) = match locked {
+            Ok(lock) => (Some(lock), Ok(())),
+            Err(error) => (None, Err(error)),
         };
-        self.finish(number, cause, done, stop).await
+        let run = Arc::new(Run::new(Arc::clone(self), number, cause, stop.child_token(), lock));
+        let result = match locked {
+            Ok(()) => pipeline::run(&run, stop).await,
+            Err(error) => Err(error),
+        };
+        self.finish(&run, result, stop).await
     }
 
     async fn finish(
         &self,
-        run: i64,
-        cause: Cause,
-        Done { tally, mark, result }: Done,
+        run: &Run<R>,
+        result: Result<Option<Cursor>, RunError>,
         stop: &CancellationToken,
     ) -> Result<Report, StoreError> {
-        let result = match result {
-            Ok(()) if stop.is_cancelled() => "stopped",
-            Ok(()) => "done",
+        let code = match &result {
+            Ok(_) if stop.is_cancelled() => "stopped",
+            Ok(_) => "done",
             Err(error) => {
-                let detail = &error as &dyn std::error::Error;
-                tracing::warn!(code = error.code(), error = detail, run, "the pull ended early");
+                let detail = error as &dyn std::error::Error;
+                tracing::warn!(code = error.code(), error = detail, run = run.number, "the pull ended early");
                 error.code()
             }
         };
+        let tally = run.write_down().await?;
         let now = self.clock.now();
         let mut transaction = self.database.write().await?;
-        runs::end(&mut transaction, run, result, &tally, now).await?;
-        if let Some(mark) = mark {
+        runs::end(&mut transaction, run.number, code, now).await?;
+        if let Ok(Some(mark)) = result {
             set_relay_mark(&mut transaction, mark.0).await?;
         }
         self.database.commit(transaction).await?;
-        self.metrics.runs_total.with_label_values(&[result]).inc();
-        self.metrics.waiting.set(tally.waiting.try_into().unwrap_or(i64::MAX));
-        if result == "done" {
+        self.metrics.runs_total.with_label_values(&[code]).inc();
+        if code == "done" {
             self.metrics.last_success_seconds.set(now.as_second());
         }
         self.metrics.breaker.set(match self.breaker.state() {
@@ -291,9 +277,9 @@ impl<R: Relay> Receiver<R> {
         let Tally { listed, archived, quarantined, repeated, waiting, bytes, again } = tally;
         tracing::info!(
             code = "pull.ended",
-            run,
-            cause = cause.code(),
-            result,
+            run = run.number,
+            cause = run.cause.code(),
+            result = code,
             listed,
             archived,
             quarantined,
@@ -303,12 +289,6 @@ impl<R: Relay> Receiver<R> {
             again,
             "a pull has ended"
         );
-        Ok(Report { run, result, tally })
-    }
-
-    /// The parcels that waited at the end of the last run, by id.
-    async fn waiting(&self) -> Result<HashMap<crate::domain::ids::MessageId, waiting_rows::Waiting>, StoreError> {
-        let rows = waiting_rows::list(self.database.read(), 10_000).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        Ok(Report { run: run.number, result: code, tally })
     }
 }

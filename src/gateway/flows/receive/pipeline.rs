@@ -1,6 +1,7 @@
 //! One run from end to end: the handshake, what was left over, then all stages side by side.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -8,38 +9,39 @@ use tokio_util::sync::CancellationToken;
 
 use super::item::{Batch, Item, Outgoing, Ticket};
 use super::run::Run;
-use super::{Cause, Done, Receiver, RunError, acknowledge, commit, judge, large, list, settle, small};
+use super::{RunError, acknowledge, commit, judge, list, settle, small};
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::Relay;
-use crate::store::gateway::relay_mark;
+use crate::store::gateway::{relay_mark, waiting};
 use crate::wire::{self, page::Cursor};
 
-/// Large parcels that stand in line; those beyond are listed again later.
-const LARGE_QUEUE: usize = 256;
+/// When all places in line are taken by large parcels, the list is gone through again after this time at the latest.
+const AGAIN: Duration = Duration::from_secs(5);
 
-/// Does one run. The tally holds also when the run fails.
-pub(super) async fn run<R: Relay>(receiver: &Arc<Receiver<R>>, cause: Cause, stop: &CancellationToken) -> Done {
-    let waited = match receiver.waiting().await {
-        Ok(waited) => waited,
-        Err(error) => return RunError::from(error).into(),
-    };
-    let run = Arc::new(Run::new(Arc::clone(receiver), cause, stop.child_token(), waited));
+/// Does one run, all but the large parcels that come in beside it. After a whole list gives up to which of our
+/// acknowledgements at the relay everything is here, if that is known.
+pub(super) async fn run<R: Relay>(run: &Arc<Run<R>>, stop: &CancellationToken) -> Result<Option<Cursor>, RunError> {
     let result = run.go().await;
     let result = match run.lock().failure.take() {
         Some(error) => Err(error),
         None => result,
     };
     let complete = result.is_ok() && !stop.is_cancelled();
-    if complete {
+    let written = if complete {
         run.discard_unlisted().await;
-    }
-    let flushed = run.flush(complete).await;
-    let (tally, mark) = {
-        let shared = run.lock();
-        (shared.tally, shared.again.mark().filter(|_| complete && flushed.is_ok()))
+        run.forget_unlisted().await
+    } else {
+        run.flush().await
     };
-    let settled = settle::settle(&run, complete && tally.waiting == 0).await;
-    Done { tally, mark, result: result.and(flushed).and(settled) }
+    if run.cause.is_a_persons() {
+        run.receiver.beside.idle().await;
+    }
+    let waiting = waiting::count(run.receiver.database.read()).await?;
+    let settled = settle::settle(run, complete && waiting == 0 && run.receiver.beside.is_idle()).await;
+    // A large parcel may have failed since.
+    let landed = run.lock().failure.take().map_or(Ok(()), Err);
+    result.and(written).and(landed).and(settled)?;
+    Ok(run.lock().again.mark().filter(|_| complete))
 }
 
 impl<R: Relay> Run<R> {
@@ -48,36 +50,38 @@ impl<R: Relay> Run<R> {
         let spool = self.receiver.spool.clone();
         let parts = tokio::task::spawn_blocking(move || spool.parts()).await.map_err(|_| RunError::Internal)??;
         self.lock().unlisted_parts.extend(parts);
-        acknowledge::pending(self).await?;
+        // A person's word counts once: what fails then waits for its time.
+        let mut eager = self.cause.is_a_persons();
         loop {
-            self.pass().await?;
-            self.flush(false).await?;
+            acknowledge::pending(self).await?;
+            self.pass(std::mem::take(&mut eager)).await?;
+            self.flush().await?;
             let deferred = std::mem::take(&mut self.lock().deferred);
             if deferred == 0 || self.stop.is_cancelled() {
                 return Ok(());
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.receiver.beside.room() => {}
+                () = tokio::time::sleep(AGAIN) => {}
             }
         }
     }
 
     /// One way through the relay's list.
-    async fn pass(self: &Arc<Self>) -> Result<(), RunError> {
+    async fn pass(self: &Arc<Self>, eager: bool) -> Result<(), RunError> {
         let limits = self.receiver.limits;
         let (small, small_queue) = mpsc::channel::<Ticket>(limits.parallel * 2);
-        let (large, large_queue) = mpsc::channel::<Ticket>(LARGE_QUEUE);
         let (items, item_queue) = mpsc::channel::<Item>(limits.batch);
         let (batches, batch_queue) = mpsc::channel::<Batch>(1);
         let (done, done_queue) = mpsc::channel::<Vec<Outgoing>>(4);
         let mut tasks = JoinSet::new();
-        tasks.spawn(list::list(Arc::clone(self), small, large, items.clone()));
+        tasks.spawn(list::list(Arc::clone(self), small, items.clone(), eager));
         let small_queue = Arc::new(tokio::sync::Mutex::new(small_queue));
         for _ in 0..limits.parallel {
             tasks.spawn(small::work(Arc::clone(self), Arc::clone(&small_queue), items.clone()));
         }
-        let large_queue = Arc::new(tokio::sync::Mutex::new(large_queue));
-        for _ in 0..limits.parallel_large {
-            tasks.spawn(large::work(Arc::clone(self), Arc::clone(&large_queue), items.clone()));
-        }
-        drop((items, small_queue, large_queue));
+        drop((items, small_queue));
         tasks.spawn(judge::work(Arc::clone(self), item_queue, batches));
         tasks.spawn(commit::work(Arc::clone(self), batch_queue, done));
         tasks.spawn(acknowledge::work(Arc::clone(self), done_queue));
@@ -94,7 +98,8 @@ impl<R: Relay> Run<R> {
 
     /// After a whole list: throws away what was partly fetched of parcels that the relay has no more.
     async fn discard_unlisted(&self) {
-        let parts = std::mem::take(&mut self.lock().unlisted_parts);
+        let mut parts = std::mem::take(&mut self.lock().unlisted_parts);
+        parts.retain(|id| !self.receiver.beside.in_flight.contains(*id));
         let spool = self.receiver.spool.clone();
         let task = tokio::task::spawn_blocking(move || parts.into_iter().try_for_each(|id| spool.discard(id)));
         // What stays is only room on the disk, and the next run tries again.

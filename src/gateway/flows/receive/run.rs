@@ -1,6 +1,7 @@
 //! What the stages of a run share.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -8,14 +9,16 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::again::Again;
-use super::item::InFlight;
 use super::trouble::Trouble;
 use super::{Cause, Receiver, RunError};
 use crate::domain::ids::MessageId;
 use crate::gateway::relay::{Relay, is_outage};
-use crate::store::gateway::runs::Tally;
-use crate::store::gateway::waiting::Waiting;
+use crate::store::gateway::runs::{self, Tally};
+use crate::store::gateway::waiting::{self, Waiting};
+use crate::store::sqlite::StoreError;
 use crate::wire::client::ClientError;
+use crate::wire::page::Cursor;
+use crate::wire::union::ParcelState;
 
 /// Memory that small parcels share from the request to the disk, in KiB.
 pub(super) const SMALL_MEMORY_KIB: u32 = 8 * 1024;
@@ -25,16 +28,17 @@ const TRIES: u32 = 3;
 /// What the stages of a run share.
 pub(super) struct Run<R> {
     pub(super) receiver: Arc<Receiver<R>>,
+    /// Its number in the history.
+    pub(super) number: i64,
     pub(super) cause: Cause,
     /// No new work: asked for from outside, or the run has failed.
     pub(super) stop: CancellationToken,
-    pub(super) in_flight: InFlight,
     pub(super) memory: Arc<Semaphore>,
     /// Small messages that are opened at the same time: as many as there are cores, and one that begins.
     pub(super) openers: Semaphore,
-    /// What waited when the run began.
-    pub(super) waited: HashMap<MessageId, Waiting>,
     shared: Mutex<Shared>,
+    /// Held until the last large parcel of this run has landed.
+    _lock: Option<Arc<File>>,
 }
 
 #[derive(Default)]
@@ -45,10 +49,9 @@ pub(super) struct Shared {
     pub(super) waits: BTreeMap<MessageId, Waiting>,
     /// The places of what the relay has confirmed and still stands in the line.
     pub(super) acknowledged: Vec<i64>,
-    /// Parcels of this list that waited when the run began.
-    pub(super) still_listed: HashSet<MessageId>,
-    /// Parcels that this run has taken on, or left alone until their time: a second pass skips them.
-    pub(super) tried: HashSet<MessageId>,
+    /// Parcels that waited before and are still listed, which is not written yet.
+    pub(super) still_listed: Vec<MessageId>,
+    pub(super) furthest: Furthest,
     /// Partly fetched files whose parcels were not listed yet.
     pub(super) unlisted_parts: HashSet<MessageId>,
     /// What the relay has our acknowledgement for and we do not have.
@@ -57,23 +60,44 @@ pub(super) struct Shared {
     pub(super) deferred: u64,
 }
 
+/// How far any pass of a run has come in the relay's lists.
+#[derive(Default)]
+pub(super) struct Furthest {
+    waiting: Option<Cursor>,
+    acknowledged: Option<Cursor>,
+}
+
+impl Furthest {
+    /// Notes a place; whether none of this run was there yet.
+    pub(super) fn passed(&mut self, state: ParcelState, place: Cursor) -> bool {
+        let furthest = match state {
+            ParcelState::Waiting => &mut self.waiting,
+            ParcelState::Acknowledged => &mut self.acknowledged,
+        };
+        let new = Some(place) > *furthest;
+        *furthest = (*furthest).max(Some(place));
+        new
+    }
+}
+
 impl<R: Relay> Run<R> {
     /// A run that has not done anything yet.
     pub(super) fn new(
         receiver: Arc<Receiver<R>>,
+        number: i64,
         cause: Cause,
         stop: CancellationToken,
-        waited: HashMap<MessageId, Waiting>,
+        lock: Option<Arc<File>>,
     ) -> Self {
         Self {
             receiver,
+            number,
             cause,
             stop,
-            in_flight: InFlight::default(),
             memory: Arc::new(Semaphore::new(SMALL_MEMORY_KIB as usize)),
             openers: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) + 1),
-            waited,
             shared: Mutex::default(),
+            _lock: lock,
         }
     }
 
@@ -141,6 +165,19 @@ impl<R: Relay> Run<R> {
     pub(super) fn fail(&self, error: RunError) {
         self.lock().failure.get_or_insert(error);
         self.stop.cancel();
+    }
+
+    /// Writes down what the run has come to: at its end, and again when a large parcel has landed after that.
+    pub(super) async fn write_down(&self) -> Result<Tally, StoreError> {
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        let waiting = waiting::count(&mut *transaction).await?;
+        // Read by the one who may write, so that what is written last is the newest.
+        let tally = Tally { waiting, ..self.lock().tally };
+        runs::put_tally(&mut transaction, self.number, &tally).await?;
+        database.commit(transaction).await?;
+        self.receiver.metrics.waiting.set(tally.waiting.try_into().unwrap_or(i64::MAX));
+        Ok(tally)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
