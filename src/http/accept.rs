@@ -1,9 +1,8 @@
 //! Accepts connections and serves a router on them.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +12,7 @@ use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::guard::{Guard, Phase, Traffic};
+use super::places::Places;
 use super::{Limits, Metrics, Peer, Peers, ServerTls};
 use crate::message::keys::Certificate;
 use crate::runtime::lifecycle::Shutdown;
@@ -74,7 +75,7 @@ impl Edge {
                         drop(place);
                     });
                 }
-                Err(limit) => self.metrics.connections_refused_total.with_label_values(&[self.name, limit]).inc(),
+                Err(limit) => self.no_place(limit),
             }
         }
     }
@@ -84,17 +85,21 @@ impl Edge {
         let _ = stream.set_nodelay(true);
         let _open = Open::new(self.metrics.connections.with_label_values(&[self.name]));
         match &self.tls {
-            None => self.serve(stream, address, None, router, soft).await,
+            None => self.serve(stream, address, Vec::new(), router, soft).await,
             Some(tls) => match timeout(self.limits.handshake(), tls.acceptor().accept(stream)).await {
                 Ok(Ok(stream)) => {
-                    let chain = stream.get_ref().1.peer_certificates();
-                    let own = chain.and_then(|chain| Certificate::from_der(chain.first()?).ok());
-                    self.serve(stream, address, own, router, soft).await;
+                    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                    let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+                    self.serve(stream, address, chain, router, soft).await;
                 }
                 Ok(Err(error)) => self.refused(reason(&error)),
                 Err(_) => self.refused("timeout"),
             },
         }
+    }
+
+    fn no_place(&self, limit: &'static str) {
+        self.metrics.connections_refused_total.with_label_values(&[self.name, limit]).inc();
     }
 
     fn refused(&self, reason: &'static str) {
@@ -106,22 +111,32 @@ impl Edge {
         &self,
         stream: S,
         address: SocketAddr,
-        certificate: Option<Certificate>,
+        chain: Vec<CertificateDer<'static>>,
         router: Router,
         soft: CancellationToken,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let certificate = certificate.map(|certificate| certificate.fingerprint());
+        let own = chain.first().and_then(|own| Certificate::from_der(own).ok());
+        let certificate = own.map(|certificate| certificate.fingerprint());
         let peer = Peer { address, certificate, ended: CancellationToken::new() };
-        let _presence = self.peers.enter(peer.clone());
+        let Some(_presence) = self.peers.enter(peer.clone(), self.limits.connections_per_certificate) else {
+            return self.no_place("connections-per-certificate");
+        };
+        // Who lost the right to be here while the handshake went on was in no list to be sent away from.
+        if let Some(Err(error)) = self.tls.as_ref().map(|tls| tls.judge_again(&chain)) {
+            return self.refused(tls_reason(&error));
+        }
         let ended = peer.ended.clone();
         let phase = Phase::default();
         let traffic = Traffic {
             received: self.metrics.received_bytes_total.with_label_values(&[self.name]),
             sent: self.metrics.sent_bytes_total.with_label_values(&[self.name]),
+            late_headers: self.metrics.cut_off_total.with_label_values(&[self.name, "late-header"]),
+            not_taken: self.metrics.cut_off_total.with_label_values(&[self.name, "not-taken"]),
+            taken_slowly: self.metrics.cut_off_total.with_label_values(&[self.name, "taken-slowly"]),
         };
-        let guard = Guard::new(stream, phase.clone(), traffic, self.limits.header(), self.limits.stall());
+        let guard = Guard::new(stream, phase.clone(), traffic, &self.limits);
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let answering = phase.begin();
             let mut request: Request = request.map(Body::new);
@@ -180,91 +195,21 @@ impl Drop for Open {
 
 /// A label out of a fixed set.
 fn reason(error: &std::io::Error) -> &'static str {
+    error.get_ref().and_then(|inner| inner.downcast_ref()).map_or("broken", tls_reason)
+}
+
+fn tls_reason(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError as Certificate;
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::NoCertificatesPresented) => "no-certificate",
-        Some(rustls::Error::InvalidCertificate(error)) => match error {
+    match error {
+        rustls::Error::NoCertificatesPresented => "no-certificate",
+        rustls::Error::InvalidCertificate(error) => match error {
             Certificate::ApplicationVerificationFailure => "unknown",
             Certificate::Revoked => "disabled",
             Certificate::Expired | Certificate::ExpiredContext { .. } => "expired",
             Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "not-yet-valid",
             _ => "untrusted",
         },
-        Some(rustls::Error::AlertReceived(_)) => "peer-alert",
-        Some(_) => "protocol",
-        None => "broken",
-    }
-}
-
-/// How many connections there are, and from where.
-#[derive(Debug, Default)]
-struct Places(Mutex<Taken>);
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-impl Places {
-    /// A place, or which limit is in the way.
-    fn take(places: &Arc<Self>, address: IpAddr, limits: &Limits) -> Result<Place, &'static str> {
-        let network = network(address);
-        let mut taken = places.0.lock().expect("nothing panics while it holds the places");
-        if taken.all >= limits.connections {
-            return Err("connections");
-        }
-        let here = taken.by_address.entry(network).or_default();
-        if *here >= limits.connections_per_address {
-            return Err("connections-per-address");
-        }
-        *here += 1;
-        taken.all += 1;
-        Ok(Place { places: Arc::clone(places), network })
-    }
-}
-
-struct Place {
-    places: Arc<Places>,
-    network: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.0.lock().expect("nothing panics while it holds the places");
-        taken.all -= 1;
-        if let Some(here) = taken.by_address.get_mut(&self.network) {
-            *here -= 1;
-            if *here == 0 {
-                taken.by_address.remove(&self.network);
-            }
-        }
-    }
-}
-
-/// Whoever has one address of an IPv6 /64 has them all.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
-        four @ IpAddr::V4(_) => four,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_counted_by_network_and_given_back() {
-        let limits = Limits { connections: 3, connections_per_address: 2, ..Limits::default() };
-        let places = Arc::new(Places::default());
-        let take = |address: &str| Places::take(&places, address.parse().unwrap(), &limits);
-        let first = take("2001:db8::1").unwrap();
-        let _second = take("2001:db8::2").unwrap();
-        assert_eq!(take("2001:db8::3").err(), Some("connections-per-address"));
-        let _third = take("2001:db8:0:1::1").unwrap();
-        assert_eq!(take("192.0.2.1").err(), Some("connections"));
-        drop(first);
-        assert!(take("2001:db8::3").is_ok());
+        rustls::Error::AlertReceived(_) => "peer-alert",
+        _ => "protocol",
     }
 }

@@ -13,8 +13,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
+use super::Limits;
+use super::taking::Taking;
 use crate::runtime::metrics::IntCounter;
 use crate::wire::problem::{CONTENT_TYPE, Code, Problem};
 
@@ -47,11 +49,14 @@ impl Drop for Answering {
     }
 }
 
-/// How many bytes went through.
+/// How many bytes went through, and why nothing does any more.
 #[derive(Debug, Clone)]
 pub(super) struct Traffic {
     pub(super) received: IntCounter,
     pub(super) sent: IntCounter,
+    pub(super) late_headers: IntCounter,
+    pub(super) not_taken: IntCounter,
+    pub(super) taken_slowly: IntCounter,
 }
 
 pub(super) struct Guard<S> {
@@ -62,6 +67,7 @@ pub(super) struct Guard<S> {
     stall: Duration,
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Pin<Box<Sleep>>>,
+    taking: Taking,
     /// What goes out instead of an empty refusal.
     refusal: Vec<u8>,
     /// Runs after a refusal, while what the other end still sends is read and thrown away.
@@ -69,15 +75,16 @@ pub(super) struct Guard<S> {
 }
 
 impl<S> Guard<S> {
-    pub(super) fn new(inner: S, phase: Phase, traffic: Traffic, header: Duration, stall: Duration) -> Self {
+    pub(super) fn new(inner: S, phase: Phase, traffic: Traffic, limits: &Limits) -> Self {
         Self {
             inner,
             phase,
             traffic,
-            header,
-            stall,
+            header: limits.header(),
+            stall: limits.stall(),
             reading: None,
             writing: None,
+            taking: Taking::new(limits.stall(), limits.minimum_rate),
             refusal: Vec::new(),
             lingering: None,
         }
@@ -103,26 +110,40 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             this.reading = Some(Box::pin(sleep(this.header)));
         }
         let late = this.reading.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
-        if late { timed_out() } else { polled }
+        if late {
+            this.traffic.late_headers.inc();
+            return timed_out();
+        }
+        polled
     }
 }
 
 impl<S: AsyncWrite + Unpin> Guard<S> {
-    /// Counts what went out; nothing going out for too long is an error.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.writing = None;
-            return polled;
-        }
-        let stall = self.stall;
-        let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(stall)));
-        if timer.as_mut().poll(cx).is_ready() { timed_out() } else { Poll::Pending }
+    /// Counts what went out, and watches over it like [`Self::watch`].
+    fn count(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let written = if let Poll::Ready(Ok(written)) = polled { written as u64 } else { 0 };
+        self.traffic.sent.inc_by(written);
+        self.watch(cx, polled, written)
     }
 
-    fn count(&self, polled: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(written)) = polled {
-            self.traffic.sent.inc_by(*written as u64);
+    /// Nothing going out for too long is an error, and so is too little.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>, written: u64) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.writing = None;
+            if self.taking.took(written, Instant::now()) {
+                return polled;
+            }
+            self.traffic.taken_slowly.inc();
+            return timed_out();
         }
+        self.taking.waits(Instant::now());
+        let stall = self.stall;
+        let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(stall)));
+        if timer.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.traffic.not_taken.inc();
+        timed_out()
     }
 
     /// Takes over when these bytes are hyper's own empty refusal.
@@ -139,8 +160,7 @@ impl<S: AsyncWrite + Unpin> Guard<S> {
     fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.refusal.is_empty() {
             let polled = Pin::new(&mut self.inner).poll_write(cx, &self.refusal);
-            self.count(&polled);
-            let written = ready!(self.watch(cx, polled))?;
+            let written = ready!(self.count(cx, polled))?;
             self.refusal.drain(..written);
         }
         Poll::Ready(Ok(()))
@@ -173,8 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         }
         ready!(this.poll_refusal(cx))?;
         let polled = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.count(&polled);
-        this.watch(cx, polled)
+        this.count(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -190,8 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         }
         ready!(this.poll_refusal(cx))?;
         let polled = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.count(&polled);
-        this.watch(cx, polled)
+        this.count(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -202,14 +220,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         let this = self.get_mut();
         ready!(this.poll_refusal(cx))?;
         let polled = Pin::new(&mut this.inner).poll_flush(cx);
-        this.watch(cx, polled)
+        this.watch(cx, polled, 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_refusal(cx))?;
         let polled = Pin::new(&mut this.inner).poll_shutdown(cx);
-        ready!(this.watch(cx, polled))?;
+        ready!(this.watch(cx, polled, 0))?;
         this.poll_linger(cx).map(Ok)
     }
 }

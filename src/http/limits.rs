@@ -11,6 +11,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at the same time from one address (IPv6: one /64).
     pub connections_per_address: usize,
+    /// Connections at the same time with one client certificate.
+    pub connections_per_certificate: usize,
     /// Seconds for the TLS handshake.
     pub handshake_seconds: u64,
     /// Seconds from the first byte of a request to the end of its header.
@@ -19,7 +21,8 @@ pub struct Limits {
     pub idle_seconds: u64,
     /// Seconds in which a body must move on, in either direction.
     pub stall_seconds: u64,
-    /// Bytes per second that a request body must reach on average, once `stall_seconds` are over.
+    /// Bytes per second that a body must reach on average, in either direction, once `stall_seconds` are over. Of an answer
+    /// only the time counts in which we wait for the other end to take it.
     pub minimum_rate: u64,
     /// Bytes of a request's header.
     pub header_bytes: usize,
@@ -32,6 +35,7 @@ impl Default for Limits {
         Self {
             connections: 20_000,
             connections_per_address: 256,
+            connections_per_certificate: 64,
             handshake_seconds: 10,
             header_seconds: 10,
             idle_seconds: 300,

@@ -15,6 +15,8 @@ crate::metrics! {
         connections: IntGaugeVec["listener"],
         /// Connections closed at once, by listener and limit.
         connections_refused_total: IntCounterVec["listener", "limit"],
+        /// Connections cut off because the other end was too slow, by listener and reason.
+        cut_off_total: IntCounterVec["listener", "reason"],
         /// Handshakes that failed, by listener and reason.
         handshakes_refused_total: IntCounterVec["listener", "reason"],
     }

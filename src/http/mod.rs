@@ -12,8 +12,10 @@ mod limits;
 mod metrics;
 mod observe;
 mod peer;
+mod places;
 mod problem;
 mod rate;
+mod taking;
 mod tls;
 mod watch;
 

@@ -27,6 +27,7 @@ pub struct Peers(Arc<Mutex<Connected>>);
 struct Connected {
     last: u64,
     peers: HashMap<u64, Peer>,
+    by_certificate: HashMap<Fingerprint, usize>,
 }
 
 impl Peers {
@@ -39,12 +40,20 @@ impl Peers {
         }
     }
 
-    pub(super) fn enter(&self, peer: Peer) -> Presence {
+    /// Puts a peer on the list, unless `most` with its certificate are there.
+    pub(super) fn enter(&self, peer: Peer, most: usize) -> Option<Presence> {
         let mut connected = self.lock();
+        if let Some(certificate) = peer.certificate {
+            let here = connected.by_certificate.entry(certificate).or_default();
+            if *here >= most {
+                return None;
+            }
+            *here += 1;
+        }
         connected.last += 1;
         let number = connected.last;
         connected.peers.insert(number, peer);
-        Presence { peers: self.clone(), number }
+        Some(Presence { peers: self.clone(), number })
     }
 
     fn lock(&self) -> MutexGuard<'_, Connected> {
@@ -61,6 +70,14 @@ pub(super) struct Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.peers.lock().peers.remove(&self.number);
+        let mut connected = self.peers.lock();
+        let gone = connected.peers.remove(&self.number).and_then(|peer| peer.certificate);
+        let Some(certificate) = gone else { return };
+        if let Some(here) = connected.by_certificate.get_mut(&certificate) {
+            *here -= 1;
+            if *here == 0 {
+                connected.by_certificate.remove(&certificate);
+            }
+        }
     }
 }

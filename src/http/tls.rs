@@ -53,7 +53,8 @@ impl From<Refusal> for rustls::Error {
     }
 }
 
-/// Decides during the handshake who comes in. Asked once a connection: what changes later is the caller's to watch.
+/// Decides during the handshake who comes in. Asked again when the connection is on the list of [`super::Peers`]: what changes
+/// later is the caller's to watch, by that list.
 pub trait Admission: Debug + Send + Sync + 'static {
     /// Judges a certificate, and says what it must lead to.
     fn admit(&self, certificate: &Certificate, now: Timestamp) -> Result<Path, Refusal>;
@@ -157,6 +158,14 @@ impl ServerTls {
         Ok(())
     }
 
+    /// Judges a client's chain once more, as the handshake did.
+    pub(super) fn judge_again(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
+        let Some(admission) = &self.admission else { return Ok(()) };
+        let (own, between) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+        let now = Time(Arc::clone(&self.clock)).current_time().ok_or(rustls::Error::FailedToGetCurrentTime)?;
+        judge(admission.as_ref(), own, between, now).map(drop)
+    }
+
     pub(super) fn acceptor(&self) -> tokio_rustls::TlsAcceptor {
         self.current.load_full().into()
     }
@@ -198,6 +207,23 @@ impl TimeProvider for Time {
     }
 }
 
+fn judge(
+    admission: &dyn Admission,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<ClientCertVerified, rustls::Error> {
+    let certificate = Certificate::from_der(end_entity).map_err(|_| Refusal::Unknown)?;
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    match admission.admit(&certificate, moment)? {
+        Path::None => Ok(ClientCertVerified::assertion()),
+        Path::To(authorities) => {
+            authorities.0.verify_client_cert(end_entity, intermediates, now).map_err(|_| Refusal::Untrusted.into())
+        }
+    }
+}
+
 /// The possession of the key is proved by rustls; who may come in, the admission says.
 #[derive(Debug)]
 struct Verifier {
@@ -217,15 +243,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let certificate = Certificate::from_der(end_entity).map_err(|_| Refusal::Unknown)?;
-        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let moment = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-        match self.admission.admit(&certificate, moment)? {
-            Path::None => Ok(ClientCertVerified::assertion()),
-            Path::To(authorities) => {
-                authorities.0.verify_client_cert(end_entity, intermediates, now).map_err(|_| Refusal::Untrusted.into())
-            }
-        }
+        judge(self.admission.as_ref(), end_entity, intermediates, now)
     }
 
     fn verify_tls12_signature(

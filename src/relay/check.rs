@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::config::Config;
-use super::start::credential;
+use super::identities;
 use crate::config::Fault;
 use crate::domain::clock::Clock;
 use crate::http::{Identity, ServerTls};
@@ -17,7 +17,7 @@ pub fn check(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Fault> {
         let usable = identity.and_then(|identity| ServerTls::new(identity, None, Arc::clone(clock)));
         faults.extend(usable.err().map(|error| Fault::new(key, chain(&error))));
     }
-    let receipts = credential(&config.receipts.certificate, &config.receipts.key);
+    let receipts = identities::receipts(&config.receipts);
     faults.extend(receipts.err().map(|error| Fault::new("receipts.certificate", chain(&error))));
     let nearest = config.data.ancestors().find(|folder| folder.exists());
     if nearest.is_none_or(|folder| folder.metadata().is_ok_and(|data| data.permissions().readonly())) {

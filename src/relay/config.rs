@@ -158,6 +158,7 @@ impl Settings for Config {
             ("employer.requests_per_second", self.employer.requests_per_second.into()),
             ("limits.connections", self.limits.connections as u64),
             ("limits.connections_per_address", self.limits.connections_per_address as u64),
+            ("limits.connections_per_certificate", self.limits.connections_per_certificate as u64),
             ("limits.handshake_seconds", self.limits.handshake_seconds),
             ("limits.header_seconds", self.limits.header_seconds),
             ("limits.idle_seconds", self.limits.idle_seconds),

@@ -211,7 +211,7 @@ impl State {
             previous: None,
             contiguous: None,
         };
-        let credential = self.receipts.clone();
+        let credential = self.receipts.load_full();
         let signed = tokio::task::spawn_blocking(move || receipt.sign(&credential, at)).await;
         Ok(signed.map_err(|_| Problem::new(Code::Internal))??.der().to_vec())
     }

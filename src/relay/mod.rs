@@ -17,6 +17,7 @@ pub mod config;
 pub mod deposit;
 pub mod fault;
 pub mod handlers;
+mod identities;
 pub mod metrics;
 pub mod registry;
 pub mod room;
@@ -28,4 +29,5 @@ mod watch;
 
 pub use check::check;
 pub use config::Config;
+pub use identities::UnusableIdentity;
 pub use start::{Relay, Running, StartError};

@@ -125,19 +125,25 @@ impl Registry {
         Ok(unions.other_authorities_than(&before))
     }
 
-    /// Reads one union anew.
-    pub async fn reload_union(&self, database: &Database, insurer: &InsurerNumber) -> Result<(), StoreError> {
+    /// Reads one union anew, and says whether its authorities have changed: what an operator did is read along.
+    pub async fn reload_union(
+        &self,
+        database: &Database,
+        insurer: &InsurerNumber,
+    ) -> Result<HashSet<InsurerNumber>, StoreError> {
         let _reading = self.reading.lock().await;
         let read = async { stored::unions(&mut *database.reader().await?, Some(insurer)).await };
+        let mut changed = HashSet::new();
         for entry in read.await.inspect_err(|_| self.forget_version())? {
             let union = Arc::new(Union::from(entry));
-            self.unions.rcu(|unions| {
+            let before = self.unions.rcu(|unions| {
                 let mut unions = Unions::clone(unions);
                 unions.insert(Arc::clone(&union));
                 unions
             });
+            changed.extend(self.unions.load().other_authorities_than(&before));
         }
-        Ok(())
+        Ok(changed)
     }
 
     /// Reads one user anew.

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 
 use super::bytes::{Directory, Key, ParcelStore};
-use super::config::{Config, Listener};
+use super::config::Config;
 use super::deposit::Begun;
+use super::identities::{self, Identities, UnusableIdentity};
 use super::metrics::Metrics;
 use super::registry::{EmployerAdmission, UnionAdmission};
 use super::room::Promised;
@@ -19,8 +21,7 @@ use super::state::{App, Arrivals, Listed, Locks, State};
 use super::tasks;
 use super::watch::Watch;
 use crate::domain::clock::Clock;
-use crate::http::{self, Admission, Edge, Identity, IdentityError, Observer, Peers, Rate, ServerTls, watch_router};
-use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
+use crate::http::{self, Admission, Edge, Observer, Peers, Rate, ServerTls, watch_router};
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::runtime::version::VERSION;
@@ -36,21 +37,9 @@ pub enum StartError {
     /// The folder of the parcels.
     #[error("the folder {} cannot be used", .0.display())]
     Folder(PathBuf, #[source] io::Error),
-    /// Certificate or key of a listener.
-    #[error("the certificate or key of {listener} cannot be used")]
-    Identity {
-        /// Which listener, as its configuration is called.
-        listener: &'static str,
-        /// Why.
-        #[source]
-        source: IdentityError,
-    },
-    /// Certificate or key for receipts.
-    #[error("the certificate or key for receipts cannot be used")]
-    Receipts(#[source] KeyError),
-    /// A file that cannot be read.
-    #[error("the file {} cannot be read", .0.display())]
-    File(PathBuf, #[source] io::Error),
+    /// A certificate or key.
+    #[error(transparent)]
+    Identity(#[from] UnusableIdentity),
     /// An address that cannot be listened at.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -73,8 +62,7 @@ pub struct Running {
     pub app: App,
     /// The background tasks.
     pub tasks: Vec<Task>,
-    vpn_tls: ServerTls,
-    employer_tls: ServerTls,
+    identities: Arc<Identities>,
 }
 
 impl Relay {
@@ -100,8 +88,9 @@ impl Relay {
 
         let unions: Arc<dyn Admission> = Arc::new(UnionAdmission(Arc::clone(&app.registry)));
         let employers: Arc<dyn Admission> = Arc::new(EmployerAdmission(Arc::clone(&app.registry)));
-        let vpn_tls = tls("vpn", &app.config.vpn, unions, &app.clock)?;
-        let employer_tls = tls("employer", &app.config.employer, employers, &app.clock)?;
+        let vpn_tls = identities::tls("vpn", &app.config.vpn, unions, &app.clock)?;
+        let employer_tls = identities::tls("employer", &app.config.employer, employers, &app.clock)?;
+        let identities = Arc::new(Identities::new(Arc::clone(&app), vpn_tls.clone(), employer_tls.clone()));
         let edges = http::Metrics::new();
         let edge = |name, tls: Option<ServerTls>, peers: &Peers| Edge {
             name,
@@ -125,10 +114,9 @@ impl Relay {
             vpn_addr: local(&vpn_listener, vpn.address)?,
             employer_addr: local(&employer_listener, employer.address)?,
             watch_addr: local(&watch_listener, app.config.watch.address)?,
-            tasks: tasks::start(&app),
+            tasks: tasks::start(&app, &identities),
             app: Arc::clone(&app),
-            vpn_tls: vpn_tls.clone(),
-            employer_tls: employer_tls.clone(),
+            identities,
         };
         edge("vpn", Some(vpn_tls), &app.unions).start(vpn_listener, vpn_router, shutdown);
         edge("employer", Some(employer_tls), &app.employers).start(employer_listener, employer_router, shutdown);
@@ -138,18 +126,14 @@ impl Relay {
 }
 
 impl Running {
-    /// Reads the listeners' certificates and keys again, and the registry. Connections that are open go on.
+    /// Reads certificates and keys again, and the registry. Connections that are open go on, but for those of users whose union
+    /// has other authorities now.
     pub async fn reload(&self) -> Result<(), StartError> {
-        for (name, tls, listener) in
-            [("vpn", &self.vpn_tls, &self.app.config.vpn), ("employer", &self.employer_tls, &self.app.config.employer)]
-        {
-            let identity = |source| StartError::Identity { listener: name, source };
-            tls.replace(Identity::load(&listener.certificate, &listener.key).map_err(identity)?).map_err(identity)?;
-        }
+        let identities = self.identities.reload();
         let changed = self.app.registry.reload(&self.app.database).await?;
         self.app.send_away();
         self.app.send_away_users_of(&changed);
-        Ok(())
+        Ok(identities?)
     }
 
     /// Stops: no new connections, long polls end, running transfers get the configured time. Then closes the database.
@@ -165,7 +149,7 @@ async fn open(
     clock: Arc<dyn Clock>,
     shutdown: &Shutdown,
 ) -> Result<App, StartError> {
-    let receipts = credential(&config.receipts.certificate, &config.receipts.key)?;
+    let receipts = identities::receipts(&config.receipts)?;
     let database = Database::open(&config.database(), &MIGRATIONS).await?;
     Ok(Arc::new(State {
         config,
@@ -173,7 +157,7 @@ async fn open(
         bytes,
         registry: Arc::default(),
         clock,
-        receipts,
+        receipts: ArcSwap::from_pointee(receipts),
         arrivals: Arrivals::default(),
         locks: Locks::default(),
         promised: Promised::default(),
@@ -200,25 +184,6 @@ async fn take_up_uploads(app: &App) -> Result<(), StartError> {
         }
     }
     Ok(())
-}
-
-fn tls(
-    name: &'static str,
-    listener: &Listener,
-    admission: Arc<dyn Admission>,
-    clock: &Arc<dyn Clock>,
-) -> Result<ServerTls, StartError> {
-    let refused = |source| StartError::Identity { listener: name, source };
-    let identity = Identity::load(&listener.certificate, &listener.key).map_err(refused)?;
-    ServerTls::new(identity, Some(admission), Arc::clone(clock)).map_err(refused)
-}
-
-/// Reads a certificate and its key.
-pub(super) fn credential(certificate: &Path, key: &Path) -> Result<Credential, StartError> {
-    let read = |path: &Path| std::fs::read(path).map_err(|error| StartError::File(path.to_owned(), error));
-    let certificate = Certificate::from_pem(&read(certificate)?).map_err(StartError::Receipts)?;
-    let key = PrivateKey::from_pem(&read(key)?).map_err(StartError::Receipts)?;
-    Credential::new(certificate, key).map_err(StartError::Receipts)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

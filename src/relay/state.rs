@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use arc_swap::ArcSwap;
 use axum::extract::FromRef;
 use tokio::sync::Notify;
 
@@ -35,7 +36,7 @@ pub struct State {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What the relay signs its receipts with.
-    pub receipts: Credential,
+    pub receipts: ArcSwap<Credential>,
     /// Wakes long polls.
     pub arrivals: Arrivals,
     /// Which uploads are being written to.

@@ -3,27 +3,20 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use hyper::{Method, Request};
+use hyper::Method;
 use jiff::SignedDuration;
 use kenpo_express::domain::clock::Clock;
-use kenpo_express::domain::ids::MessageId;
-use kenpo_express::message::keys::Credential;
-use kenpo_express::message::receipt::Stage;
-use kenpo_express::pki::{Authority, Profile, Subject};
+use kenpo_express::pki::{Profile, Subject};
 use kenpo_express::relay::admin;
-use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::wire::Der;
-use kenpo_express::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
+use kenpo_express::wire::employer::{UNION, UPLOADS};
 use kenpo_express::wire::page::Page;
 use kenpo_express::wire::problem::Code;
 use kenpo_express::wire::tus::{self, Metadata};
-use kenpo_express::wire::union::{
-    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements, PARCELS,
-    Parcel, USERS, User, UserRegistration, parcel_content,
-};
+use kenpo_express::wire::union::{PARCELS, USERS, User, UserRegistration};
 
 use crate::support::http::{Answer, Client, get, json, request};
-use crate::support::relay::{RelayWorld, UnionWorld, issue, message_id, parcel};
+use crate::support::relay::{RelayWorld, UnionWorld, issue, message_id};
 
 async fn refusals(relay: &RelayWorld, listener: &str, reason: &str) -> bool {
     let line = format!(r#"kx_http_handshakes_refused_total{{listener="{listener}",reason="{reason}"}} "#);
@@ -32,15 +25,6 @@ async fn refusals(relay: &RelayWorld, listener: &str, reason: &str) -> bool {
 
 fn tus_request(method: Method, path: &str) -> hyper::http::request::Builder {
     request(method, path).header(tus::TUS_RESUMABLE, tus::VERSION)
-}
-
-fn create(id: MessageId, size: usize) -> Request<Body> {
-    tus_request(Method::POST, UPLOADS)
-        .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
-        .header("content-type", tus::OFFSET_CONTENT_TYPE)
-        .body(Body::from(parcel(size).0))
-        .unwrap()
 }
 
 #[tokio::test]
@@ -214,118 +198,6 @@ async fn certificates_of_users_must_be_the_unions_own() {
     assert!(!relay.employer(&hanako).is_let_in().await);
 }
 
-/// Two unions, each with a user and a parcel, and an unfinished upload of the first one's user.
-struct Two {
-    relay: RelayWorld,
-    own: UnionWorld,
-    foreign: UnionWorld,
-    user: Credential,
-    colleague: Credential,
-    stranger: Credential,
-    parcel: MessageId,
-    upload: MessageId,
-}
-
-impl Two {
-    async fn start() -> Self {
-        let relay = RelayWorld::start().await;
-        let (own, foreign) = (relay.union("06123456").await, relay.union("06654321").await);
-        let user = relay.user(&own, "hanako-1").await;
-        let colleague = relay.user(&own, "taro-2").await;
-        let stranger = relay.user(&foreign, "hanako-1").await;
-        let (parcel, upload) = (message_id(relay.clock.as_ref()), message_id(relay.clock.as_ref()));
-        assert_eq!(relay.employer(&user).send(create(parcel, 500)).await.unwrap().status, 201);
-        let unfinished = tus_request(Method::POST, UPLOADS)
-            .header(tus::UPLOAD_LENGTH, 500)
-            .header(tus::UPLOAD_METADATA, Metadata { message_id: upload }.to_header())
-            .body(Body::empty());
-        assert_eq!(relay.employer(&user).send(unfinished.unwrap()).await.unwrap().status, 201);
-        Self { relay, own, foreign, user, colleague, stranger, parcel, upload }
-    }
-}
-
-#[tokio::test]
-async fn nobody_reaches_what_is_another_users() {
-    let two = Two::start().await;
-    for credential in [&two.stranger, &two.colleague] {
-        let client = two.relay.employer(credential);
-        let append = || {
-            tus_request(Method::PATCH, &upload(two.upload))
-                .header("content-type", tus::OFFSET_CONTENT_TYPE)
-                .header(tus::UPLOAD_OFFSET, 0)
-                .body(Body::from("x"))
-                .unwrap()
-        };
-        let bare = |method: Method, id: MessageId| tus_request(method, &upload(id)).body(Body::empty()).unwrap();
-        for (request, code) in [
-            (get(&sent(two.parcel)), Code::ParcelUnknown),
-            (append(), Code::UploadUnknown),
-            (bare(Method::DELETE, two.upload), Code::UploadUnknown),
-            (bare(Method::DELETE, two.parcel), Code::UploadUnknown),
-        ] {
-            let what = format!("{} {}", request.method(), request.uri());
-            assert_eq!(client.send(request).await.unwrap().code(), code, "{what}");
-        }
-        for id in [two.parcel, two.upload] {
-            assert_eq!(client.send(bare(Method::HEAD, id)).await.unwrap().status, 404);
-        }
-        let sent: Page<SentParcel> = client.get(SENT).await.json();
-        assert!(sent.items.is_empty());
-    }
-    let info: UnionInfo = two.relay.employer(&two.stranger).get(UNION).await.json();
-    assert_eq!((info.union, info.certificates), (two.foreign.insurer.clone(), two.foreign.certificates()));
-    // The same id at another union is another parcel.
-    let same = two.relay.employer(&two.stranger).send(create(two.parcel, 700)).await.unwrap();
-    assert_eq!(same.status, 201);
-    let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
-    assert_eq!(page.items.iter().map(|parcel| parcel.size).collect::<Vec<_>>(), [500]);
-    let own: SentParcel = two.relay.employer(&two.user).get(&sent(two.parcel)).await.json();
-    assert_eq!(own.size, 500);
-}
-
-#[tokio::test]
-async fn no_union_reaches_what_is_another_unions() {
-    let two = Two::start().await;
-    let (own, foreign) = (two.relay.vpn(&two.own.gateway), two.relay.vpn(&two.foreign.gateway));
-    // Listed for its own union, so that it is remembered.
-    let page: Page<Parcel> = own.get(PARCELS).await.json();
-    assert_eq!(page.items.len(), 1);
-    let page: Page<Parcel> = foreign.get(PARCELS).await.json();
-    assert!(page.items.is_empty());
-    assert_eq!(foreign.get(&parcel_content(two.parcel)).await.code(), Code::ParcelUnknown);
-    let receipt = two.foreign.receipt(two.parcel, Stage::Verified, two.relay.clock.now());
-    let items = vec![Acknowledgement { id: two.parcel, receipt: Some(receipt) }];
-    let post = json(Method::POST, ACKNOWLEDGEMENTS, &Acknowledgements { items });
-    let results: AcknowledgementResults = foreign.send(post).await.unwrap().json();
-    assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Unknown);
-    assert_eq!(two.relay.disable(&two.foreign, "taro-2").await.code(), Code::UserUnknown);
-    assert_eq!(two.relay.disable(&two.foreign, "hanako-1").await.status, 200);
-    assert!(two.relay.employer(&two.user).is_let_in().await);
-    let users: Page<User> = foreign.get(USERS).await.json();
-    assert_eq!(users.items.len(), 1);
-    let page: Page<Parcel> = own.get(PARCELS).await.json();
-    assert_eq!(page.items.len(), 1);
-}
-
-#[tokio::test]
-async fn a_new_server_certificate_is_used_without_a_restart() {
-    let relay = RelayWorld::start().await;
-    let union = relay.union("06123456").await;
-    let mut open = relay.vpn(&union.gateway).connect().await.unwrap();
-    let successor = Authority::create_operator("Successor", relay.clock.now(), &SystemRandom).unwrap();
-    let profile = Profile::TlsServer { names: vec!["127.0.0.1".to_owned()] };
-    let renewed = issue(&successor, Subject::Service("relay".to_owned()), &profile, relay.clock.now());
-    let client = Client::new(relay.running().vpn_addr, successor.certificate(), Some(&union.gateway));
-    assert!(!client.is_let_in().await);
-    std::fs::write(&relay.config.vpn.certificate, renewed.certificate().pem()).unwrap();
-    assert!(relay.running().reload().await.is_err(), "a certificate without its key");
-    assert!(relay.vpn(&union.gateway).is_let_in().await);
-    std::fs::write(&relay.config.vpn.key, renewed.key().to_pem()).unwrap();
-    relay.running().reload().await.unwrap();
-    assert!(client.is_let_in().await);
-    assert_eq!(open.send(get(PARCELS)).await.unwrap().status, 200);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reading_the_registry_meanwhile_never_undoes_a_confirmed_change() {
     let relay = RelayWorld::start().await;
@@ -354,27 +226,4 @@ async fn reading_the_registry_meanwhile_never_undoes_a_confirmed_change() {
         let known = app.registry.user(user.certificate().fingerprint(), now);
         assert_eq!(known.is_err(), disabled.is_some(), "round {round}");
     }
-}
-
-#[tokio::test]
-async fn a_withdrawn_authority_ends_the_connections_that_rest_on_it() {
-    let relay = RelayWorld::start().await;
-    let (union, other) = (relay.union("06123456").await, relay.union("06654321").await);
-    let (user, colleague) = (relay.user(&union, "hanako-1").await, relay.user(&other, "taro-2").await);
-    let mut line = relay.employer(&user).connect().await.unwrap();
-    let mut others = relay.employer(&colleague).connect().await.unwrap();
-    assert_eq!(line.send(get(UNION)).await.unwrap().status, 200);
-    assert_eq!(others.send(get(UNION)).await.unwrap().status, 200);
-    let replaced = UnionWorld::new("06123456", relay.clock.now());
-    let new = kenpo_express::store::relay::unions::NewUnion {
-        insurer: union.insurer.clone(),
-        name: "A union".to_owned(),
-        clients: vec![union.gateway.certificate().clone()],
-        authorities: vec![replaced.authority.certificate().clone()],
-    };
-    admin::add_union(&relay.running().app.database, &new, relay.clock.now()).await.unwrap();
-    relay.running().reload().await.unwrap();
-    assert!(tokio::time::timeout(Duration::from_secs(20), line.is_closed()).await.unwrap());
-    assert!(!relay.employer(&user).is_let_in().await);
-    assert_eq!(others.send(get(UNION)).await.unwrap().status, 200);
 }

@@ -7,11 +7,11 @@ use hyper::Method;
 use kenpo_express::wire::employer::{UNION, UPLOADS};
 use kenpo_express::wire::problem::{CONTENT_TYPE, Code, Problem};
 use kenpo_express::wire::tus::{self, Metadata};
-use kenpo_express::wire::union::{ACKNOWLEDGEMENTS, CERTIFICATES, PARCELS};
+use kenpo_express::wire::union::{ACKNOWLEDGEMENTS, CERTIFICATES, PARCELS, parcel_content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::http::{Client, get, json, request};
-use crate::support::relay::{RelayWorld, message_id};
+use crate::support::relay::{RelayWorld, message_id, parcel};
 
 /// Sends bytes as they are and reads until the server closes.
 async fn exchange(client: &Client, bytes: &[u8]) -> String {
@@ -111,6 +111,65 @@ async fn a_slow_body_ends_and_what_came_is_kept() {
     let head = request(Method::HEAD, &format!("{UPLOADS}/{id}")).header(tus::TUS_RESUMABLE, tus::VERSION);
     let standing = client.send(head.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(standing.header(tus::UPLOAD_OFFSET), Some("10"));
+}
+
+#[tokio::test]
+async fn who_takes_an_answer_too_slowly_is_cut_off() {
+    let relay = RelayWorld::start_with(|config| {
+        config.limits.stall_seconds = 2;
+        config.limits.minimum_rate = 20_000_000;
+    })
+    .await;
+    let union = relay.union("06123456").await;
+    let user = relay.user(&union, "hanako-1").await;
+    let (id, size) = (message_id(relay.clock.as_ref()), 48_000_000);
+    let create = request(Method::POST, UPLOADS)
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header(tus::UPLOAD_LENGTH, size)
+        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header("content-type", tus::OFFSET_CONTENT_TYPE)
+        .body(Body::from(parcel(size).0));
+    assert_eq!(relay.employer(&user).send(create.unwrap()).await.unwrap().status, 201);
+    let mut line = relay.vpn(&union.gateway).raw().await.unwrap();
+    let ask = format!("GET {} HTTP/1.1\r\nhost: relay\r\n\r\n", parcel_content(id));
+    line.write_all(ask.as_bytes()).await.unwrap();
+    // A fifth of the rate, and never silent for as long as counts as a stall.
+    let (mut taken, mut part) = (0, vec![0; 400_000]);
+    let cut = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            if line.read_exact(&mut part).await.is_err() {
+                return;
+            }
+            taken += part.len();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    cut.await.unwrap();
+    assert!(taken < size - part.len(), "{taken}");
+    let metrics = relay.watch("/metrics").await;
+    let line = r#"kx_http_cut_off_total{listener="vpn",reason="taken-slowly"} 1"#;
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test]
+async fn connections_with_one_certificate_are_counted() {
+    let relay = RelayWorld::start_with(|config| config.limits.connections_per_certificate = 3).await;
+    let union = relay.union("06123456").await;
+    let (busy, other) = (relay.user(&union, "hanako-1").await, relay.user(&union, "taro-2").await);
+    let client = relay.employer(&busy);
+    let mut lines = Vec::new();
+    for _ in 0..3 {
+        let mut line = client.connect().await.unwrap();
+        assert_eq!(line.send(get(UNION)).await.unwrap().status, 200);
+        lines.push(line);
+    }
+    assert!(!client.is_let_in().await);
+    assert!(relay.employer(&other).is_let_in().await, "it holds up nobody else");
+    lines.pop();
+    tokio::time::timeout(Duration::from_secs(20), async { while !client.is_let_in().await {} }).await.unwrap();
+    let metrics = relay.watch("/metrics").await;
+    let line = r#"kx_http_connections_refused_total{limit="connections-per-certificate",listener="employer"}"#;
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test]

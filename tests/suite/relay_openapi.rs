@@ -17,7 +17,7 @@ use crate::support::relay::{RelayWorld, message_id};
 
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
-fn described(document: &Value) -> BTreeSet<(String, String)> {
+pub(crate) fn described(document: &Value) -> BTreeSet<(String, String)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
         let methods = METHODS.iter().filter(|method| item.get(**method).is_some());

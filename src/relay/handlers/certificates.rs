@@ -30,7 +30,9 @@ pub async fn replace(
         unions::put_certificates(&mut transaction, &union.insurer, Purpose::Encryption, &encryption).await?;
         unions::put_certificates(&mut transaction, &union.insurer, Purpose::Signing, &signing).await?;
         this.database.commit(transaction).await?;
-        Ok(this.registry.reload_union(&this.database, &union.insurer).await?)
+        let changed = this.registry.reload_union(&this.database, &union.insurer).await?;
+        this.send_away_users_of(&changed);
+        Ok(())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

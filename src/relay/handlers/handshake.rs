@@ -23,7 +23,7 @@ pub async fn show(State(app): State<App>, UnionCaller(union): UnionCaller) -> Re
         union: union.insurer.clone(),
         now,
         last_seen,
-        receipt_certificate: Der(app.receipts.certificate().der().to_vec()),
+        receipt_certificate: Der(app.receipts.load().certificate().der().to_vec()),
         acknowledged: acknowledged.map(Cursor),
     }))
 }

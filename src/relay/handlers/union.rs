@@ -18,7 +18,7 @@ pub async fn show(State(app): State<App>, UserCaller(user): UserCaller) -> Resul
     let signing = read(Purpose::Signing).await?.into_iter().map(Der).collect();
     Ok(Json(UnionInfo {
         certificates: UnionCertificates { encryption, signing },
-        receipt_certificate: Der(app.receipts.certificate().der().to_vec()),
+        receipt_certificate: Der(app.receipts.load().certificate().der().to_vec()),
         union: user.union,
         user: user.id,
         office: user.office,

@@ -13,11 +13,17 @@ pub use sweep::sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
+
+use super::identities::Identities;
 use super::state::App;
 use crate::runtime::task::Task;
 
 /// How often a running server looks for changes by commands on the same database.
 const FOLLOW: Duration = Duration::from_secs(1);
+
+/// How often the files of certificates and keys are looked at.
+const FOLLOW_FILES: Duration = Duration::from_secs(10);
 
 /// How often certificates that run out are looked at, for those who are connected.
 const SEND_AWAY: Duration = Duration::from_secs(10);
@@ -26,9 +32,14 @@ const SEND_AWAY: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Starts them all.
-pub(super) fn start(app: &App) -> Vec<Task> {
+pub(super) fn start(app: &App, identities: &Arc<Identities>) -> Vec<Task> {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
+    let identities = Arc::clone(identities);
     vec![
+        task("follow-identities", FOLLOW_FILES, app, move |_| {
+            let identities = Arc::clone(&identities);
+            async move { spawn_blocking(move || identities.follow()).await.unwrap_or(Err("task.panicked")) }
+        }),
         task("follow-registry", FOLLOW, app, |app| async move { follow(&app).await }),
         task("send-away", SEND_AWAY, app, |app| async move {
             app.send_away();

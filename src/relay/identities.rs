@@ -1,0 +1,128 @@
+//! Certificates and keys of the relay, which can be replaced while it runs: when it is told to read them again, and when the
+//! files have changed.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::config::{KeyPair, Listener};
+use super::fault::chain;
+use super::state::App;
+use crate::domain::clock::Clock;
+use crate::http::{Admission, Identity, IdentityError, ServerTls};
+use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
+
+/// A certificate or key that cannot be used. For the operator to put right.
+#[derive(Debug, thiserror::Error)]
+pub enum UnusableIdentity {
+    /// Of a listener.
+    #[error("the certificate or key of {listener} cannot be used")]
+    Listener {
+        /// Which listener, as its configuration is called.
+        listener: &'static str,
+        /// Why.
+        #[source]
+        source: IdentityError,
+    },
+    /// For receipts.
+    #[error("the certificate or key for receipts cannot be used")]
+    Receipts(#[source] KeyError),
+    /// A file that cannot be read.
+    #[error("the file {} cannot be read", .0.display())]
+    File(PathBuf, #[source] io::Error),
+}
+
+/// What the relay shows of itself, and where it has that from.
+#[derive(Debug)]
+pub(super) struct Identities {
+    app: App,
+    vpn: ServerTls,
+    employer: ServerTls,
+    /// What the files were like when they were last read.
+    read: Mutex<Vec<Option<Stamp>>>,
+}
+
+/// Another one when the file is written or another file takes its place.
+type Stamp = (u64, u64, i64, i64, i64, i64);
+
+impl Identities {
+    pub(super) fn new(app: App, vpn: ServerTls, employer: ServerTls) -> Self {
+        let read = Mutex::new(stamps(&app));
+        Self { app, vpn, employer, read }
+    }
+
+    /// Reads all files again. Those that can be used are used from now on; where one cannot, what was there before stays.
+    pub(super) fn reload(&self) -> Result<(), UnusableIdentity> {
+        // Before the files themselves: what changes in between is read once more.
+        *self.read.lock().expect("nothing panics while it holds the stamps") = stamps(&self.app);
+        let config = &self.app.config;
+        let replace = |listener, tls: &ServerTls, files: &Listener| {
+            let refused = |source| UnusableIdentity::Listener { listener, source };
+            let identity = Identity::load(&files.certificate, &files.key).map_err(refused)?;
+            tls.replace(identity).map_err(refused)
+        };
+        let vpn = replace("vpn", &self.vpn, &config.vpn);
+        let employer = replace("employer", &self.employer, &config.employer);
+        let receipts = receipts(&config.receipts).map(|credential| self.app.receipts.store(Arc::new(credential)));
+        vpn.and(employer).and(receipts)
+    }
+
+    /// [`Self::reload`], if a file is not what it was when it was last read.
+    pub(super) fn follow(&self) -> Result<(), &'static str> {
+        if stamps(&self.app) == *self.read.lock().expect("nothing panics while it holds the stamps") {
+            return Ok(());
+        }
+        match self.reload() {
+            Ok(()) => {
+                tracing::info!(code = "identity.reloaded", "certificates and keys have changed and were read again");
+                Ok(())
+            }
+            // Most often only one of a pair has been written yet.
+            Err(error) => {
+                let code = "identity.unusable";
+                tracing::warn!(
+                    code,
+                    error = chain(&error),
+                    "what was there before stays in use until the files change"
+                );
+                Err(code)
+            }
+        }
+    }
+}
+
+fn stamps(app: &App) -> Vec<Option<Stamp>> {
+    let config = &app.config;
+    let files = [
+        &config.vpn.certificate,
+        &config.vpn.key,
+        &config.employer.certificate,
+        &config.employer.key,
+        &config.receipts.certificate,
+        &config.receipts.key,
+    ];
+    let stamp = |of: Metadata| (of.ino(), of.size(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec());
+    files.map(|path| std::fs::metadata(path).ok().map(stamp)).to_vec()
+}
+
+/// The TLS side of a listener.
+pub(super) fn tls(
+    name: &'static str,
+    listener: &Listener,
+    admission: Arc<dyn Admission>,
+    clock: &Arc<dyn Clock>,
+) -> Result<ServerTls, UnusableIdentity> {
+    let refused = |source| UnusableIdentity::Listener { listener: name, source };
+    let identity = Identity::load(&listener.certificate, &listener.key).map_err(refused)?;
+    ServerTls::new(identity, Some(admission), Arc::clone(clock)).map_err(refused)
+}
+
+/// What receipts are signed with.
+pub(super) fn receipts(files: &KeyPair) -> Result<Credential, UnusableIdentity> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| UnusableIdentity::File(path.to_owned(), error));
+    let certificate = Certificate::from_pem(&read(&files.certificate)?).map_err(UnusableIdentity::Receipts)?;
+    let key = PrivateKey::from_pem(&read(&files.key)?).map_err(UnusableIdentity::Receipts)?;
+    Credential::new(certificate, key).map_err(UnusableIdentity::Receipts)
+}

@@ -1,0 +1,234 @@
+//! Whatever a union or a user asks of the relay, it reaches nothing that is another's. The routes are taken from the OpenAPI
+//! documents: one without a row here fails.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use hyper::{Method, Request};
+use kenpo_express::domain::clock::Clock;
+use kenpo_express::domain::ids::MessageId;
+use kenpo_express::message::keys::Credential;
+use kenpo_express::message::receipt::Stage;
+use kenpo_express::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
+use kenpo_express::wire::page::Page;
+use kenpo_express::wire::problem::Code;
+use kenpo_express::wire::tus::{self, Metadata};
+use kenpo_express::wire::union::{
+    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements, CERTIFICATES,
+    HANDSHAKE, Handshake, PARCELS, Parcel, USERS, User, parcel_content,
+};
+use serde_json::Value;
+
+use crate::relay_openapi::described;
+use crate::support::http::{Client, get, json, request};
+use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
+
+fn tus_request(method: Method, path: &str) -> hyper::http::request::Builder {
+    request(method, path).header(tus::TUS_RESUMABLE, tus::VERSION)
+}
+
+fn create(id: MessageId, size: usize) -> Request<Body> {
+    tus_request(Method::POST, UPLOADS)
+        .header(tus::UPLOAD_LENGTH, size)
+        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header("content-type", tus::OFFSET_CONTENT_TYPE)
+        .body(Body::from(parcel(size).0))
+        .unwrap()
+}
+
+/// Two unions, each with a user and a parcel, and an unfinished upload of the first one's user.
+struct Two {
+    relay: RelayWorld,
+    own: UnionWorld,
+    foreign: UnionWorld,
+    user: Credential,
+    colleague: Credential,
+    stranger: Credential,
+    parcel: MessageId,
+    upload: MessageId,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let relay = RelayWorld::start().await;
+        let (own, foreign) = (relay.union("06123456").await, relay.union("06654321").await);
+        let user = relay.user(&own, "hanako-1").await;
+        let colleague = relay.user(&own, "taro-2").await;
+        let stranger = relay.user(&foreign, "hanako-1").await;
+        let (parcel, upload) = (message_id(relay.clock.as_ref()), message_id(relay.clock.as_ref()));
+        assert_eq!(relay.employer(&user).send(create(parcel, 500)).await.unwrap().status, 201);
+        let unfinished = tus_request(Method::POST, UPLOADS)
+            .header(tus::UPLOAD_LENGTH, 500)
+            .header(tus::UPLOAD_METADATA, Metadata { message_id: upload }.to_header())
+            .body(Body::empty());
+        assert_eq!(relay.employer(&user).send(unfinished.unwrap()).await.unwrap().status, 201);
+        Self { relay, own, foreign, user, colleague, stranger, parcel, upload }
+    }
+}
+
+/// The routes that a listener says it has.
+async fn routes(client: &Client) -> BTreeSet<(String, String)> {
+    described(&client.get("/openapi.json").await.json::<Value>())
+}
+
+async fn post(client: &Client, path: &str) -> Code {
+    client.send(request(Method::POST, path).body(Body::empty()).unwrap()).await.unwrap().code()
+}
+
+#[tokio::test]
+async fn no_union_reaches_what_is_another_unions() {
+    let two = Two::start().await;
+    let (own, foreign) = (two.relay.vpn(&two.own.gateway), two.relay.vpn(&two.foreign.gateway));
+    let taken = message_id(two.relay.clock.as_ref());
+    assert_eq!(two.relay.employer(&two.user).send(create(taken, 300)).await.unwrap().status, 201);
+    let acknowledge = |id| {
+        let receipt = two.foreign.receipt(id, Stage::Verified, two.relay.clock.now());
+        let items = vec![Acknowledgement { id, receipt: Some(receipt) }];
+        json(Method::POST, ACKNOWLEDGEMENTS, &Acknowledgements { items })
+    };
+    let items = vec![Acknowledgement { id: taken, receipt: None }];
+    let results: AcknowledgementResults =
+        own.send(json(Method::POST, ACKNOWLEDGEMENTS, &Acknowledgements { items })).await.unwrap().json();
+    assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Acknowledged);
+    // Shut out by its own union: no other one lets it in again.
+    assert_eq!(two.relay.disable(&two.own, "taro-2").await.status, 200);
+    // Listed for its own union, so that it is remembered.
+    let page: Page<Parcel> = own.get(PARCELS).await.json();
+    assert_eq!(page.items.len(), 1);
+    for (method, path) in routes(&foreign).await {
+        match (method.as_str(), path.as_str()) {
+            // The same for everybody.
+            ("GET", "/healthz" | "/openapi.json") => (),
+            ("GET", HANDSHAKE) => {
+                let hello: Handshake = foreign.get(HANDSHAKE).await.json();
+                assert_eq!((hello.union, hello.acknowledged), (two.foreign.insurer.clone(), None));
+            }
+            ("GET", PARCELS) => {
+                for state in ["waiting", "acknowledged"] {
+                    let page: Page<Parcel> = foreign.get(&format!("{PARCELS}?state={state}")).await.json();
+                    assert!(page.items.is_empty(), "{state}");
+                }
+            }
+            ("GET", "/union/v1/parcels/{id}/content") => {
+                for id in [two.parcel, two.upload, taken] {
+                    assert_eq!(foreign.get(&parcel_content(id)).await.code(), Code::ParcelUnknown);
+                }
+            }
+            ("POST", ACKNOWLEDGEMENTS) => {
+                for id in [two.parcel, two.upload, taken] {
+                    let results: AcknowledgementResults = foreign.send(acknowledge(id)).await.unwrap().json();
+                    assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Unknown);
+                }
+            }
+            ("PUT", CERTIFICATES) => {
+                let put = json(Method::PUT, CERTIFICATES, &two.foreign.certificates());
+                assert_eq!(foreign.send(put).await.unwrap().status, 204);
+            }
+            ("GET", USERS) => {
+                let users: Page<User> = foreign.get(USERS).await.json();
+                assert!(users.items.iter().all(|user| user.id.as_str() != "taro-2"));
+            }
+            ("PUT", "/union/v1/users/{user}") => {
+                let same_name = two.foreign.user("jiro-3", two.relay.clock.now());
+                let put = two.relay.put_user(&two.foreign, "jiro-3", &[same_name.certificate()]).await;
+                assert_eq!(put.status, 204, "a user of its own");
+                let stolen = two.relay.put_user(&two.foreign, "jiro-3", &[two.user.certificate()]).await;
+                assert_eq!(stolen.code(), Code::CertificateRefused);
+            }
+            ("POST", "/union/v1/users/{user}/disable") => {
+                assert_eq!(two.relay.disable(&two.foreign, "taro-2").await.code(), Code::UserUnknown);
+                assert_eq!(two.relay.disable(&two.foreign, "hanako-1").await.status, 200, "its own of that name");
+            }
+            ("POST", "/union/v1/users/{user}/enable") => {
+                assert_eq!(post(&foreign, &format!("{USERS}/taro-2/enable")).await, Code::UserUnknown);
+            }
+            route => panic!("{route:?} has no row here"),
+        }
+    }
+    // Nothing has changed for the other one.
+    assert!(two.relay.employer(&two.user).is_let_in().await);
+    assert!(!two.relay.employer(&two.colleague).is_let_in().await);
+    let info: UnionInfo = two.relay.employer(&two.user).get(UNION).await.json();
+    assert_eq!((info.union, info.certificates), (two.own.insurer.clone(), two.own.certificates()));
+    let page: Page<Parcel> = own.get(PARCELS).await.json();
+    assert_eq!(page.items.iter().map(|parcel| parcel.id).collect::<Vec<_>>(), [two.parcel]);
+    let users: Page<User> = own.get(USERS).await.json();
+    let states: Vec<_> = users.items.iter().map(|user| (user.id.as_str(), user.enabled)).collect();
+    assert_eq!(states, [("hanako-1", true), ("taro-2", false)]);
+    let receipts: SentParcel = two.relay.employer(&two.user).get(&sent(taken)).await.json();
+    assert_eq!(receipts.receipts.len(), 1, "the relay's and no other");
+}
+
+#[tokio::test]
+async fn nobody_reaches_what_is_another_users() {
+    let two = Two::start().await;
+    let bare = |method: Method, id: MessageId| tus_request(method, &upload(id)).body(Body::empty()).unwrap();
+    let append = |id: MessageId| {
+        tus_request(Method::PATCH, &upload(id))
+            .header("content-type", tus::OFFSET_CONTENT_TYPE)
+            .header(tus::UPLOAD_OFFSET, 0)
+            .body(Body::from("x"))
+            .unwrap()
+    };
+    for (credential, union) in [(&two.colleague, &two.own), (&two.stranger, &two.foreign)] {
+        let client = two.relay.employer(credential);
+        let code = async |request: Request<Body>| client.send(request).await.unwrap().code();
+        for (method, path) in routes(&client).await {
+            match (method.as_str(), path.as_str()) {
+                // The same for everybody.
+                ("GET", "/healthz" | "/openapi.json") | ("OPTIONS", UPLOADS) => (),
+                ("GET", UNION) => {
+                    let info: UnionInfo = client.get(UNION).await.json();
+                    assert_eq!((info.union, info.certificates), (union.insurer.clone(), union.certificates()));
+                }
+                ("POST", UPLOADS) => {
+                    for id in [two.parcel, two.upload] {
+                        let answer = client.send(create(id, 700)).await.unwrap();
+                        if union.insurer == two.own.insurer {
+                            assert_eq!(answer.code(), Code::ParcelConflict);
+                        } else {
+                            assert_eq!(answer.status, 201, "the same id at another union is another parcel");
+                        }
+                    }
+                }
+                ("HEAD", "/employer/v1/uploads/{id}") if union.insurer == two.own.insurer => {
+                    for id in [two.parcel, two.upload] {
+                        assert_eq!(client.send(bare(Method::HEAD, id)).await.unwrap().status, 404);
+                    }
+                }
+                ("PATCH", "/employer/v1/uploads/{id}") if union.insurer == two.own.insurer => {
+                    assert_eq!(code(append(two.upload)).await, Code::UploadUnknown);
+                    assert_eq!(code(append(two.parcel)).await, Code::UploadUnknown);
+                }
+                ("DELETE", "/employer/v1/uploads/{id}") if union.insurer == two.own.insurer => {
+                    assert_eq!(code(bare(Method::DELETE, two.upload)).await, Code::UploadUnknown);
+                    assert_eq!(code(bare(Method::DELETE, two.parcel)).await, Code::UploadUnknown);
+                }
+                // At another union the ids name what the stranger has made itself, or nothing yet.
+                ("HEAD" | "PATCH" | "DELETE", "/employer/v1/uploads/{id}") => {
+                    let id = message_id(two.relay.clock.as_ref());
+                    let left = create(id, 500);
+                    assert_eq!(two.relay.employer(&two.user).send(left).await.unwrap().status, 201);
+                    let request = if method == "PATCH" { append(id) } else { bare(method.parse().unwrap(), id) };
+                    assert_eq!(client.send(request).await.unwrap().status, 404, "{method}");
+                }
+                ("GET", SENT) => {
+                    let page: Page<SentParcel> = client.get(SENT).await.json();
+                    assert!(page.items.iter().all(|parcel| parcel.size == 700), "its own, if any");
+                }
+                ("GET", "/employer/v1/sent/{id}") => {
+                    let id = message_id(two.relay.clock.as_ref());
+                    assert_eq!(two.relay.employer(&two.user).send(create(id, 500)).await.unwrap().status, 201);
+                    assert_eq!(code(get(&sent(id))).await, Code::ParcelUnknown);
+                }
+                route => panic!("{route:?} has no row here"),
+            }
+        }
+    }
+    let own: SentParcel = two.relay.employer(&two.user).get(&sent(two.parcel)).await.json();
+    assert_eq!(own.size, 500);
+    let standing = two.relay.employer(&two.user).send(bare(Method::HEAD, two.upload)).await.unwrap();
+    assert_eq!((standing.status.as_u16(), standing.header(tus::UPLOAD_OFFSET)), (200, Some("0")));
+    let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
+    assert!(page.items.iter().all(|parcel| parcel.size == 500));
+}
