@@ -1,5 +1,7 @@
 //! Key agreement: ephemeral-static ECDH, X9.63 KDF, AES-256 key wrap (RFC 5753).
 
+use std::sync::LazyLock;
+
 use openssl::bn::BigNumContext;
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::{CipherCtx, CipherCtxFlags};
@@ -15,6 +17,14 @@ use super::ContentKey;
 use crate::message::format::der;
 use crate::message::format::header::{OCTET_STRING, context_constructed};
 use crate::message::keys::KeyKind;
+
+/// The curves: made once, since that takes as long as a good part of an agreement.
+static P256: LazyLock<EcGroup> = LazyLock::new(|| curve(Nid::X9_62_PRIME256V1));
+static P384: LazyLock<EcGroup> = LazyLock::new(|| curve(Nid::SECP384R1));
+
+fn curve(name: Nid) -> EcGroup {
+    EcGroup::from_curve_name(name).expect("the cryptographic library has the curves of the standards")
+}
 
 /// Hash of the key derivation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,18 +84,17 @@ pub(super) fn unwrap(
 
 /// The peer's point as a key, if it is on the curve. Both curves have cofactor 1, so that is all there is to check.
 fn public_key(kind: KeyKind, point: &[u8]) -> Result<Option<PKey<Public>>, ErrorStack> {
-    let (curve, length) = match kind {
-        KeyKind::P256 => (Nid::X9_62_PRIME256V1, 65),
-        KeyKind::P384 => (Nid::SECP384R1, 97),
+    let (group, length) = match kind {
+        KeyKind::P256 => (&*P256, 65),
+        KeyKind::P384 => (&*P384, 97),
         KeyKind::Rsa | KeyKind::Refused => return Ok(None),
     };
     if point.len() != length || point[0] != 4 {
         return Ok(None);
     }
-    let group = EcGroup::from_curve_name(curve)?;
     let mut context = BigNumContext::new()?;
-    let Ok(point) = EcPoint::from_bytes(&group, point, &mut context) else { return Ok(None) };
-    PKey::from_ec_key(EcKey::from_public_key(&group, &point)?).map(Some)
+    let Ok(point) = EcPoint::from_bytes(group, point, &mut context) else { return Ok(None) };
+    PKey::from_ec_key(EcKey::from_public_key(group, &point)?).map(Some)
 }
 
 fn agree(private: &PKeyRef<Private>, peer: &PKeyRef<Public>) -> Result<Vec<u8>, ErrorStack> {

@@ -8,6 +8,7 @@ pub(in crate::message) mod header;
 pub(in crate::message) mod oid;
 pub(in crate::message) mod reader;
 pub(in crate::message) mod segments;
+mod window;
 
 /// Most octets of a sealed message. AES-GCM itself ends at 64 GiB.
 pub(in crate::message) const MAX_MESSAGE: u64 = 60 << 30;

@@ -1,15 +1,14 @@
 //! Elements from a stream: the few that may be of indefinite length, and the two strings that carry the bytes.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::Range;
 
 use super::der::Element;
-use super::header::{self, CONSTRUCTED, Length, MAX_HEADER, OCTET_STRING};
+use super::header::{self, CONSTRUCTED, Length, OCTET_STRING};
+use super::window::Window;
 use super::{FormatError, MAX_DEPTH, MAX_MESSAGE};
 use crate::message::error::OpenError;
 
-/// First size of the buffer: a message of 10 KB fits.
-const FIRST_BUFFER: usize = 16 << 10;
 /// From this many octets on, a caller's buffer is filled without a detour.
 const DIRECT: usize = 4 << 10;
 
@@ -19,13 +18,7 @@ const DIRECT: usize = 4 << 10;
 /// DER, or it is a string of octets, in one piece or in segments, which streams through.
 #[derive(Debug)]
 pub(in crate::message) struct StreamReader<R> {
-    source: R,
-    /// All of it is initialized; `start..end` is what was read and not yet taken.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Place of `buffer[start]` in the stream.
-    position: u64,
+    window: Window<R>,
     frames: Vec<Frame>,
     octets: Octets,
 }
@@ -58,13 +51,12 @@ pub(in crate::message) enum Piece {
 
 impl<R: Read> StreamReader<R> {
     pub(in crate::message) fn new(source: R) -> Self {
-        let buffer = vec![0; FIRST_BUFFER];
-        Self { source, buffer, start: 0, end: 0, position: 0, frames: Vec::new(), octets: Octets::Outside }
+        Self { window: Window::new(source), frames: Vec::new(), octets: Octets::Outside }
     }
 
     /// Octets taken so far.
     pub(in crate::message) fn position(&self) -> u64 {
-        self.position
+        self.window.position()
     }
 
     /// Enters an element of this (constructed) tag; its length may be indefinite.
@@ -76,7 +68,7 @@ impl<R: Read> StreamReader<R> {
     /// Leaves the element entered last; it must end here.
     pub(in crate::message) fn leave(&mut self) -> Result<(), OpenError> {
         match self.frames.pop().expect("what is left was entered") {
-            Frame::Definite { end } if end == self.position => Ok(()),
+            Frame::Definite { end } if end == self.position() => Ok(()),
             Frame::Indefinite if self.next_is(0)? => self.end_of_contents(),
             _ => Err(FormatError::Malformed("more elements than expected").into()),
         }
@@ -84,11 +76,11 @@ impl<R: Read> StreamReader<R> {
 
     /// Whether the next element of the one entered last has this tag.
     pub(in crate::message) fn next_is(&mut self, tag: u8) -> Result<bool, OpenError> {
-        if matches!(self.frames.last(), Some(Frame::Definite { end }) if *end == self.position) {
+        if matches!(self.frames.last(), Some(Frame::Definite { end }) if *end == self.position()) {
             return Ok(false);
         }
-        self.ensure(1)?;
-        Ok(self.buffer[self.start] == tag)
+        self.window.ensure(1)?;
+        Ok(self.window.held()[0] == tag)
     }
 
     /// An element of this tag, whole, in strict DER, with contents of at most `limit` octets.
@@ -101,17 +93,16 @@ impl<R: Read> StreamReader<R> {
         let length = usize::try_from(length).ok().filter(|length| *length <= limit);
         let length = length.ok_or(FormatError::Malformed("an element that is longer than it may be"))?;
         let whole = header.size + length;
-        self.ensure(whole)?;
-        let start = self.start;
-        self.take(whole)?;
-        let whole = &self.buffer[start..start + whole];
+        self.window.ensure(whole)?;
+        let range = self.window.take(whole)?;
+        let whole = &self.window.buffer()[range];
         Ok(Element { tag, content: &whole[header.size..], whole })
     }
 
     /// Begins a string of octets whose tag in primitive form is this.
     pub(in crate::message) fn begin_octets(&mut self, tag: u8) -> Result<(), OpenError> {
-        self.ensure(1)?;
-        if self.buffer[self.start] == tag | CONSTRUCTED {
+        self.window.ensure(1)?;
+        if self.window.held()[0] == tag | CONSTRUCTED {
             self.enter(tag | CONSTRUCTED)?;
             self.octets = Octets::Segments { remaining: 0 };
             return Ok(());
@@ -136,13 +127,12 @@ impl<R: Read> StreamReader<R> {
                     }
                 }
                 Octets::Whole { remaining } | Octets::Segments { remaining } => {
-                    let held = (self.end - self.start).min(limit);
+                    let held = self.window.held().len().min(limit);
                     let count = usize::try_from(remaining).map_or(held, |remaining| held.min(remaining));
                     if count == 0 {
                         return Ok(Piece::Exhausted);
                     }
-                    let range = self.start..self.start + count;
-                    self.take(count)?;
+                    let range = self.window.take(count)?;
                     self.spend(count);
                     return Ok(Piece::Octets(range));
                 }
@@ -156,7 +146,7 @@ impl<R: Read> StreamReader<R> {
             match self.piece(out.len())? {
                 Piece::Octets(range) => {
                     let count = range.len();
-                    out[..count].copy_from_slice(&self.buffer[range]);
+                    out[..count].copy_from_slice(&self.window.buffer()[range]);
                     return Ok(count);
                 }
                 Piece::End => return Ok(0),
@@ -168,14 +158,10 @@ impl<R: Read> StreamReader<R> {
             };
             let wanted = usize::try_from(wanted).map_or(out.len(), |wanted| wanted.min(out.len()));
             if wanted < DIRECT {
-                self.read_more()?;
+                self.window.read_more()?;
                 continue;
             }
-            let count = read_some(&mut self.source, &mut out[..wanted])?;
-            if count == 0 {
-                return Err(FormatError::Truncated.into());
-            }
-            self.advance(count)?;
+            let count = self.window.take_into(&mut out[..wanted])?;
             self.spend(count);
             return Ok(count);
         }
@@ -183,47 +169,31 @@ impl<R: Read> StreamReader<R> {
 
     /// The buffer, with every piece given since the last [`Self::exchange`] still in its place.
     pub(in crate::message) fn buffer(&self) -> &[u8] {
-        &self.buffer
+        self.window.buffer()
     }
 
     /// Takes the used buffer out and goes on with the one that is given back, all of which must be initialized. What was
     /// read and not taken yet moves along.
     pub(in crate::message) fn exchange(&mut self, swap: impl FnOnce(Vec<u8>) -> Vec<u8>) {
-        let rest = self.buffer[self.start..self.end].to_vec();
-        self.buffer = swap(std::mem::take(&mut self.buffer));
-        if self.buffer.len() < rest.len() + MAX_HEADER {
-            self.buffer.resize(rest.len() + MAX_HEADER, 0);
-        }
-        self.buffer[..rest.len()].copy_from_slice(&rest);
-        (self.start, self.end) = (0, rest.len());
+        self.window.exchange(swap);
     }
 
     /// Fills the buffer as far as the source gives, at least by one octet.
     pub(in crate::message) fn fill(&mut self) -> Result<(), OpenError> {
-        self.read_more()?;
-        while self.end < self.buffer.len() {
-            match read_some(&mut self.source, &mut self.buffer[self.end..])? {
-                0 => break,
-                count => self.end += count,
-            }
-        }
-        Ok(())
+        self.window.fill()
     }
 
     /// Every element was left; the source must end here. Gives it back.
     pub(in crate::message) fn finish(&mut self) -> Result<&mut R, OpenError> {
         debug_assert!(self.frames.is_empty() && self.octets == Octets::Outside, "the shape was read to its end");
-        if self.start < self.end || read_some(&mut self.source, &mut [0])? > 0 {
-            return Err(FormatError::TrailingData.into());
-        }
-        Ok(&mut self.source)
+        self.window.finish()
     }
 
     /// Takes the header of the next segment, or the end of the string. `false`: more bytes are needed.
     fn next_segment(&mut self) -> Result<bool, OpenError> {
-        let held = &self.buffer[self.start..self.end];
+        let held = self.window.held();
         match self.frames.last().expect("segments stand in an element") {
-            Frame::Definite { end } if *end == self.position => {
+            Frame::Definite { end } if *end == self.position() => {
                 self.frames.pop();
                 self.octets = Octets::Outside;
                 return Ok(true);
@@ -242,7 +212,7 @@ impl<R: Read> StreamReader<R> {
             return Err(FormatError::Malformed("a segment that is no plain octet string").into());
         };
         self.check_fits(header.size as u64, remaining)?;
-        self.take(header.size)?;
+        self.window.take(header.size)?;
         self.octets = Octets::Segments { remaining };
         Ok(true)
     }
@@ -255,11 +225,12 @@ impl<R: Read> StreamReader<R> {
     }
 
     fn end_of_contents(&mut self) -> Result<(), OpenError> {
-        self.ensure(2)?;
-        if self.buffer[self.start..self.start + 2] != [0, 0] {
+        self.window.ensure(2)?;
+        if self.window.held()[..2] != [0, 0] {
             return Err(FormatError::Malformed("a broken end-of-contents mark").into());
         }
-        self.take(2)
+        self.window.take(2)?;
+        Ok(())
     }
 
     fn push(&mut self, length: Length) -> Result<(), OpenError> {
@@ -270,7 +241,7 @@ impl<R: Read> StreamReader<R> {
             Length::Indefinite => Frame::Indefinite,
             Length::Definite(length) => {
                 self.check_fits(0, length)?;
-                Frame::Definite { end: self.position + length }
+                Frame::Definite { end: self.position() + length }
             }
         };
         self.frames.push(frame);
@@ -280,7 +251,7 @@ impl<R: Read> StreamReader<R> {
     fn header(&mut self, tag: u8) -> Result<header::Header, OpenError> {
         let header = self.peek_header(tag)?;
         self.check_fits(header.size as u64, 0)?;
-        self.take(header.size)?;
+        self.window.take(header.size)?;
         Ok(header)
     }
 
@@ -290,17 +261,17 @@ impl<R: Read> StreamReader<R> {
         }
         let mut needed = 2;
         loop {
-            self.ensure(needed)?;
-            if let Some(header) = header::read(&self.buffer[self.start..self.end])? {
+            self.window.ensure(needed)?;
+            if let Some(header) = header::read(self.window.held())? {
                 return Ok(header);
             }
-            needed = self.end - self.start + 1;
+            needed = self.window.held().len() + 1;
         }
     }
 
     /// Whether an element of this size stays inside the one it stands in, and inside what a message may have.
     fn check_fits(&self, header: u64, length: u64) -> Result<(), OpenError> {
-        let end = self.position.saturating_add(header).saturating_add(length);
+        let end = self.position().saturating_add(header).saturating_add(length);
         let bound = self.frames.iter().rev().find_map(|frame| match frame {
             Frame::Definite { end } => Some(*end),
             Frame::Indefinite => None,
@@ -310,52 +281,12 @@ impl<R: Read> StreamReader<R> {
         }
         if end > MAX_MESSAGE { Err(FormatError::TooLarge.into()) } else { Ok(()) }
     }
-
-    fn take(&mut self, count: usize) -> Result<(), OpenError> {
-        self.start += count;
-        self.advance(count)
-    }
-
-    fn advance(&mut self, count: usize) -> Result<(), OpenError> {
-        self.position += count as u64;
-        if self.position > MAX_MESSAGE { Err(FormatError::TooLarge.into()) } else { Ok(()) }
-    }
-
-    /// Makes sure that the buffer holds this many octets.
-    fn ensure(&mut self, count: usize) -> Result<(), OpenError> {
-        if self.buffer.len() < count {
-            self.buffer.resize(count, 0);
-        }
-        while self.end - self.start < count {
-            self.read_more()?;
-        }
-        Ok(())
-    }
-
-    fn read_more(&mut self) -> Result<(), OpenError> {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        let count = read_some(&mut self.source, &mut self.buffer[self.end..])?;
-        self.end += count;
-        if count == 0 { Err(FormatError::Truncated.into()) } else { Ok(()) }
-    }
-}
-
-/// Some octets; none only at the end of the source.
-fn read_some(source: &mut impl Read, out: &mut [u8]) -> Result<usize, OpenError> {
-    loop {
-        match source.read(out) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return Ok(other?),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::super::der;
     use super::super::header::{INTEGER, SEQUENCE};
     use super::*;
