@@ -5,6 +5,7 @@ use jiff::fmt::rfc2822;
 use super::{ContentEncoding, EntityError, Header, words};
 use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
+use crate::domain::file_name::FileName;
 
 /// Most octets of the block, the empty line included.
 pub(super) const MAX_BLOCK: usize = 16 << 10;
@@ -58,8 +59,7 @@ pub(super) fn read(block: &[u8]) -> Result<Header, EntityError> {
 }
 
 /// Writes a block, with the empty line that ends it; or names the header whose value cannot stand in one.
-pub(super) fn write(header: &Header) -> Result<Vec<u8>, EntityError> {
-    let name = header.file_name.as_ref().map_err(|_| EntityError::Header("Content-Disposition"))?;
+pub(super) fn write(header: &Header<FileName>) -> Result<Vec<u8>, EntityError> {
     let date = rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&header.date)
         .map_err(|_| EntityError::Header("Date"))?;
@@ -73,7 +73,7 @@ pub(super) fn write(header: &Header) -> Result<Vec<u8>, EntityError> {
         "MIME-Version: 1.0".to_owned(),
         format!("Content-Type: {}", header.content_type),
         "Content-Transfer-Encoding: binary".to_owned(),
-        format!("Content-Disposition: attachment; filename*={}", words::encode_extended(name.as_str())),
+        format!("Content-Disposition: attachment; filename*={}", words::encode_extended(header.file_name.as_str())),
         format!("Message-ID: <{}@kx>", header.id),
         format!("Date: {}", date.replace("GMT", "+0000")),
         format!("From: <{}>", header.from),
@@ -172,7 +172,7 @@ fn comment_is_accepted(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn header() -> Header {
+    fn header() -> Header<FileName> {
         Header {
             id: "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6".parse().unwrap(),
             date: "2026-11-22T08:57:42Z".parse().unwrap(),
@@ -180,7 +180,7 @@ mod tests {
             to: "union@06123456.kx".parse().unwrap(),
             sequence: 7,
             previous: Sha256([0xAB; 32]),
-            file_name: "算定基礎届 (1).csv".parse(),
+            file_name: "算定基礎届 (1).csv".parse().unwrap(),
             content_type: "text/csv; charset=utf-8".into(),
             comment: Some("よろしくお願いします。".repeat(40)),
             encoding: ContentEncoding::Zstd,
@@ -207,7 +207,12 @@ mod tests {
         for _ in 0..2 {
             let block = write(&header).unwrap();
             assert!(block.len() <= MAX_BLOCK && block.is_ascii());
-            assert_eq!(read(block.strip_suffix(b"\r\n\r\n").unwrap()), Ok(header.clone()));
+            let Header { id, date, from, to, sequence, previous, file_name, content_type, comment, encoding } =
+                header.clone();
+            let file_name = Ok(file_name);
+            let expected =
+                Header { id, date, from, to, sequence, previous, file_name, content_type, comment, encoding };
+            assert_eq!(read(block.strip_suffix(b"\r\n\r\n").unwrap()), Ok(expected));
             header.comment = Some("plain".into());
             header.encoding = ContentEncoding::Identity;
         }
@@ -263,7 +268,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_refused() {
         for break_it in [
-            (|header: &mut Header| header.sequence = 0) as fn(&mut Header),
+            (|header: &mut Header<FileName>| header.sequence = 0) as fn(&mut Header<FileName>),
             |header| header.comment = Some("a".repeat(501)),
             |header| header.comment = Some("two\nlines".into()),
             |header| header.content_type = "text/plain\r\nTo: <x>".into(),

@@ -14,9 +14,10 @@ use crate::domain::file_name::{FileName, RefusedFileName};
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
 
-/// What the signed header block says (2-message.md, section 1).
+/// What the signed header block says (2-message.md, section 1). Of a message that came, the name of its file may be one that is
+/// refused: a harmful name does not make the message unreadable. What we write has a good one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct Header<Name = Result<FileName, RefusedFileName>> {
     /// `Message-ID`.
     pub id: MessageId,
     /// `Date`, in whole seconds, by the sender's clock.
@@ -29,8 +30,8 @@ pub struct Header {
     pub sequence: u64,
     /// `KX-Previous`: hash of the signature of the message before it in this stream.
     pub previous: Sha256,
-    /// `Content-Disposition`. A harmful name does not make the message unreadable.
-    pub file_name: Result<FileName, RefusedFileName>,
+    /// `Content-Disposition`.
+    pub file_name: Name,
     /// `Content-Type`: what the sender declares. Never trusted for display.
     pub content_type: String,
     /// `Subject`: comment for the reader, at most 500 characters.

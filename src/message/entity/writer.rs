@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use super::body::{self, Compressor};
 use super::{ContentEncoding, EntityError, Header, header};
+use crate::domain::file_name::FileName;
 use crate::message::error::SealError;
 use crate::message::format::MAX_MESSAGE;
 use crate::message::signed::writer::Writer as SignedWriter;
@@ -13,7 +14,7 @@ const SAMPLE: usize = 256 << 10;
 
 /// Writes header block and body. Gives the size of the file.
 pub(in crate::message) fn write<W: Write>(
-    mut header: Header,
+    mut header: Header<FileName>,
     mut input: impl Read,
     out: &mut SignedWriter<'_, '_, '_, W>,
 ) -> Result<u64, SealError> {
@@ -30,7 +31,7 @@ pub(in crate::message) fn write<W: Write>(
 }
 
 fn write_plain<W: Write>(
-    header: &Header,
+    header: &Header<FileName>,
     sample: &[u8],
     mut input: impl Read,
     out: &mut SignedWriter<'_, '_, '_, W>,
@@ -47,7 +48,7 @@ fn write_plain<W: Write>(
 }
 
 fn write_compressed<W: Write>(
-    header: &Header,
+    header: &Header<FileName>,
     mut piece: Vec<u8>,
     mut input: impl Read,
     out: &mut SignedWriter<'_, '_, '_, W>,
@@ -68,7 +69,7 @@ fn write_compressed<W: Write>(
     Ok(size)
 }
 
-fn block(header: &Header) -> Result<Vec<u8>, SealError> {
+fn block(header: &Header<FileName>) -> Result<Vec<u8>, SealError> {
     header::write(header).map_err(|error| match error {
         EntityError::Header(what) => SealError::Draft(what),
         EntityError::Encoding | EntityError::TooLarge => SealError::Draft("Content-Encoding"),
