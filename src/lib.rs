@@ -5,10 +5,11 @@
 //! * [`domain`]: the words of the business as types. Pure: no clock, no randomness, no input or output.
 //! * [`message`]: the sealed message (MIME inside CMS `SignedData` inside CMS `AuthEnvelopedData`) as streams.
 //! * [`pki`]: certificates, requests, revocation lists, the union's CA.
+//! * [`secret`]: passwords and PINs, and what is derived from them.
 //! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
 //!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
 //!   their way), [`archive`] (files that stay).
-//! * The sides, which never use each other: [`gateway`], [`employer`].
+//! * The sides, which never use each other: [`gateway`], [`relay`], [`employer`].
 
 pub mod archive;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod pki;
 pub mod relay;
 pub mod runtime;
 pub mod sandbox;
+pub mod secret;
 pub mod store;
 pub mod stream;
 pub mod wire;

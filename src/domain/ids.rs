@@ -95,61 +95,83 @@ text_id!(
         && text != "union"
 );
 
-/// Identifies a message everywhere: a UUID of version 7, so that ids sort by the time they were made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MessageId(Uuid);
+macro_rules! time_id {
+    ($(#[$meta:meta])* $name:ident, $kind:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
 
-impl MessageId {
-    /// Makes a new id for the given moment.
-    pub fn new(now: Timestamp, random: &dyn Random) -> Self {
-        let mut bytes = [0; 10];
-        random.fill(&mut bytes);
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
-    }
+        impl $name {
+            /// Makes a new id for the given moment.
+            pub fn new(now: Timestamp, random: &dyn Random) -> Self {
+                let mut bytes = [0; 10];
+                random.fill(&mut bytes);
+                let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+            }
 
-    /// The moment the id claims to have been made at. Only as good as the clock of who made it.
-    pub fn timestamp(self) -> Timestamp {
-        let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |t| t.to_unix());
-        Timestamp::new(i64::try_from(seconds).unwrap_or(0), i32::try_from(nanos).unwrap_or(0)).unwrap_or_default()
-    }
+            /// The moment the id claims to have been made at. Only as good as the clock of who made it.
+            pub fn timestamp(self) -> Timestamp {
+                let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |t| t.to_unix());
+                Timestamp::new(i64::try_from(seconds).unwrap_or(0), i32::try_from(nanos).unwrap_or(0)).unwrap_or_default()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            /// Only the hyphenated lower-case form, so that one message has one name.
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let invalid = InvalidId { kind: $kind, rule: "a lower-case hyphenated UUID of version 7" };
+                let uuid = Uuid::try_parse(text).map_err(|_| invalid)?;
+                let canonical = uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == text;
+                if canonical { Ok(Self(uuid)) } else { Err(invalid) }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl FromStr for MessageId {
-    type Err = InvalidId;
+time_id!(
+    /// Identifies a message everywhere: a UUID of version 7, so that ids sort by the time they were made.
+    MessageId,
+    "message id"
+);
 
-    /// Only the hyphenated lower-case form, so that one message has one name.
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid = InvalidId { kind: "message id", rule: "a lower-case hyphenated UUID of version 7" };
-        let uuid = Uuid::try_parse(text).map_err(|_| invalid)?;
-        let canonical = uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == text;
-        if canonical { Ok(Self(uuid)) } else { Err(invalid) }
-    }
-}
+time_id!(
+    /// Identifies one enrolment of a user: from one letter and one kit to the first certificates.
+    EnrolmentId,
+    "enrolment id"
+);
 
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(f)
-    }
-}
-
-impl fmt::Debug for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MessageId({self})")
-    }
-}
-
-impl Serialize for MessageId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for MessageId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+time_id!(
+    /// Identifies a request for certificates.
+    RequestId,
+    "request id"
+);
 
 #[cfg(test)]
 mod tests {

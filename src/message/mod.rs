@@ -22,3 +22,4 @@ pub mod open;
 pub mod receipt;
 pub mod seal;
 pub mod signed;
+pub mod words;

@@ -1,15 +1,10 @@
 //! Receipts: signed statements about a message (CMS `SignedData` over a small JSON text).
 
-use std::io::Read;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::enveloped::reader::Inner;
-use super::error::{OpenError, SealError};
-use super::format::FormatError;
 use super::keys::{Certificate, Credential};
-use super::signed;
+use super::words::{self, WordsError};
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::MessageId;
 
@@ -68,28 +63,13 @@ pub struct Receipt {
     pub contiguous: Option<u64>,
 }
 
-/// Most octets of a signed receipt.
-const MAX_RECEIPT: usize = 64 << 10;
-
 /// Why a receipt could not be made or is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiptError {
-    /// Us: it could not be signed.
-    #[error("the receipt could not be signed")]
-    Sign(#[from] SealError),
-    /// Peer: not a signature of this signer over a text.
-    #[error("the receipt's signature does not hold")]
-    Signed(#[from] OpenError),
-    /// Peer: signed, but no receipt.
-    #[error("the signed text is no receipt")]
-    Text(#[source] serde_json::Error),
-}
+pub type ReceiptError = WordsError;
 
 impl Receipt {
     /// Signs it; `now` is the signing time.
     pub fn sign(&self, signer: &Credential, now: Timestamp) -> Result<SignedReceipt, ReceiptError> {
-        let text = serde_json::to_vec(self).map_err(ReceiptError::Text)?;
-        Ok(SignedReceipt(signed::writer::whole(&text, signer, now)?))
+        words::sign(self, signer, now).map(SignedReceipt)
     }
 }
 
@@ -115,14 +95,6 @@ impl SignedReceipt {
 
     /// Checks that the certificate's owner signed it, and reads it.
     pub fn verify(&self, signer: &Certificate) -> Result<Receipt, ReceiptError> {
-        if self.0.len() > MAX_RECEIPT {
-            return Err(OpenError::Format(FormatError::TooLarge).into());
-        }
-        let mut content = signed::reader::Reader::new(self.0.as_slice(), Inner::ContentInfo, None)?;
-        let mut text = Vec::new();
-        content.read_to_end(&mut text).map_err(OpenError::from)?;
-        let signature = content.finish()?.signature;
-        signature.verify(signer).map_err(OpenError::from)?;
-        serde_json::from_slice(&text).map_err(ReceiptError::Text)
+        words::verify(&self.0, signer)
     }
 }

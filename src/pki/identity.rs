@@ -1,7 +1,7 @@
 //! Whose a certificate is.
 //!
 //! A certificate of ours carries its owner in one URI of its `subjectAltName`: `urn:kx:UNION:user:USER` for a user,
-//! `urn:kx:UNION:union` for the union itself. The common name repeats the id for people who look at the certificate;
+//! `urn:kx:UNION:device:USER` for a PC, `urn:kx:UNION:union` for the union itself. The common name repeats the id for people who look at the certificate;
 //! nothing is decided by it.
 
 use openssl::nid::Nid;
@@ -26,6 +26,15 @@ pub enum Subject {
         /// The user, as `CN`.
         user: UserId,
     },
+    /// The PC of a user. Owns nothing that can be sent: [`owner`] knows only users and unions.
+    Device {
+        /// The union that registers the user.
+        union: InsurerNumber,
+        /// The user's office, as `O`.
+        office: OfficeCode,
+        /// The user, as `CN`.
+        user: UserId,
+    },
     /// The union itself.
     Union(InsurerNumber),
     /// A service of an operator, such as the relay. The name is for people.
@@ -36,7 +45,9 @@ impl Subject {
     /// The distinguished name.
     pub(crate) fn name(&self) -> Result<X509Name, PkiError> {
         let (common_name, organisation) = match self {
-            Self::User { office, user, .. } => (user.as_str(), Some(office.as_str())),
+            Self::User { office, user, .. } | Self::Device { office, user, .. } => {
+                (user.as_str(), Some(office.as_str()))
+            }
             Self::Union(union) => ("union", Some(union.as_str())),
             Self::Service(name) => (name.as_str(), None),
         };
@@ -47,6 +58,7 @@ impl Subject {
     pub(crate) fn uri(&self) -> Option<String> {
         match self {
             Self::User { union, user, .. } => Some(format!("{PREFIX}{union}:user:{user}")),
+            Self::Device { union, user, .. } => Some(format!("{PREFIX}{union}:device:{user}")),
             Self::Union(union) => Some(format!("{PREFIX}{union}:union")),
             Self::Service(_) => None,
         }

@@ -26,6 +26,8 @@ pub enum Profile {
     UserSigning,
     /// Sealing to a user.
     UserEncryption,
+    /// A PC's TLS connections to the relay before the PIN has opened the user's keys: enrolment and PIN, nothing else.
+    Device,
     /// The union's signatures on messages and receipts.
     UnionSigning,
     /// Sealing to the union.
@@ -46,6 +48,7 @@ impl Profile {
     pub(crate) fn check(&self, subject: &Subject) -> Result<(), PkiError> {
         let fits = match self {
             Self::UserSigning | Self::UserEncryption => matches!(subject, Subject::User { .. }),
+            Self::Device => matches!(subject, Subject::Device { .. }),
             Self::UnionSigning | Self::UnionEncryption | Self::TlsClient => matches!(subject, Subject::Union(_)),
             Self::TlsServer { .. } | Self::ReceiptSigning => matches!(subject, Subject::Service(_)),
         };
@@ -70,7 +73,7 @@ impl Profile {
         let mut usage = ExtendedKeyUsage::new();
         match self {
             Self::UserSigning => usage.client_auth().email_protection(),
-            Self::TlsClient => usage.client_auth(),
+            Self::TlsClient | Self::Device => usage.client_auth(),
             Self::TlsServer { .. } => usage.server_auth(),
             _ => usage.email_protection(),
         };

@@ -1,8 +1,27 @@
-//! `/employer/v1`: what an employer's app asks of the relay, on the Internet listener, with the user's certificate.
+//! `/employer/v1`: what an employer's app asks of the relay, on the Internet listener.
+//!
+//! With the *device* credential (from the kit, later the PC's own):
 //!
 //! | method and path | body → answer |
 //! | --- | --- |
 //! | GET [`UNION`] | → [`UnionInfo`] |
+//! | POST [`PIN`]`/{pc}` | [`PinTry`] → [`PinAnswer`]; a new PC gets its key with the first try |
+//! | POST [`CERTIFICATE_REQUESTS`] | [`CertificateRequest`] → [`RequestState`] |
+//! | GET [`CERTIFICATE_REQUESTS`]`/{id}` `?wait` | → [`RequestState`]; long poll for an answer |
+//!
+//! With the *user* certificate:
+//!
+//! | method and path | body → answer |
+//! | --- | --- |
+//! | POST [`LOGIN`] | [`Login`] → [`Session`] |
+//!
+//! With the user certificate, within a session (header `Authorization: Bearer TOKEN`), [`UNION`] and
+//! [`CERTIFICATE_REQUESTS`] as above, and:
+//!
+//! | method and path | body → answer |
+//! | --- | --- |
+//! | POST [`LOGOUT`] | → 204 |
+//! | POST [`PASSWORD`] | [`PasswordChange`] → 204 |
 //! | POST [`UPLOADS`] | tus creation, also with the first bytes → 201, `Location` |
 //! | HEAD, PATCH, DELETE [`UPLOADS`]`/{id}` | tus |
 //! | OPTIONS [`UPLOADS`] | tus |
@@ -10,22 +29,51 @@
 //! | GET [`SENT`]`/{id}` | → [`SentParcel`] |
 //!
 //! The upload's id is the message id: creating the same upload again gives the same place, at the offset it has.
+//!
+//! [`PinTry`]: super::session::PinTry
+//! [`PinAnswer`]: super::session::PinAnswer
+//! [`Login`]: super::session::Login
+//! [`Session`]: super::session::Session
+//! [`PasswordChange`]: super::session::PasswordChange
+//! [`CertificateRequest`]: super::enrolment::CertificateRequest
+//! [`RequestState`]: super::enrolment::RequestState
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Der;
+use super::enrolment::PcId;
 use super::page::Cursor;
 use super::union::UnionCertificates;
 use crate::domain::digest::Tag;
-use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, UserId};
+use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, RequestId, UserId};
 
 /// The union of this user, with its certificates.
 pub const UNION: &str = "/employer/v1/union";
+/// Evaluation of PINs.
+pub const PIN: &str = "/employer/v1/pin";
+/// Requests for certificates.
+pub const CERTIFICATE_REQUESTS: &str = "/employer/v1/certificate-requests";
+/// Begins a session.
+pub const LOGIN: &str = "/employer/v1/login";
+/// Ends a session.
+pub const LOGOUT: &str = "/employer/v1/logout";
+/// Changes the password.
+pub const PASSWORD: &str = "/employer/v1/password";
 /// Uploads by tus.
 pub const UPLOADS: &str = "/employer/v1/uploads";
 /// What this user sent, with receipts.
 pub const SENT: &str = "/employer/v1/sent";
+
+/// The path of a PC's PIN.
+pub fn pin(pc: PcId) -> String {
+    format!("{PIN}/{pc}")
+}
+
+/// The path of a request for certificates.
+pub fn certificate_request(id: RequestId) -> String {
+    format!("{CERTIFICATE_REQUESTS}/{id}")
+}
 
 /// The path of an upload.
 pub fn upload(id: MessageId) -> String {

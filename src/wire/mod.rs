@@ -6,31 +6,17 @@
 
 pub mod client;
 pub mod employer;
+pub mod enrolment;
 pub mod page;
 pub mod problem;
+pub mod session;
 pub mod tus;
 pub mod union;
 
 /// Version of the contract, as the handshake tells it.
 pub const VERSION: &str = "1";
 
-/// Serde adapter: bytes as standard base64 with padding (RFC 4648, section 4).
-pub mod base64_bytes {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    /// Writes the bytes as base64.
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    /// Reads base64 into bytes.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))
-    }
-}
+pub use crate::domain::base64_bytes;
 
 /// DER bytes (a certificate, a signed receipt, a CRL) as they travel in JSON: base64.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -89,6 +89,30 @@ codes! {
     CallerUnknown = "caller.unknown", 403, "The client certificate is not registered";
     /// The user is disabled.
     UserDisabled = "user.disabled", 403, "The user is disabled";
+    /// A device credential where the user's certificate is needed, or the other way round.
+    CallerOther = "caller.other-credential", 403, "This needs the other credential of the PC";
+    /// No session, or one that has ended.
+    SessionMissing = "session.missing", 401, "There is no session: log in";
+    /// The session began at another address.
+    SessionAddress = "session.address", 401, "The session belongs to another IP address: log in again";
+    /// The password is wrong.
+    LoginFailed = "login.failed", 401, "The password is wrong";
+    /// Too many wrong passwords.
+    LoginLocked = "login.locked", 423, "The login is locked after too many wrong passwords";
+    /// The initial password has to be changed first.
+    PasswordInitial = "password.initial", 403, "The initial password must be changed first";
+    /// The new password is the old one.
+    PasswordUnchanged = "password.unchanged", 422, "The new password is the present one";
+    /// Too many tries at the PIN.
+    PinLocked = "pin.locked", 423, "The PIN is locked: ask the union";
+    /// What was blinded is no element of the group.
+    PinMalformed = "pin.malformed", 422, "The blinded PIN is not an element of the group";
+    /// No enrolment is open for this user or device.
+    EnrolmentUnknown = "enrolment.unknown", 404, "There is no open enrolment";
+    /// There is no such request for certificates.
+    RequestUnknown = "certificate-request.unknown", 404, "There is no such request for certificates";
+    /// The same request id with other bytes.
+    RequestConflict = "certificate-request.conflict", 409, "The request id is taken by another request";
     /// There is no such user.
     UserUnknown = "user.unknown", 404, "There is no such user";
     /// A certificate that the union's CA did not issue for this user, or that cannot be read.

@@ -12,14 +12,24 @@
 //! | PUT [`USERS`]`/{user}` | [`UserRegistration`] → 204 (makes or replaces) |
 //! | POST [`USERS`]`/{user}/disable` | [`DisableUser`] → [`Confirmation`] |
 //! | POST [`USERS`]`/{user}/enable` | → [`Confirmation`] |
+//! | PUT [`USERS`]`/{user}/enrolment` | [`EnrolmentOrder`] → [`Confirmation`] |
+//! | POST [`USERS`]`/{user}/link` | → [`Confirmation`]: a new link by mail for the enrolment that is open |
+//! | POST [`USERS`]`/{user}/notices` | [`Notice`] → [`Confirmation`] |
+//! | GET [`CERTIFICATE_REQUESTS`] `?after&limit&wait` | → `Page<PendingRequest>`: without an answer, oldest first; long poll |
+//! | POST [`CERTIFICATE_REQUESTS`]`/{id}/answer` | [`RequestAnswer`] → [`Confirmation`] |
+//!
+//! [`EnrolmentOrder`]: super::enrolment::EnrolmentOrder
+//! [`Notice`]: super::enrolment::Notice
+//! [`RequestAnswer`]: super::enrolment::RequestAnswer
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Der;
+use super::enrolment::{Device, EnrolmentStatus};
 use super::page::{Cursor, PageQuery};
 use crate::domain::digest::{Fingerprint, Tag};
-use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, UserId};
+use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, RequestId, UserId};
 
 /// Who is there, which version, what time it is.
 pub const HANDSHAKE: &str = "/union/v1/handshake";
@@ -31,6 +41,29 @@ pub const ACKNOWLEDGEMENTS: &str = "/union/v1/acknowledgements";
 pub const CERTIFICATES: &str = "/union/v1/certificates";
 /// The union's users.
 pub const USERS: &str = "/union/v1/users";
+
+/// Requests for certificates that wait for the union's answer.
+pub const CERTIFICATE_REQUESTS: &str = "/union/v1/certificate-requests";
+
+/// The path of the answer to a request for certificates.
+pub fn request_answer(id: RequestId) -> String {
+    format!("{CERTIFICATE_REQUESTS}/{id}/answer")
+}
+
+/// The path of a user's enrolment.
+pub fn user_enrolment(user: &UserId) -> String {
+    format!("{USERS}/{user}/enrolment")
+}
+
+/// The path for mailing a new link.
+pub fn user_link(user: &UserId) -> String {
+    format!("{USERS}/{user}/link")
+}
+
+/// The path for notices to a user.
+pub fn user_notices(user: &UserId) -> String {
+    format!("{USERS}/{user}/notices")
+}
 
 /// The path of a parcel's bytes.
 pub fn parcel_content(id: MessageId) -> String {
@@ -53,6 +86,17 @@ pub struct Handshake {
     /// The place of the union's newest acknowledgement, if what it is about is kept still. A gateway that knows only earlier
     /// ones has forgotten something.
     pub acknowledged: Option<Cursor>,
+    /// How employers reach the relay: what goes into a kit.
+    pub entrance: Entrance,
+}
+
+/// How employers reach the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entrance {
+    /// `https://HOST:PORT`.
+    pub url: String,
+    /// Who vouches for the certificate there.
+    pub roots: Vec<Der>,
 }
 
 /// Which parcels are listed.
@@ -173,6 +217,9 @@ pub struct UnionCertificates {
     pub encryption: Vec<Der>,
     /// That the union signs receipts and messages with.
     pub signing: Vec<Der>,
+    /// What the union's CA has revoked (DER of its newest list), the union's own certificates too.
+    #[serde(default)]
+    pub revoked: Option<Der>,
 }
 
 /// Body of PUT [`USERS`]`/{user}`.
@@ -183,6 +230,9 @@ pub struct UserRegistration {
     pub office: OfficeCode,
     /// The certificates (DER) with which the user may come in and sign: the relay checks each against the union's CA.
     pub certificates: Vec<Der>,
+    /// The user's PCs with their device certificates. Empty until the first enrolment ends, or where there is none.
+    #[serde(default)]
+    pub devices: Vec<Device>,
 }
 
 /// A user as the relay knows it: no name, no address of a person.
@@ -198,6 +248,14 @@ pub struct User {
     pub enabled: bool,
     /// The certificates that are registered.
     pub certificates: Vec<Fingerprint>,
+    /// The enrolment that is open, if one is.
+    pub enrolment: Option<EnrolmentStatus>,
+    /// Whether a PIN of the user is locked, until the union makes a new enrolment.
+    pub pin_locked: bool,
+    /// Until when logins are locked after wrong passwords.
+    pub login_locked_until: Option<Timestamp>,
+    /// The last successful login.
+    pub last_login_at: Option<Timestamp>,
 }
 
 /// Body of POST [`USERS`]`/{user}/disable`.

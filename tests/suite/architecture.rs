@@ -21,13 +21,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("message", &["domain"]),
     ("pki", &["domain", "message"]),
+    ("secret", &["domain"]),
     // The edges: each meets one thing of the outside world.
     ("stream", FOUNDATION),
     ("runtime", FOUNDATION),
     ("config", &["domain", "message", "pki", "runtime"]),
-    ("wire", &["domain", "message", "pki", "stream"]),
-    ("http", &["domain", "message", "pki", "stream", "runtime", "config", "wire"]),
-    ("store", &["domain", "message", "pki", "stream", "wire"]),
+    ("wire", &["domain", "message", "pki", "secret", "stream"]),
+    ("http", &["domain", "message", "pki", "secret", "stream", "runtime", "config", "wire"]),
+    ("store", &["domain", "message", "pki", "secret", "stream", "wire"]),
     ("archive", &["domain", "message", "pki", "stream", "store"]),
     ("mail", &["domain", "message", "pki", "stream", "runtime", "config"]),
     // The sides: they share edges and never each other.
@@ -41,14 +42,14 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 const FOUNDATION: &[&str] = &["domain", "message", "pki"];
 const EDGES: &[&str] =
-    &["domain", "message", "pki", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail"];
+    &["domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail"];
 const SIDES: &[&str] = &[
-    "domain", "message", "pki", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail", "gateway",
-    "relay", "employer",
+    "domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail",
+    "gateway", "relay", "employer",
 ];
 const EVERYTHING: &[&str] = &[
-    "domain", "message", "pki", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail", "gateway",
-    "relay", "employer", "sandbox",
+    "domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail",
+    "gateway", "relay", "employer", "sandbox",
 ];
 
 /// Parts of a room that belong to one side, and who may use them beside the room itself.
@@ -67,6 +68,14 @@ const NAMES: &[(&str, &[&str], &str)] = &[
         &["http", "wire", "relay"],
         "TLS stays in http/, the wire's client and the relay's check of client certificates",
     ),
+    (
+        "aws_lc_rs",
+        &["secret", "http", "wire"],
+        "what passwords turn into stays in secret/, TLS in http/ and the wire's client",
+    ),
+    ("voprf", &["secret"], "what PINs turn into stays in secret/"),
+    ("argon2", &["secret"], "what passwords turn into stays in secret/"),
+    ("lettre", &["mail"], "mail goes out through mail/"),
     ("sqlx", &["store"], "SQL stays in store/"),
     ("SystemTime::now", &["runtime"], "the wall clock is read in runtime/ and handed in"),
     ("Timestamp::now", &["runtime"], "the wall clock is read in runtime/ and handed in"),

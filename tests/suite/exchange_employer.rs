@@ -61,9 +61,11 @@ impl Parties {
         let certificates = UnionCertificates {
             encryption: vec![der(encryption.certificate())],
             signing: vec![der(signing.certificate())],
+            revoked: None,
         };
         union.put_certificates(&certificates).await.unwrap();
-        let registration = UserRegistration { office: office(), certificates: vec![der(&world.parties.user[0])] };
+        let registration =
+            UserRegistration { office: office(), certificates: vec![der(&world.parties.user[0])], devices: vec![] };
         union.put_user(&user(), &registration).await.unwrap();
         Self { world, relay, shutdown, union, signing, encryption, _dir: dir }
     }

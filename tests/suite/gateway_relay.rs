@@ -195,6 +195,7 @@ impl Relay for FakeRelay {
             union: "06123456".parse().unwrap(),
             now: SystemClock.now(),
             last_seen: None,
+            entrance: kenpo_express::wire::union::Entrance { url: "https://localhost:1".to_owned(), roots: vec![] },
             receipt_certificate: Der(Vec::new()),
             acknowledged: self.0.lock().unwrap().newest(),
         })

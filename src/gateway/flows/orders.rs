@@ -36,7 +36,8 @@ pub async fn announce<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static s
         credentials.iter().map(|credential| Der(credential.certificate().der().to_vec())).collect()
     };
     let keys = &receiver.keys;
-    let certificates = UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing) };
+    let certificates =
+        UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked: None };
     receiver.relay.put_certificates(&certificates).await.map_err(|error| {
         tracing::warn!(code = "certificates.unpublished", error = &error as &dyn std::error::Error, "not published");
         relay::code(&error)
@@ -93,7 +94,11 @@ async fn registration<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result
     let user = users::find(receiver.database.read(), &order.user).await?.ok_or(StoreError::Missing("user"))?;
     let all = certificates::of_user(receiver.database.read(), &order.user).await?;
     let current = all.into_iter().filter(|one| one.purpose == Purpose::Signing && one.revoked_at.is_none());
-    Ok(UserRegistration { office: user.office, certificates: current.map(|one| Der(one.der)).collect() })
+    Ok(UserRegistration {
+        office: user.office,
+        certificates: current.map(|one| Der(one.der)).collect(),
+        devices: Vec::new(),
+    })
 }
 
 async fn put_off<R: Relay>(receiver: &Receiver<R>, order: &Order, problem: &str) -> Result<(), StoreError> {

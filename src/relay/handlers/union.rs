@@ -17,7 +17,7 @@ pub async fn show(State(app): State<App>, UserCaller(user): UserCaller) -> Resul
     let encryption = read(Purpose::Encryption).await?.into_iter().map(Der).collect();
     let signing = read(Purpose::Signing).await?.into_iter().map(Der).collect();
     Ok(Json(UnionInfo {
-        certificates: UnionCertificates { encryption, signing },
+        certificates: UnionCertificates { encryption, signing, revoked: None },
         receipt_certificate: Der(app.receipts.load().certificate().der().to_vec()),
         union: user.union,
         user: user.id,

@@ -35,6 +35,10 @@ pub async fn list(
         office: row.office,
         enabled: row.enabled,
         certificates: row.certificates,
+        enrolment: None,
+        pin_locked: false,
+        login_locked_until: None,
+        last_login_at: None,
     });
     Ok(Json(window.page(items.collect(), |user| user.cursor)))
 }

@@ -140,6 +140,7 @@ impl RelayWorld {
         let registration = UserRegistration {
             office: office(),
             certificates: certificates.iter().map(|certificate| Der(certificate.der().to_vec())).collect(),
+            devices: vec![],
         };
         let put = json(hyper::Method::PUT, &format!("/union/v1/users/{user}"), &registration);
         self.vpn(&union.gateway).send(put).await.unwrap()
@@ -184,7 +185,7 @@ impl UnionWorld {
 
     pub(crate) fn certificates(&self) -> UnionCertificates {
         let der = |credential: &Credential| vec![Der(credential.certificate().der().to_vec())];
-        UnionCertificates { encryption: der(&self.encryption), signing: der(&self.signing) }
+        UnionCertificates { encryption: der(&self.encryption), signing: der(&self.signing), revoked: None }
     }
 
     /// A receipt of this union.
