@@ -313,19 +313,6 @@ pub struct PendingRequest {
     pub received_at: Timestamp,
 }
 
-/// Body of POST `/union/v1/certificate-requests/{id}/answer`. All of it takes effect at once. The same again changes
-/// nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RequestAnswer {
-    /// The signed [`Answer`], for the app.
-    pub answer: Der,
-    /// With certificates: who may come in from now on.
-    pub registration: Option<super::union::UserRegistration>,
-    /// When a PC was replaced: the login starts again from the initial password.
-    pub login: Option<LoginVerifier>,
-}
-
 /// A PC's own credential at the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -20,7 +20,7 @@
 //!
 //! [`EnrolmentOrder`]: super::enrolment::EnrolmentOrder
 //! [`Notice`]: super::enrolment::Notice
-//! [`RequestAnswer`]: super::enrolment::RequestAnswer
+//! [`PendingRequest`]: super::enrolment::PendingRequest
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,7 @@ use super::enrolment::{Device, EnrolmentStatus};
 use super::page::{Cursor, PageQuery};
 use crate::domain::digest::{Fingerprint, Tag};
 use crate::domain::ids::{InsurerNumber, MessageId, OfficeCode, RequestId, UserId};
+use crate::secret::LoginVerifier;
 
 /// Who is there, which version, what time it is.
 pub const HANDSHAKE: &str = "/union/v1/handshake";
@@ -233,6 +234,19 @@ pub struct UserRegistration {
     /// The user's PCs with their device certificates. Empty until the first enrolment ends, or where there is none.
     #[serde(default)]
     pub devices: Vec<Device>,
+}
+
+/// Body of POST `/union/v1/certificate-requests/{id}/answer`. All of it takes effect at once. The same again changes
+/// nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestAnswer {
+    /// The signed [`Answer`], for the app.
+    pub answer: Der,
+    /// With certificates: who may come in from now on.
+    pub registration: Option<UserRegistration>,
+    /// When a PC was replaced: the login starts again from the initial password.
+    pub login: Option<LoginVerifier>,
 }
 
 /// A user as the relay knows it: no name, no address of a person.
