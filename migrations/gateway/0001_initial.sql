@@ -72,6 +72,8 @@ CREATE TABLE messages (
     signed_at      INTEGER,
     -- The user's PC was reported lost, and this came after the loss but before the report.
     suspect_since  INTEGER,
+    -- Two persons let it out of quarantine: `verdict` is theirs, `reasons` are still those of the checks.
+    released_at    INTEGER,
     -- Why staff returned it. For the sender; the relay never has it.
     return_reason  TEXT
 );

@@ -38,6 +38,8 @@ pub struct RelaySettings {
     url: String,
     /// PEM certificates that vouch for the relay.
     pub ca: PathBuf,
+    /// PEM certificates that the relay signs its receipts with.
+    pub receipt_certificates: PathBuf,
     /// PEM certificate and key that we show.
     pub credential: PathBuf,
     /// Seconds until a connection must stand.
@@ -174,6 +176,7 @@ impl Settings for GatewaySettings {
     fn rebase(&mut self, folder: &Path) {
         let single = [
             &mut self.relay.ca,
+            &mut self.relay.receipt_certificates,
             &mut self.relay.credential,
             &mut self.keys.ca,
             &mut self.keys.ca_key,

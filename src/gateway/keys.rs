@@ -30,6 +30,8 @@ pub struct Keys {
     pub revocation: Vec<RevocationList>,
     /// The certificate of the union's own CA.
     pub ca: Certificate,
+    /// What the relay signs its receipts with.
+    pub relay_receipt: Vec<Certificate>,
 }
 
 impl Keys {
@@ -50,6 +52,7 @@ impl Keys {
         let signing = credentials(&mut reader, "keys.signing", &settings.keys.signing);
         let encryption = credentials(&mut reader, "keys.encryption", &settings.keys.encryption);
         let relay_roots = reader.certificates("relay.ca", &settings.relay.ca);
+        let relay_receipt = reader.certificates("relay.receipt_certificates", &settings.relay.receipt_certificates);
         let tls = reader.credential("relay.credential", &settings.relay.credential);
         let (Some(ca), Some(tls), true) = (ca.into_iter().next(), tls, reader.faults.is_empty()) else {
             return Err(Faults(reader.faults));
@@ -62,7 +65,8 @@ impl Keys {
             ..client::Settings::new(settings.relay.url(), relay_roots, tls)
         };
         let union = settings.insurer();
-        Ok((Self { union, signing, encryption, authority, trust: TrustStore::new(roots), revocation, ca }, relay))
+        let trust = TrustStore::new(roots);
+        Ok((Self { union, signing, encryption, authority, trust, revocation, ca, relay_receipt }, relay))
     }
 
     /// The union's address.

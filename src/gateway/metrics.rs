@@ -7,6 +7,8 @@ crate::metrics! {
         messages_total: IntCounterVec["verdict"],
         /// Messages quarantined, by reason.
         quarantined_total: IntCounterVec["reason"],
+        /// Receipts of the relay that do not hold, by what is wrong.
+        relayed_refused_total: IntCounterVec["code"],
         /// Sealed bytes fetched.
         fetched_bytes_total: IntCounter[],
         /// Seconds per stage of the pull: fetch and open a message, judge, place and commit a group, acknowledge.

@@ -38,6 +38,7 @@ pub struct MessageView {
     pub sealed_size: u64,
     pub tag: Option<String>,
     pub suspect_since: Option<Timestamp>,
+    pub released_at: Option<Timestamp>,
 }
 
 impl From<&Message> for MessageView {
@@ -70,6 +71,7 @@ impl From<&Message> for MessageView {
             sealed_size: message.sealed_size,
             tag: message.tag.map(|tag| tag.to_string()),
             suspect_since: message.suspect_since,
+            released_at: message.released_at,
         }
     }
 }
@@ -239,7 +241,7 @@ pub struct StatusView {
     pub disk_free_bytes: u64,
     pub disk_reserve_bytes: u64,
     /// Durable here, not yet acknowledged at the relay.
-    pub unacknowledged: usize,
+    pub unacknowledged: u64,
     pub waiting: Vec<WaitingView>,
     pub open_orders: Vec<OrderView>,
     /// The newest runs, the newest first.

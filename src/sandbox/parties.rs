@@ -55,6 +55,7 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
     maker.joined("gateway/union-encryption.pem", &ca, of_union(), &Profile::UnionEncryption)?;
     let union_tls = maker.joined("gateway/tls.pem", &ca, of_union(), &Profile::TlsClient)?;
     maker.certificate("gateway/relay-ca.pem", operator.certificate())?;
+    maker.certificate("gateway/relay-receipt.pem", &receipts)?;
 
     let of_user = || Subject::User { union: union(), office: office(), user: user() };
     let signing = maker.pair("employer-1/user/signing", &ca, of_user(), &Profile::UserSigning)?;

@@ -1,15 +1,19 @@
 //! A relay in memory that lies on request.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::clock::Clock;
+use kenpo_express::domain::digest::Tag;
 use kenpo_express::domain::ids::{MessageId, UserId};
 use kenpo_express::gateway::relay::{Chunks, Relay};
 use kenpo_express::message::format::trailing_tag;
-use kenpo_express::runtime::clock::SystemClock;
+use kenpo_express::message::keys::Credential;
+use kenpo_express::message::receipt::{Receipt, Stage};
+use kenpo_express::pki::{Authority, KeyKind, Profile, Request, Subject, new_key};
+use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::wire;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{ClientError, Fault};
@@ -166,16 +170,47 @@ impl FakeRelay {
     }
 }
 
+/// What the relay signs with: one for all tests.
+pub(crate) fn signer() -> &'static Credential {
+    static SIGNER: LazyLock<Credential> = LazyLock::new(|| {
+        let (now, random) = (SystemClock.now(), &SystemRandom);
+        let operator = Authority::create_operator("operator", now, random).unwrap();
+        let key = new_key(KeyKind::P256).unwrap();
+        let request = Request::new(Subject::Service("relay".to_owned()), &key).unwrap();
+        let validity = SignedDuration::from_hours(24 * 365);
+        let profile = Profile::ReceiptSigning;
+        Credential::new(operator.issue(&request, &profile, validity, now, random).unwrap(), key).unwrap()
+    });
+    &SIGNER
+}
+
+/// The relay's receipt.
+pub(crate) fn relayed(message_id: MessageId, tag: Option<Tag>, at: Timestamp) -> Der {
+    let receipt = Receipt {
+        message_id,
+        stage: Stage::Relayed,
+        tag,
+        digest: None,
+        at,
+        by: "relay".to_owned(),
+        reason: None,
+        previous: None,
+        contiguous: None,
+    };
+    Der(receipt.sign(signer(), at).unwrap().der().to_vec())
+}
+
 /// A parcel as an honest relay lists it.
 fn listed(id: MessageId, cursor: i64, sender: &UserId, sealed: &[u8], at: Timestamp) -> Parcel {
+    let tag = trailing_tag(&sealed[sealed.len().saturating_sub(64)..]);
     Parcel {
         id,
         cursor: Cursor(cursor),
         sender: sender.clone(),
         size: sealed.len() as u64,
-        tag: trailing_tag(&sealed[sealed.len().saturating_sub(64)..]),
+        tag,
         deposited_at: at,
-        relayed: Der(b"a receipt of the relay".to_vec()),
+        relayed: relayed(id, tag, at),
     }
 }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::exchange_support::{Folder, json, text, wait_for};
 
-fn object(output: &std::process::Output) -> Value {
+/// The one JSON object that a command printed.
+pub(crate) fn object(output: &std::process::Output) -> Value {
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

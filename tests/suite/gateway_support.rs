@@ -35,7 +35,7 @@ use kenpo_express::stream::spool::Spool;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway_relay::FakeRelay;
+use crate::gateway_relay::{FakeRelay, signer};
 use crate::support::relay::UnionWorld;
 
 /// The gateway of one union.
@@ -72,6 +72,7 @@ impl GatewayWorld {
             trust: TrustStore::new(vec![union.authority.certificate().clone()]),
             revocation: Vec::new(),
             ca: union.authority.certificate().clone(),
+            relay_receipt: vec![signer().certificate().clone()],
         };
         keys(&mut own);
         let folder = tempfile::tempdir_in(within).unwrap();

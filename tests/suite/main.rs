@@ -7,6 +7,7 @@ mod exchange_employer;
 mod exchange_sandbox;
 mod exchange_servers;
 mod exchange_support;
+mod gateway_quarantine;
 mod gateway_relay;
 mod gateway_staff;
 mod gateway_support;

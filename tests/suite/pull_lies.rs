@@ -1,8 +1,14 @@
 //! A relay that lies, breaks and hangs: the run ends with a clear state and the next one goes on.
 
 use jiff::SignedDuration;
+use kenpo_express::domain::digest::Tag;
+use kenpo_express::domain::ids::MessageId;
+use kenpo_express::message::receipt::Stage;
+use kenpo_express::runtime::clock::SystemRandom;
+use kenpo_express::store::gateway::{audit, receipts};
+use kenpo_express::wire::Der;
 
-use crate::gateway_relay::Lie;
+use crate::gateway_relay::{Lie, relayed};
 use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
 
@@ -162,4 +168,37 @@ async fn one_id_listed_many_times_in_one_list_is_stored_once() {
     assert_eq!(world.pull().await.result, "done");
     assert_eq!(world.kept().await.len(), 1);
     assert_eq!(world.files("archive"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_that_is_not_the_relays_word_is_not_kept_and_raises_an_alarm() {
+    let world = GatewayWorld::new().await;
+    let mut sender = world.sender("yamada-1").await;
+    let (now, other) = (world.clock_now(), MessageId::new(world.clock_now(), &SystemRandom));
+    for (size, code) in [(100, "signature"), (200, "message"), (2_000_000, "tag"), (300, "signature"), (400, "")] {
+        let draft = world.draft(&sender);
+        let sealed = world.seal(&mut sender, &draft, &noise(size));
+        world.relay.deposit_with(draft.id, &sender.id, &sealed, now, |parcel| match size {
+            100 => parcel.relayed = Der(b"no receipt at all".to_vec()),
+            200 => parcel.relayed = relayed(other, parcel.tag, now),
+            2_000_000 => parcel.relayed = relayed(parcel.id, Some(Tag([9; 16])), now),
+            // The union's own words do not count as the relay's.
+            300 => parcel.relayed = world.union.receipt(parcel.id, Stage::Relayed, now),
+            _ => {}
+        });
+        assert_eq!(world.pull().await.tally.archived, 1, "it says nothing of the message: {size}");
+        let message = world.find(draft.id).await.unwrap();
+        let kept = receipts::of_message(world.receiver.database.read(), message.number).await.unwrap();
+        let stages: Vec<&str> = kept.iter().map(|receipt| receipt.stage.as_str()).collect();
+        let audit = audit::list(world.receiver.database.read(), None, 1).await.unwrap();
+        if code.is_empty() {
+            assert_eq!((stages, audit[0].action.as_str()), (vec!["relayed", "verified"], "message.archived"));
+            continue;
+        }
+        let code = format!("receipt.{code}");
+        assert_eq!(stages, ["verified"], "{code}");
+        assert_eq!((audit[0].action.as_str(), &audit[0].after), ("receipt.refused", &code));
+        assert_eq!(audit[0].subject, draft.id.to_string());
+        assert!(world.receiver.metrics.relayed_refused_total.with_label_values(&[&code]).get() > 0);
+    }
 }

@@ -2,6 +2,7 @@
 //! its audit entry.
 
 pub mod export;
+pub mod quarantine;
 pub mod received;
 pub mod users;
 
@@ -41,6 +42,16 @@ pub enum AdminError {
         /// Its state.
         state: &'static str,
     },
+    /// Input: the second person is missing or the first one again.
+    #[error("承認者には、操作者とは別の人の名前を指定してください (--approver must name a second person)")]
+    Approver,
+    /// Input: a reason that nobody can set aside.
+    #[error(
+        "この理由で隔離されたファイルは解除できません: {code} {}。送信者に再送を依頼してください (quarantined for {code}: \
+         {}; it can never be released, ask the sender to send it again)",
+        .0.japanese(), .0.english(), code = .0.code()
+    )]
+    Unreleasable(Reason),
     /// Input: a certificate that is not fit for what it is to be registered for.
     #[error("電子証明書を登録できません: {0} (the certificate cannot be registered)")]
     Certificate(&'static str),
@@ -84,12 +95,24 @@ impl From<OpenError> for AdminError {
 pub struct Admin {
     gateway: Gateway,
     actor: String,
+    aliases: Vec<String>,
 }
 
 impl Admin {
     /// Acts as `actor` (an account name; it goes into the audit).
     pub fn new(gateway: &Gateway, actor: &str) -> Self {
-        Self { gateway: gateway.clone(), actor: actor.to_owned() }
+        Self { gateway: gateway.clone(), actor: actor.to_owned(), aliases: Vec::new() }
+    }
+
+    /// Other names of the one who acts: none of them is a second person.
+    #[must_use]
+    pub fn known_as(mut self, aliases: Vec<String>) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    fn is_actor(&self, name: &str) -> bool {
+        self.aliases.iter().chain([&self.actor]).any(|own| own.eq_ignore_ascii_case(name))
     }
 
     fn now(&self) -> Timestamp {
@@ -145,7 +168,7 @@ impl Admin {
             archived_bytes: counter(counters::ARCHIVED_BYTES),
             disk_free_bytes: receiver.disk.free()?,
             disk_reserve_bytes: self.gateway.settings.storage.reserve_bytes,
-            unacknowledged: acknowledgements::list(read, 0, 100_000).await?.len(),
+            unacknowledged: acknowledgements::count(read).await?,
             waiting: waiting::list(read, 1_000).await?.iter().map(Into::into).collect(),
             open_orders: orders::open(read, 1_000).await?.iter().map(Into::into).collect(),
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),

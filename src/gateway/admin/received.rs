@@ -1,4 +1,4 @@
-//! Received files: listed, shown, reviewed; quarantined ones listed and returned.
+//! Received files: listed, shown, reviewed.
 
 use super::{Admin, AdminError};
 use crate::domain::digest::Sha256;
@@ -72,28 +72,13 @@ impl Admin {
         Ok((&self.find(id).await?).into())
     }
 
-    /// Staff are done with a quarantined message: it is kept, and shown as returned.
-    pub async fn return_quarantined(&self, id: MessageId, reason: &str) -> Result<MessageView, AdminError> {
-        let message = self.find(id).await?;
-        let database = &self.gateway.receiver.database;
-        let mut transaction = database.write().await?;
-        if !messages::change_state(&mut transaction, message.number, State::Quarantined, State::Returned).await? {
-            return Err(AdminError::State { state: message.state.code() });
-        }
-        messages::set_return_reason(&mut transaction, message.number, reason).await?;
-        let (before, after) = (State::Quarantined.code(), State::Returned.code());
-        self.log(&mut transaction, "quarantine.returned", &id.to_string(), before, after).await?;
-        database.commit(transaction).await?;
-        Ok((&self.find(id).await?).into())
-    }
-
     pub(super) async fn find(&self, id: MessageId) -> Result<Message, AdminError> {
         let mut reader = self.gateway.receiver.database.reader().await?;
         messages::find(&mut reader, id).await?.ok_or(AdminError::NoMessage(id))
     }
 
     /// The next receipt in the chain of this message.
-    async fn receipt(
+    pub(super) async fn receipt(
         &self,
         connection: &mut Connection,
         message: &Message,

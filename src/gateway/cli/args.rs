@@ -142,6 +142,18 @@ pub enum Quarantine {
         #[command(flatten)]
         json: Json,
     },
+    /// 隔離を解除し、保管する。操作者とは別の人の承認が必要。Lets a message into the archive, approved by a second person. Refused for
+    /// whatever is not whole, not for us, or not signed under a registered certificate.
+    Release {
+        /// Which message.
+        id: MessageId,
+        /// 承認者の名前。Who approves it: somebody else than who types this.
+        #[arg(long)]
+        approver: String,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
     /// 差戻しとして処理を終える。Ends the matter; the message is kept.
     Return {
         /// Which message.

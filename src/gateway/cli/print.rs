@@ -49,6 +49,9 @@ pub(super) fn message(view: &MessageView) -> io::Result<()> {
             line(format!("    注意 {code}: {} ({})", warning.japanese(), warning.english()))?;
         }
     }
+    if let Some(at) = view.released_at {
+        line(format!("    注意: 隔離を解除したファイルです (released from quarantine) {}", jst(at)))?;
+    }
     if let Some(since) = view.suspect_since {
         line(format!(
             "    注意: 端末の紛失・盗難 ({}) 後に届いたファイルです (received after the loss of the PC)",

@@ -81,7 +81,7 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gateway = Gateway::open(settings, clock, random).await?;
     let actor = format!("uid:{}", rustix::process::getuid().as_raw());
-    let admin = Admin::new(&gateway, &actor);
+    let admin = Admin::new(&gateway, &actor).known_as(own_names());
     let done = match args.command {
         Command::Pull { again, json } => pull(&gateway, again, json).await,
         Command::Status(json) => status(&admin, json).await,
@@ -93,6 +93,16 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     };
     gateway.receiver.database.close().await;
     done
+}
+
+/// What the account that runs this is called, on either side of `sudo`.
+fn own_names() -> Vec<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let account = fields.filter(|fields| fields.get(2) == Some(&uid.as_str())).map(|fields| fields[0].to_owned());
+    let variables = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    account.chain(variables).chain([uid.clone()]).collect()
 }
 
 /// For a program or for a person.
@@ -243,6 +253,10 @@ async fn quarantine(admin: &Admin, command: Quarantine) -> Result<(), CommandErr
         Quarantine::List { limit, json } => {
             let state = Some(State::Quarantined.code().to_owned());
             list(admin, ListArgs { state, office: None, limit, json }).await
+        }
+        Quarantine::Release { id, approver, json } => {
+            let view = admin.release(id, &approver).await?;
+            show(json.json, &view, print::message)
         }
         Quarantine::Return { id, reason, json } => {
             let view = admin.return_quarantined(id, &reason).await?;

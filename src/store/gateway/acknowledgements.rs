@@ -62,6 +62,12 @@ pub async fn list(executor: impl SqliteExecutor<'_>, after: i64, limit: u32) -> 
         .collect()
 }
 
+/// How many stand in the line.
+pub async fn count(executor: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM acknowledgements").fetch_one(executor).await?;
+    u64::try_from(count).map_err(corrupt("count"))
+}
+
 /// Takes what the relay has confirmed out of the line, by its places: for the same message more may stand there.
 pub async fn remove(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<(), StoreError> {
     for group in groups(numbers) {

@@ -45,6 +45,20 @@ pub async fn set_facts(connection: &mut SqliteConnection, message: i64, facts: &
     Ok(())
 }
 
+/// Names the certificate that the signature verified under, where none was registered at the verdict.
+pub async fn set_certificate(
+    connection: &mut SqliteConnection,
+    message: i64,
+    certificate: Fingerprint,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE evidence SET certificate = $2 WHERE message = $1")
+        .bind(message)
+        .bind(certificate.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The evidence of one message.
 pub async fn find(executor: impl SqliteExecutor<'_>, message: i64) -> Result<Option<Evidence>, StoreError> {
     let row: Option<(i64, Option<Vec<u8>>, String)> =

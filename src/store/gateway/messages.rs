@@ -79,6 +79,8 @@ pub struct Message {
     pub content: Option<Content>,
     /// Since when its sender's PC was lost, if this came after that.
     pub suspect_since: Option<Timestamp>,
+    /// When two persons released it from quarantine, if they did. Its verdict is theirs.
+    pub released_at: Option<Timestamp>,
 }
 
 /// What a message says. Proven in an archived message, only a claim in a quarantined one.
@@ -176,7 +178,8 @@ pub async fn insert(connection: &mut SqliteConnection, messages: &[Message]) -> 
                 .push_bind(content.map(|c| c.signature_hash.as_bytes().as_slice()))
                 .push_bind(content.map(|c| length(c.sequence)))
                 .push_bind(content.map(|c| micros(c.signed_at)))
-                .push_bind(message.suspect_since.map(micros));
+                .push_bind(message.suspect_since.map(micros))
+                .push_bind(message.released_at.map(micros));
         });
         query.build().execute(&mut *connection).await?;
     }
@@ -287,7 +290,7 @@ pub async fn release(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "UPDATE messages SET state = 'archived', verdict = 'accepted', path = $2, archived_at = $3
+        "UPDATE messages SET state = 'archived', verdict = 'accepted', path = $2, archived_at = $3, released_at = $3
          WHERE number = $1 AND state = 'quarantined'",
     )
     .bind(number)
@@ -354,6 +357,7 @@ mod tests {
                 signed_at: Timestamp::from_second(900).unwrap(),
             }),
             suspect_since: None,
+            released_at: None,
         }
     }
 

@@ -31,9 +31,6 @@ use crate::store::sqlite::{Connection, StoreError, length};
 use crate::wire::Der;
 use crate::wire::union::Acknowledgement;
 
-/// The largest `relayed` receipt that is kept: ours are a tenth of it.
-const MAX_RELAYED: usize = 16 * 1024;
-
 /// Commits group after group, until nothing more can come.
 pub(super) async fn work<R: Relay>(run: Arc<Run<R>>, mut batches: Receiver<Batch>, done: Sender<Vec<Outgoing>>) {
     while let Some(batch) = batches.recv().await {
@@ -71,7 +68,8 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     let (receipt_rows, own) = receipt_rows(first_receipt, &rows, &batch.judged, &signed, now);
     let proofs: Result<Vec<Evidence>, StoreError> =
         rows.iter().zip(&batch.judged).map(|(row, one)| proof(row, one, now)).collect();
-    let entries: Vec<Entry> = rows.iter().map(|row| entry(row, now)).collect();
+    let mut entries: Vec<Entry> = rows.iter().map(|row| entry(row, now)).collect();
+    entries.extend(batch.judged.iter().filter_map(|one| doubt(one, now)));
     let mut line: Vec<(MessageId, Option<i64>)> = rows.iter().zip(&own).map(|(row, own)| (row.id, *own)).collect();
     let mut items: Vec<Acknowledgement> = batch.judged.iter().zip(&signed).map(acknowledgement).collect();
     for one in &batch.repeated {
@@ -94,6 +92,7 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     receiver.database.commit(transaction).await?;
     failpoint!("receive.committed");
     tell(run, &rows, batch.repeated.len());
+    tell_doubts(run, &batch.judged);
     let outgoing = numbers.into_iter().zip(items);
     Ok(outgoing.map(|(number, acknowledgement)| Outgoing { number, acknowledgement }).collect())
 }
@@ -214,6 +213,7 @@ fn message(number: i64, one: &Judged, now: Timestamp) -> Message {
         archived_at: one.accepted.then_some(now),
         content: content(one),
         suspect_since: None,
+        released_at: None,
     }
 }
 
@@ -254,7 +254,8 @@ fn receipt_rows(
             stored.push(StoredReceipt { number, message: row.number, stage, at: now, der: der.to_vec() });
             number
         };
-        if one.parcel.relayed.0.len() <= MAX_RELAYED {
+        // What is not the relay's word is no evidence of it.
+        if one.relayed.is_ok() {
             add(Stage::Relayed, &one.parcel.relayed.0);
         }
         own.push(signed.as_ref().map(|signed| add(Stage::Verified, signed.der())));
@@ -282,6 +283,20 @@ fn entry(row: &Message, now: Timestamp) -> Entry {
         }
     };
     Entry { at: now, actor: "gateway".to_owned(), action, subject: row.id.to_string(), before: String::new(), after }
+}
+
+fn doubt(one: &Judged, now: Timestamp) -> Option<Entry> {
+    let after = one.relayed.err()?.code().to_owned();
+    let (subject, actor) = (one.parcel.id.to_string(), "gateway".to_owned());
+    Some(Entry { at: now, actor, action: "receipt.refused", subject, before: String::new(), after })
+}
+
+fn tell_doubts<R: Relay>(run: &Run<R>, judged: &[Judged]) {
+    for one in judged {
+        let Err(doubt) = one.relayed else { continue };
+        run.receiver.metrics.relayed_refused_total.with_label_values(&[doubt.code()]).inc();
+        tracing::error!(code = doubt.code(), id = %one.parcel.id, "the relay's receipt for a message does not hold");
+    }
 }
 
 fn acknowledgement((one, signed): (&Judged, &Option<SignedReceipt>)) -> Acknowledgement {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::relayed::Doubt;
 use crate::archive::{Placement, Sealed};
 use crate::domain::digest::Tag;
 use crate::domain::ids::MessageId;
@@ -151,6 +152,8 @@ pub(super) struct Judged {
     pub(super) facts: Facts,
     pub(super) signer: Option<crate::store::gateway::users::User>,
     pub(super) accepted: bool,
+    /// Whether the relay's receipt for it holds; looked at when it is placed.
+    pub(super) relayed: Result<(), Doubt>,
     pub(super) placement: Placement,
     #[expect(dead_code, reason = "held until the message is committed")]
     pub(super) flight: Flight,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::RunError;
 use super::item::{Batch, Fetched, Item, Judged, Repeated};
+use super::relayed;
 use super::run::Run;
 use super::trouble::disk_cause;
 use crate::archive::{Archive, Durable, Placement, Sealed};
@@ -124,8 +125,11 @@ fn decide<R: Relay>(run: &Run<R>, one: Fetched, snapshot: &Snapshot, known: &[Kn
         _ => run.receiver.archive.place_in_quarantine(ticket.parcel.id, tag, ticket.parcel.size, sealed),
     };
     let signer = outcome.opened().and_then(|opened| snapshot.signer(opened)).map(|signer| signer.user.clone());
+    // Told when it is looked at, with all of the group.
+    let relayed = Ok(());
     let (parcel, waited, flight) = (ticket.parcel, ticket.waited, ticket.flight);
-    let judged = Judged { parcel, waited, tag, received_at, outcome, facts, signer, accepted, placement, flight };
+    let judged =
+        Judged { parcel, waited, tag, received_at, outcome, facts, signer, accepted, relayed, placement, flight };
     (judged, (ticket.room, ticket.memory))
 }
 
@@ -176,6 +180,9 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
     let task = tokio::task::spawn_blocking(move || {
         let spool = &worker.receiver.spool;
         let mut judged = judged;
+        for one in &mut judged {
+            one.relayed = relayed::check(&one.parcel, one.tag, &worker.receiver.keys.relay_receipt);
+        }
         let mut all: Vec<&mut Placement> = judged.iter_mut().map(|one| &mut one.placement).collect();
         if let Ok(durable) = Durable::place(spool, &mut all) {
             for one in &mut judged {

@@ -19,6 +19,7 @@ mod judge;
 mod large;
 mod list;
 mod pipeline;
+mod relayed;
 mod run;
 mod settle;
 mod small;

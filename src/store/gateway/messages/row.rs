@@ -11,7 +11,7 @@ use crate::store::sqlite::{StoreError, moment};
 
 pub(super) const COLUMNS: &str = "number, id, state, verdict, reasons, warnings, sealed_size, tag, path, deposited_at, \
      received_at, archived_at, office, user_id, sender, recipient, file_name, content_type, comment, size, digest, \
-     signature_hash, sequence, signed_at, suspect_since";
+     signature_hash, sequence, signed_at, suspect_since, released_at";
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -40,6 +40,7 @@ pub(super) struct Row {
     sequence: Option<i64>,
     signed_at: Option<i64>,
     suspect_since: Option<i64>,
+    released_at: Option<i64>,
 }
 
 impl Row {
@@ -63,6 +64,7 @@ impl Row {
             archived_at: self.archived_at.map(moment).transpose()?,
             content,
             suspect_since: self.suspect_since.map(moment).transpose()?,
+            released_at: self.released_at.map(moment).transpose()?,
         })
     }
 

@@ -1,0 +1,126 @@
+//! Quarantined messages: staff end the matter, or two persons let one into the archive after all.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use super::{Admin, AdminError};
+use crate::archive::{Durable, Sealed};
+use crate::domain::address::Address;
+use crate::domain::digest::Fingerprint;
+use crate::domain::ids::MessageId;
+use crate::domain::verdict::{Reason, Verdict};
+use crate::gateway::view::MessageView;
+use crate::message::keys::Certificate;
+use crate::message::open::{Verified, open};
+use crate::message::receipt::Stage;
+use crate::store::gateway::certificates::{self, Purpose};
+use crate::store::gateway::messages::{self, Message, State};
+use crate::store::gateway::{acknowledgements, counters, evidence, receipts};
+use crate::store::sqlite::{StoreError, length};
+
+/// Reasons that say something of the sender or of time, and that two persons may know better. The message itself is whole,
+/// addressed to us, and signed under a registered certificate; whatever says otherwise is never set aside.
+const RELEASABLE: &[Reason] = &[
+    Reason::SignerUnknown,
+    Reason::SignerDisabled,
+    Reason::SignerSuspect,
+    Reason::CertificateNotRegistered,
+    Reason::CertificateExpired,
+    Reason::CertificateNotYetValid,
+    Reason::CertificateRevoked,
+    Reason::SizeRefused,
+];
+
+/// A message that verifies, though it was quarantined.
+struct Proven {
+    verified: Verified,
+    certificate: Fingerprint,
+}
+
+impl Admin {
+    /// Staff are done with a quarantined message: it is kept, and shown as returned.
+    pub async fn return_quarantined(&self, id: MessageId, reason: &str) -> Result<MessageView, AdminError> {
+        let message = self.find(id).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        if !messages::change_state(&mut transaction, message.number, State::Quarantined, State::Returned).await? {
+            return Err(AdminError::State { state: message.state.code() });
+        }
+        messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        let (before, after) = (State::Quarantined.code(), State::Returned.code());
+        self.log(&mut transaction, "quarantine.returned", &id.to_string(), before, after).await?;
+        database.commit(transaction).await?;
+        Ok((&self.find(id).await?).into())
+    }
+
+    /// Lets a quarantined message into the archive, with its `verified` receipt. Who acts and who approves are two. The frozen
+    /// facts, the reasons and the file in quarantine stay as they were.
+    pub async fn release(&self, id: MessageId, approver: &str) -> Result<MessageView, AdminError> {
+        let approver = approver.trim();
+        let plain = !approver.is_empty() && approver.len() <= 64 && !approver.contains(char::is_control);
+        if !plain || self.is_actor(approver) {
+            return Err(AdminError::Approver);
+        }
+        let message = self.find(id).await?;
+        let (State::Quarantined, Verdict::Quarantined { reasons, .. }) = (message.state, &message.verdict) else {
+            return Err(AdminError::State { state: message.state.code() });
+        };
+        refuse(reasons)?;
+        let proven = self.prove(&message).await?;
+        let receiver = &self.gateway.receiver;
+        let sealed = Sealed::Shared(receiver.archive.quarantined(&message.path));
+        let mut placement = receiver.archive.place(&proven.verified, sealed);
+        let spool = receiver.spool.clone();
+        // Without a row it is nothing yet: a crash here leaves a file that the next release replaces.
+        let placed = tokio::task::spawn_blocking(move || {
+            Durable::place(&spool, &mut [&mut placement]).map(|_| placement.path().to_owned())
+        });
+        let path = placed.await.map_err(io::Error::other)??;
+        let mut transaction = receiver.database.write().await?;
+        if !messages::release(&mut transaction, message.number, &path, self.now()).await? {
+            return Err(AdminError::State { state: State::Archived.code() });
+        }
+        evidence::set_certificate(&mut transaction, message.number, proven.certificate).await?;
+        let receipt = self.receipt(&mut transaction, &message, Stage::Verified).await?;
+        receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
+        acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
+        counters::add(&mut transaction, counters::ARCHIVED, 1).await?;
+        counters::add(&mut transaction, counters::ARCHIVED_BYTES, length(message.sealed_size)).await?;
+        let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
+        let (before, after) = (format!("quarantined {}", codes.join(" ")), format!("archived approver:{approver}"));
+        self.log(&mut transaction, "quarantine.released", &id.to_string(), &before, &after).await?;
+        receiver.database.commit(transaction).await?;
+        Ok((&self.find(id).await?).into())
+    }
+
+    /// Opens and verifies the file in quarantine under the certificate that is registered now.
+    async fn prove(&self, message: &Message) -> Result<Proven, AdminError> {
+        let receiver = &self.gateway.receiver;
+        let file: PathBuf = receiver.archive.quarantined(&message.path);
+        let keys = receiver.keys.clone();
+        let opened = tokio::task::spawn_blocking(move || open(File::open(file)?, &keys.encryption, io::sink()));
+        let (opened, _) = opened.await.map_err(io::Error::other)??;
+        if Some(opened.tag()) != message.tag || opened.header().id != message.id {
+            return Err(AdminError::Damaged(Reason::EnvelopeTampered));
+        }
+        let named = opened.signer().fingerprint().ok_or(AdminError::Unreleasable(Reason::SignerUnknown))?;
+        let mut reader = receiver.database.reader().await?;
+        let registered = certificates::find(&mut reader, &[named]).await?.into_iter().next();
+        drop(reader);
+        let registered = registered.ok_or(AdminError::Unreleasable(Reason::CertificateNotRegistered))?;
+        // Whoever was unknown then may be somebody else than the message says.
+        let owner = Address::User(receiver.keys.union.clone(), registered.user.clone());
+        if registered.purpose != Purpose::Signing || owner != opened.header().from {
+            return Err(AdminError::Unreleasable(Reason::BindingSender));
+        }
+        let certificate = Certificate::from_der(&registered.der).map_err(|_| StoreError::Corrupt("certificate"))?;
+        let verified = opened.verify(&certificate).map_err(|error| AdminError::Unreleasable(error.reason()))?;
+        Ok(Proven { verified, certificate: registered.fingerprint })
+    }
+}
+
+fn refuse(reasons: &BTreeSet<Reason>) -> Result<(), AdminError> {
+    reasons.iter().find(|reason| !RELEASABLE.contains(reason)).map_or(Ok(()), |r| Err(AdminError::Unreleasable(*r)))
+}
