@@ -1,4 +1,6 @@
-//! Send, resume, look after what was sent.
+//! Send, and resume what was begun.
+
+mod look_after;
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -11,18 +13,17 @@ use crate::domain::ids::MessageId;
 use crate::message::keys::Certificate;
 use crate::pki::{self, TrustStore};
 use crate::wire::Der;
-use crate::wire::client::{ClientError, Effort, EmployerClient, FileSource, Progress, Settings};
-use crate::wire::employer::{SentParcel, SentState, UnionInfo};
+use crate::wire::client::{Effort, EmployerClient, FileSource, Progress, Settings};
+use crate::wire::employer::{SentParcel, UnionInfo};
 use crate::wire::page::{MAX_LIMIT, PageQuery};
-use crate::wire::problem::Code;
 
 use super::disk::{Disk, LocalDisk};
 use super::error::EmployerError;
 use super::home::Home;
 use super::ledger::{Ledger, LedgerError};
 use super::outgoing::{Letter, Outgoing, check_comment};
-use super::receipts::{Alarm, Signers, check};
 use super::record::{Record, State};
+use super::sent::{Sent, Trouble};
 use super::watch::{Event, Watcher};
 
 /// The app of one user, holding its home folder.
@@ -45,38 +46,6 @@ struct Union {
     encryption: Certificate,
     /// Those that it says it signs with; trusted only as far as the CA vouches for them.
     signing: Vec<Certificate>,
-}
-
-/// A message that was sent, as the list shows it.
-#[derive(Debug)]
-pub struct Sent {
-    /// What we know of it.
-    pub record: Record,
-    /// Whether the relay says that the union has fetched it. A claim until a receipt proves it.
-    pub fetched: bool,
-    /// What is wrong with it.
-    pub trouble: Option<Trouble>,
-}
-
-/// What is wrong with a message that was sent before.
-#[derive(Debug)]
-pub enum Trouble {
-    /// What the relay tells about it does not match what we know.
-    Alarm(Alarm),
-    /// The relay does not take it, and trying again will not change that.
-    NotTaken(ClientError),
-}
-
-/// What was sent.
-#[derive(Debug, Default)]
-pub struct SentList {
-    /// In the order of the numbers.
-    pub items: Vec<Sent>,
-    /// Messages that the relay has from us and this folder does not know: it was restored from an old copy, or somebody
-    /// else has our key.
-    pub unknown: Vec<MessageId>,
-    /// Why the relay could not be asked; the list is what was known before, then.
-    pub offline: Option<EmployerError>,
 }
 
 impl App {
@@ -141,30 +110,6 @@ impl App {
             sent.push(self.upload(record, &union, false).await?);
         }
         Ok(sent)
-    }
-
-    /// Asks the relay about everything that was sent, checks the receipts and keeps what is proven.
-    pub async fn sent(&self) -> Result<SentList, EmployerError> {
-        let records = self.on_disk(Ledger::records).await?;
-        let (union, mut parcels) = match self.ask().await {
-            Ok(answers) => answers,
-            Err(error) => {
-                let items = records.into_iter().map(|record| Sent { record, fetched: false, trouble: None }).collect();
-                return Ok(SentList { items, unknown: Vec::new(), offline: Some(error) });
-            }
-        };
-        let mut items = Vec::new();
-        for record in records {
-            let parcel = parcels.remove(&record.id);
-            items.push(self.take_receipts(record, parcel.as_ref(), &union).await?);
-        }
-        let mut unknown: Vec<_> = parcels.into_keys().collect();
-        unknown.sort();
-        Ok(SentList { items, unknown, offline: None })
-    }
-
-    async fn ask(&self) -> Result<(Union, HashMap<MessageId, SentParcel>), EmployerError> {
-        Ok((self.union().await?, self.parcels().await?))
     }
 
     /// Everything that the relay has from us.
@@ -321,54 +266,6 @@ impl App {
             self.watcher.event(Event::Relayed(&sent.record));
         }
         Ok(sent)
-    }
-
-    /// Asks about one message.
-    async fn refresh(&self, record: Record, union: &Union) -> Result<Sent, EmployerError> {
-        let parcel = match self.client.sent_one(record.id).await {
-            Ok(parcel) => Some(parcel),
-            Err(error) if error.code() == Some(Code::ParcelUnknown) => None,
-            Err(error) => return Err(error.into()),
-        };
-        self.take_receipts(record, parcel.as_ref(), union).await
-    }
-
-    async fn take_receipts(
-        &self,
-        mut record: Record,
-        parcel: Option<&SentParcel>,
-        union: &Union,
-    ) -> Result<Sent, EmployerError> {
-        let Some(parcel) = parcel else {
-            return self.not_at_the_relay(record).await;
-        };
-        let signers = Signers { relay: self.home.relay_receipt(), union: &union.signing, union_ca: &self.union_ca };
-        let fetched = parcel.state == SentState::Acknowledged;
-        match check(&record, &parcel.receipts, &signers) {
-            Err(alarm) => Ok(Sent { record, fetched, trouble: Some(Trouble::Alarm(alarm)) }),
-            Ok(receipts) => {
-                if receipts.len() > record.receipts.len() {
-                    record.receipts = receipts;
-                    record.uploaded_at = record.uploaded_at.or(Some(parcel.deposited_at));
-                    self.keep(record.clone()).await?;
-                }
-                Ok(Sent { record, fetched, trouble: None })
-            }
-        }
-    }
-
-    async fn not_at_the_relay(&self, record: Record) -> Result<Sent, EmployerError> {
-        let alarm = match record.state() {
-            State::Sealed => {
-                let id = record.id;
-                let there = self.on_disk(move |ledger| ledger.has_sealed(id)).await?;
-                (!there).then_some(Alarm::Gone)
-            }
-            // The relay forgets what is settled, some day; it must not forget what is not.
-            _ if !record.is_settled() => Some(Alarm::Lost),
-            _ => None,
-        };
-        Ok(Sent { record, fetched: false, trouble: alarm.map(Trouble::Alarm) })
     }
 
     async fn keep(&self, record: Record) -> Result<(), EmployerError> {

@@ -4,7 +4,7 @@
 //!
 //! * [`home`]: the folder with settings, keys and what was sent.
 //! * [`ledger`]: numbers and chains the messages, and survives a crash at every instruction.
-//! * [`app`]: send, resume, look after what was sent.
+//! * [`app`]: send, resume, look after what was sent ([`sent`]).
 //! * [`receipts`]: whether to believe the receipts that the relay hands over.
 
 pub mod app;
@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod outgoing;
 pub mod receipts;
 pub mod record;
+pub mod sent;
 pub mod settings;
 #[cfg(test)]
 mod testing;

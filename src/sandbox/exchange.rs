@@ -136,7 +136,7 @@ fn name(detail: &MessageDetail) -> &str {
 async fn comes_back(
     admin: &Admin,
     world: &World,
-    sent: &[crate::employer::app::Sent],
+    sent: &[crate::employer::sent::Sent],
     detail: &MessageDetail,
     file: &Path,
 ) -> Result<bool, SandboxError> {

@@ -44,6 +44,20 @@ pub(crate) struct Identity {
     pub(crate) passphrase_file: Option<PathBuf>,
 }
 
+/// From where to where.
+#[derive(Debug, Args)]
+pub(crate) struct Way {
+    /// Say what was done as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What is read; - for standard input.
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// What is written; - for standard output.
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Seal {
     #[command(flatten)]
@@ -78,15 +92,8 @@ pub(crate) struct Seal {
     /// Compress with Zstandard, if that wins.
     #[arg(long)]
     pub(crate) compress: bool,
-    /// Say what was made as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// File to seal; - for standard input.
-    #[arg(value_name = "IN")]
-    pub(crate) input: PathBuf,
-    /// Where the message goes; - for standard output.
-    #[arg(value_name = "OUT")]
-    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) way: Way,
 }
 
 /// The signer is checked against what --ca and --signer give. With neither, the signature is only checked with the
@@ -101,15 +108,8 @@ pub(crate) struct Open {
     /// Certificate (PEM) of the only signer that is accepted.
     #[arg(long, value_name = "FILE")]
     pub(crate) signer: Option<PathBuf>,
-    /// Say what was found as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Message to open; - for standard input.
-    #[arg(value_name = "IN")]
-    pub(crate) input: PathBuf,
-    /// Where the file goes; - for standard output.
-    #[arg(value_name = "OUT")]
-    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) way: Way,
 }
 
 #[derive(Debug, Args)]

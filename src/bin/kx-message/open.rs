@@ -17,21 +17,21 @@ use crate::output::Output;
 use crate::{input, keys};
 
 pub(crate) fn run(arguments: &Open) -> Result<(), Failure> {
-    if arguments.json && arguments.output == Path::new("-") {
+    if arguments.way.json && arguments.way.output == Path::new("-") {
         return Err(Failure::Usage("--json and the file cannot both go to standard output"));
     }
     let credential = keys::credential(&arguments.identity)?;
     let authorities = arguments.ca.as_deref().map(keys::certificates).transpose()?;
     let pinned = arguments.signer.as_deref().map(keys::certificate).transpose()?;
-    let input = input::open(&arguments.input)?;
-    let output = Output::create(&arguments.output).map_err(Failure::file(&arguments.output))?;
+    let input = input::open(&arguments.way.input)?;
+    let output = Output::create(&arguments.way.output).map_err(Failure::file(&arguments.way.output))?;
     // Other software cuts a message into small pieces.
     let (opened, content) =
         open(input, &[credential], BufWriter::with_capacity(64 << 10, output.file())).map_err(Failure::Open)?;
     drop(content);
     let verified = verify(&opened, authorities, pinned)?;
-    output.publish().map_err(Failure::file(&arguments.output))?;
-    if arguments.json {
+    output.publish().map_err(Failure::file(&arguments.way.output))?;
+    if arguments.way.json {
         println!("{}", describe(&verified));
     }
     Ok(())

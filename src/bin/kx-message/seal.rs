@@ -19,24 +19,24 @@ use crate::output::Output;
 use crate::{input, keys};
 
 pub(crate) fn run(arguments: &Seal) -> Result<(), Failure> {
-    let to_stdout = arguments.output == Path::new("-");
-    if arguments.json && to_stdout {
+    let to_stdout = arguments.way.output == Path::new("-");
+    if arguments.way.json && to_stdout {
         return Err(Failure::Usage("--json and a message cannot both go to standard output"));
     }
     let draft = draft(arguments)?;
     let signer = keys::credential(&arguments.identity)?;
     let recipients = arguments.to.iter().map(|file| keys::certificate(file)).collect::<Result<Vec<_>, _>>()?;
-    let input = input::open(&arguments.input)?;
+    let input = input::open(&arguments.way.input)?;
     let sealed = if to_stdout {
         // Half a message is nothing that anybody can open.
         seal(&draft, &signer, &recipients, &SystemRandom, input, io::stdout()).map_err(Failure::Seal)?
     } else {
-        let output = Output::create(&arguments.output).map_err(Failure::file(&arguments.output))?;
+        let output = Output::create(&arguments.way.output).map_err(Failure::file(&arguments.way.output))?;
         let sealed = seal(&draft, &signer, &recipients, &SystemRandom, input, output.file()).map_err(Failure::Seal)?;
-        output.publish().map_err(Failure::file(&arguments.output))?;
+        output.publish().map_err(Failure::file(&arguments.way.output))?;
         sealed
     };
-    if arguments.json {
+    if arguments.way.json {
         let made = json!({
             "id": draft.id,
             "tag": sealed.tag,
@@ -54,6 +54,7 @@ fn draft(arguments: &Seal) -> Result<Draft, Failure> {
     let name = match &arguments.name {
         Some(name) => name.as_str(),
         None => arguments
+            .way
             .input
             .file_name()
             .and_then(|name| name.to_str())

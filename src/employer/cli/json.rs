@@ -7,8 +7,8 @@ use crate::domain::address::Address;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Warning;
-use crate::employer::app::{Sent, Trouble};
 use crate::employer::record::{Record, State};
+use crate::employer::sent::{Sent, Trouble};
 use crate::message::receipt::{Receipt, Stage};
 
 /// One message.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::json::has_gap;
-use crate::employer::app::{Sent, Trouble};
 use crate::employer::record::State;
+use crate::employer::sent::{Sent, Trouble};
 use crate::message::receipt::Stage;
 
 /// What a `send` did.

@@ -16,9 +16,10 @@ use clap::Parser;
 use self::arguments::{Arguments, Command};
 use self::progress::Terminal;
 pub use self::words::complain;
-use super::app::{App, Sent, SentList};
+use super::app::App;
 use super::error::EmployerError;
 use super::ledger::LedgerError;
+use super::sent::{Sent, SentList};
 use crate::runtime::clock::{SystemClock, SystemRandom};
 
 /// Runs the program: arguments, work, words, exit status (0 done; 1 refused or failed; 2 wrong usage).

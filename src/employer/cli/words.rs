@@ -5,13 +5,13 @@ use std::io;
 
 use crate::domain::file_name::RefusedFileName;
 use crate::domain::ids::MessageId;
-use crate::employer::app::Trouble;
 use crate::employer::error::EmployerError;
 use crate::employer::home::HomeError;
 use crate::employer::ledger::LedgerError;
 use crate::employer::outgoing::RefusedFile;
 use crate::employer::receipts::Alarm;
 use crate::employer::record::Record;
+use crate::employer::sent::Trouble;
 use crate::wire::client::ClientError;
 use crate::wire::problem::Code;
 

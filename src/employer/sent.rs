@@ -1,0 +1,40 @@
+//! What was sent, as lists show it.
+
+use crate::domain::ids::MessageId;
+use crate::wire::client::ClientError;
+
+use super::error::EmployerError;
+use super::receipts::Alarm;
+use super::record::Record;
+
+/// A message that was sent, as the list shows it.
+#[derive(Debug)]
+pub struct Sent {
+    /// What we know of it.
+    pub record: Record,
+    /// Whether the relay says that the union has fetched it. A claim until a receipt proves it.
+    pub fetched: bool,
+    /// What is wrong with it.
+    pub trouble: Option<Trouble>,
+}
+
+/// What is wrong with a message that was sent before.
+#[derive(Debug)]
+pub enum Trouble {
+    /// What the relay tells about it does not match what we know.
+    Alarm(Alarm),
+    /// The relay does not take it, and trying again will not change that.
+    NotTaken(ClientError),
+}
+
+/// What was sent.
+#[derive(Debug, Default)]
+pub struct SentList {
+    /// In the order of the numbers.
+    pub items: Vec<Sent>,
+    /// Messages that the relay has from us and this folder does not know: it was restored from an old copy, or somebody
+    /// else has our key.
+    pub unknown: Vec<MessageId>,
+    /// Why the relay could not be asked; the list is what was known before, then.
+    pub offline: Option<EmployerError>,
+}
