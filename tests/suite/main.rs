@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod exchange_alarms;
 mod exchange_employer;
 mod exchange_sandbox;
 mod exchange_servers;
