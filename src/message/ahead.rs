@@ -46,6 +46,29 @@ impl<'scope, 'env, R: Read + Send + 'scope> Ahead<'scope, 'env, R> {
         Self { scope, place: Place::Here(source), seen: 0 }
     }
 
+    /// Whether the next octets would come as a whole buffer: see [`Self::swap`].
+    pub(super) fn has_whole_buffer(&self) -> bool {
+        matches!(&self.place, Place::There(thread) if thread.piece.start == thread.piece.end)
+    }
+
+    /// Gives the next octets without a copy, in another buffer for this one, if both are of one size. Tells how many they
+    /// are, none at the end; `None`: they must be read.
+    pub(super) fn swap(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<usize>> {
+        if !self.has_whole_buffer() || buffer.len() != BUFFER {
+            return Ok(None);
+        }
+        let Place::There(thread) = &mut self.place else { return Ok(None) };
+        let next = thread.next();
+        if !matches!(next, Ok(true)) {
+            self.place = Place::Ended;
+            return next.map(|_| Some(0));
+        }
+        let Piece { buffer: full, start, end } = &mut thread.piece;
+        std::mem::swap(full, buffer);
+        *start = *end;
+        Ok(Some(*end))
+    }
+
     /// Goes on in a thread of its own, if one can be had.
     fn move_out(&mut self) {
         let (empty, empties) = sync_channel(BUFFERS);
@@ -93,16 +116,22 @@ impl<'scope, R: Read + Send + 'scope> Read for Ahead<'scope, '_, R> {
 }
 
 impl Thread {
+    /// Waits for the next piece. False at the end.
+    fn next(&mut self) -> io::Result<bool> {
+        if !self.piece.buffer.is_empty() {
+            // The thread is gone when the source has ended; what it has sent before is still there.
+            let _ = self.empty.send(std::mem::take(&mut self.piece.buffer));
+        }
+        self.piece = match self.full.recv() {
+            Ok(piece) => piece?,
+            Err(_) => return Ok(false),
+        };
+        Ok(true)
+    }
+
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.piece.start == self.piece.end {
-            if !self.piece.buffer.is_empty() {
-                // The thread is gone when the source has ended; what it has sent before is still there.
-                let _ = self.empty.send(std::mem::take(&mut self.piece.buffer));
-            }
-            self.piece = match self.full.recv() {
-                Ok(piece) => piece?,
-                Err(_) => return Ok(0),
-            };
+        if self.piece.start == self.piece.end && !self.next()? {
+            return Ok(0);
         }
         let Piece { buffer, start, end } = &mut self.piece;
         let count = out.len().min(*end - *start);
@@ -168,6 +197,30 @@ mod tests {
                 assert_eq!(ahead.read(&mut [0]).unwrap(), 0);
             });
         }
+    }
+
+    #[test]
+    fn swapped_or_read_it_is_the_same() {
+        let bytes = bytes((3 << 20) - 5);
+        thread::scope(|scope| {
+            let (mut ahead, mut buffer, mut out, mut swapped) =
+                (Ahead::new(&bytes[..], scope), vec![0; BUFFER], vec![], 0);
+            loop {
+                let count = match ahead.swap(&mut buffer).unwrap() {
+                    Some(count) => {
+                        swapped += 1;
+                        count
+                    }
+                    None => ahead.read(&mut buffer[..100_000]).unwrap(),
+                };
+                if count == 0 {
+                    break;
+                }
+                out.extend_from_slice(&buffer[..count]);
+            }
+            assert!(out == bytes);
+            assert!(swapped >= 7, "{swapped}");
+        });
     }
 
     #[test]
