@@ -12,6 +12,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +154,14 @@ pub struct CertificateRequest {
     pub id: RequestId,
     /// [`SealedRequest`] as `message::words::seal` makes it, for the union's newest encryption certificate.
     pub sealed: Der,
+}
+
+impl CertificateRequest {
+    /// What the answer names the request's bytes by: SHA-256 over [`Self::sealed`].
+    pub fn digest(&self) -> Sha256 {
+        let hash = digest::digest(&digest::SHA256, &self.sealed.0);
+        Sha256(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    }
 }
 
 /// What is in a request, for the union's eyes only.
