@@ -3,7 +3,9 @@
 //! * [`spool`]: partly fetched files, that a later run goes on with.
 //! * [`follow`]: a reader behind a writer on one file.
 //! * [`disk`]: who may still write, and how much.
+//! * [`unpublished`]: a file that nobody sees until it is whole.
 
 pub mod disk;
 pub mod follow;
 pub mod spool;
+pub mod unpublished;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -91,8 +92,6 @@ impl Crash {
 #[cfg(feature = "failpoints")]
 #[test]
 fn aborted_at_each_stage_it_goes_on_where_it_was() {
-    use std::os::unix::process::ExitStatusExt;
-
     let stages =
         ["listed", "fetched", "opened", "verified", "written", "synced", "renamed", "committed", "acknowledged"];
     let mut crash = Crash::new();
@@ -132,6 +131,19 @@ fn killed_from_outside_again_and_again_it_loses_nothing() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     let name = newest["file_name"].as_str().unwrap();
     assert_eq!(fs::read(output).unwrap(), fs::read(crash.folder.path("files").join(name)).unwrap());
+}
+
+#[test]
+fn an_export_that_is_cut_off_leaves_no_plaintext() {
+    let mut crash = Crash::new();
+    crash.send(1);
+    assert!(crash.folder.run("kx-gateway", &["pull"]).status.success());
+    let (id, folder) = (crash.received()[0]["id"].as_str().unwrap().to_owned(), crash.folder.path("exported"));
+    fs::create_dir(&folder).unwrap();
+    let mut command = crash.folder.command("kx-gateway");
+    command.args(["received", "export", &id, "-o"]).arg(folder.join("out.bin")).env("KX_FAILPOINT", "export.written");
+    assert_eq!(command.output().unwrap().status.signal(), Some(6));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }
 
 #[test]

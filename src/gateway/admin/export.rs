@@ -1,19 +1,21 @@
 //! A received file, decrypted: verified once more, under the certificate that was frozen then.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::{Admin, AdminError};
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
+use crate::failpoint;
 use crate::gateway::view::MessageView;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::open::open;
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::{certificates, evidence};
 use crate::store::sqlite::StoreError;
+use crate::stream::unpublished::Unpublished;
 
 impl Admin {
     /// Writes the file to `output`, which is there only if everything verified.
@@ -27,9 +29,10 @@ impl Admin {
         let sealed = receiver.archive.archived(&message.path);
         let (keys, output, view) = (receiver.keys.clone(), output.to_owned(), MessageView::from(&message));
         let database = &receiver.database;
-        let temporary = Temporary::beside(&output, MessageId::new(self.now(), receiver.random.as_ref()));
+        let random = Arc::clone(&receiver.random);
         tokio::task::spawn_blocking(move || {
-            write(&sealed, &keys.encryption, &certificate, &message, temporary, &output)
+            let output = Unpublished::create(&output, random.as_ref())?;
+            write(&sealed, &keys.encryption, &certificate, &message, output)
         })
         .await
         .map_err(io::Error::other)??;
@@ -55,10 +58,9 @@ fn write(
     keys: &[Credential],
     certificate: &Certificate,
     message: &Message,
-    temporary: Temporary,
-    output: &Path,
+    output: Unpublished,
 ) -> Result<(), AdminError> {
-    let content = BufWriter::with_capacity(256 * 1024, temporary.create()?);
+    let content = BufWriter::with_capacity(256 * 1024, output.file());
     let (opened, content) = open(File::open(sealed)?, keys, content)?;
     let verified = opened.verify(certificate).map_err(|error| AdminError::Damaged(error.reason()))?;
     if verified.header().id != message.id {
@@ -67,33 +69,7 @@ fn write(
     if Some(verified.tag()) != message.tag {
         return Err(AdminError::Damaged(Reason::EnvelopeTampered));
     }
-    content.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(temporary.publish(output)?)
-}
-
-/// A file beside the one that is to be, gone again unless it is published.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    /// Under a name that nobody can foresee.
-    fn beside(output: &Path, name: MessageId) -> Self {
-        Self(output.with_file_name(format!(".{name}.tmp")))
-    }
-
-    fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)
-    }
-
-    fn publish(self, output: &Path) -> io::Result<()> {
-        std::fs::rename(&self.0, output)?;
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // Gone already when it was published.
-        let _ = std::fs::remove_file(&self.0);
-    }
+    content.into_inner().map_err(io::IntoInnerError::into_error)?;
+    failpoint!("export.written");
+    Ok(output.publish()?)
 }
