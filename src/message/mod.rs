@@ -10,7 +10,6 @@
 //! [`seal`] and [`open`] tie them together. What [`open`] gives is not to be believed until [`open::Opened::verify`]
 //! has made a [`open::Verified`] of it, and only that opens the way to the archive. Every primitive is OpenSSL's.
 
-mod ahead;
 pub mod checksum;
 pub mod entity;
 pub mod enveloped;

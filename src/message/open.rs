@@ -1,11 +1,10 @@
 //! Opening: a message becomes a file and a claim, and the claim, checked, a proof.
 
 use std::io::{Read, Write};
-use std::thread::{self, Scope};
+use std::thread;
 
 use jiff::Timestamp;
 
-use super::ahead::Ahead;
 use super::entity::{self, Header};
 use super::enveloped;
 use super::error::OpenError;
@@ -47,55 +46,40 @@ impl SignerHint {
 
 /// Opens the message that `input` gives with whichever of `keys` it names, and writes the file to `content`.
 ///
-/// Blocks; large messages take two more threads: one reads, one hashes. The content is written while it streams: on an error it holds bytes that
+/// Blocks; large messages take a second thread. The content is written while it streams: on an error it holds bytes that
 /// nothing vouches for, and the caller throws them away. Give [`std::io::sink`] when only the verdict is wanted.
 pub fn open<R: Read + Send, W: Write + Send>(
     input: R,
     keys: &[Credential],
     mut content: W,
 ) -> Result<(Opened, W), OpenError> {
-    let (size, header, Signed { signature, certificates }, (tag, sealed_size)) =
-        thread::scope(|scope| layers(Ahead::new(input, scope), keys, &mut content, scope))?;
+    let mut envelope = enveloped::reader::Reader::new(input, keys)?;
+    // Where more than one layer is wrong, the outermost says so: what is inside of it was never worth a word.
+    let inside = thread::scope(|scope| -> Result<_, OpenError> {
+        let inner = envelope.inner();
+        let mut signed = signed::reader::Reader::new(&mut envelope, inner, Some(scope))?;
+        match entity::reader::Reader::new(&mut signed).and_then(|entity| entity.finish(&mut content)) {
+            Ok((size, header)) => Ok((size, header, signed.finish()?)),
+            Err(error) if error.reason().is_some() && !signed.has_failed() => {
+                signed.drain()?;
+                signed.finish()?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    });
+    let (size, header, Signed { signature, certificates }) = match inside {
+        Ok(inside) => inside,
+        Err(error) if error.reason().is_some() && !envelope.has_failed() => {
+            envelope.finish()?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    let (tag, sealed_size) = envelope.finish()?;
     content.flush().map_err(OpenError::Output)?;
     let signer = SignerHint { fingerprint: signature.fingerprint(), signature: signature.clone(), certificates };
     Ok((Opened { header, tag, size, sealed_size, signature, signer }, content))
-}
-
-/// Takes the layers off, one in the other.
-fn layers<'scope>(
-    input: impl Read,
-    keys: &[Credential],
-    content: &mut impl Write,
-    scope: &'scope Scope<'scope, '_>,
-) -> Result<(u64, Header, Signed, (Tag, u64)), OpenError> {
-    let mut envelope = enveloped::reader::Reader::new(input, keys)?;
-    // Where more than one layer is wrong, the outermost says so: what is inside of it was never worth a word.
-    match inner_layers(&mut envelope, content, scope) {
-        Ok((size, header, signed)) => Ok((size, header, signed, envelope.finish()?)),
-        Err(error) if error.reason().is_some() && !envelope.has_failed() => {
-            envelope.finish()?;
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn inner_layers<'scope>(
-    envelope: &mut enveloped::reader::Reader<impl Read>,
-    content: &mut impl Write,
-    scope: &'scope Scope<'scope, '_>,
-) -> Result<(u64, Header, Signed), OpenError> {
-    let inner = envelope.inner();
-    let mut signed = signed::reader::Reader::new(envelope, inner, Some(scope))?;
-    match entity::reader::Reader::new(&mut signed).and_then(|entity| entity.finish(content)) {
-        Ok((size, header)) => Ok((size, header, signed.finish()?)),
-        Err(error) if error.reason().is_some() && !signed.has_failed() => {
-            signed.drain()?;
-            signed.finish()?;
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 impl Opened {

@@ -5,7 +5,6 @@ use std::thread;
 
 use jiff::Timestamp;
 
-use super::ahead::Ahead;
 use super::entity::{self, Header};
 use super::error::SealError;
 use super::keys::{Certificate, Credential};
@@ -35,7 +34,7 @@ pub struct Sealed {
 
 /// Seals what `input` gives for every one of `recipients`, and writes the message to `output`.
 ///
-/// Blocks; large inputs take two more threads: one reads, one hashes. On an error `output` holds a part of a message that nobody can open.
+/// Blocks; large inputs take a second thread. On an error `output` holds a part of a message that nobody can open.
 pub fn seal(
     draft: &Draft,
     signer: &Credential,
@@ -51,7 +50,7 @@ pub fn seal(
     thread::scope(|scope| {
         let envelope = enveloped::writer::Writer::new(output, recipients, random)?;
         let mut content = signed::writer::Writer::new(envelope, signer, Some(scope))?;
-        let size = entity::writer::write(header, Ahead::new(input, scope), &mut content)?;
+        let size = entity::writer::write(header, input, &mut content)?;
         let (envelope, digest, signature_hash) = content.finish(date)?;
         let (_, tag, sealed_size) = envelope.finish()?;
         Ok(Sealed { tag, digest, signature_hash, size, sealed_size })

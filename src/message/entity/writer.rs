@@ -5,7 +5,6 @@ use std::io::{Read, Write};
 use super::body::{self, Compressor};
 use super::{ContentEncoding, EntityError, Header, header};
 use crate::domain::file_name::FileName;
-use crate::message::ahead::Ahead;
 use crate::message::error::SealError;
 use crate::message::format::MAX_MESSAGE;
 use crate::message::signed::writer::Writer as SignedWriter;
@@ -14,10 +13,10 @@ use crate::message::signed::writer::Writer as SignedWriter;
 const SAMPLE: usize = 256 << 10;
 
 /// Writes header block and body. Gives the size of the file.
-pub(in crate::message) fn write<'scope, 'env, R: Read + Send + 'scope, W: Write>(
+pub(in crate::message) fn write<W: Write>(
     mut header: Header<FileName>,
-    mut input: Ahead<'scope, 'env, R>,
-    out: &mut SignedWriter<'scope, 'env, '_, W>,
+    mut input: impl Read,
+    out: &mut SignedWriter<'_, '_, '_, W>,
 ) -> Result<u64, SealError> {
     if header.encoding == ContentEncoding::Identity {
         return write_plain(&header, &[], input, out);
@@ -31,11 +30,11 @@ pub(in crate::message) fn write<'scope, 'env, R: Read + Send + 'scope, W: Write>
     write_plain(&header, &sample, input, out)
 }
 
-fn write_plain<'scope, 'env, R: Read + Send + 'scope, W: Write>(
+fn write_plain<W: Write>(
     header: &Header<FileName>,
     sample: &[u8],
-    mut input: Ahead<'scope, 'env, R>,
-    out: &mut SignedWriter<'scope, 'env, '_, W>,
+    mut input: impl Read,
+    out: &mut SignedWriter<'_, '_, '_, W>,
 ) -> Result<u64, SealError> {
     out.write_all(&block(header)?)?;
     out.write_all(sample)?;

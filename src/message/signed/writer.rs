@@ -10,7 +10,6 @@ use super::algorithm::Hash;
 use super::hasher::{FIRST_BUFFER, Hasher};
 use super::signer_info::{Signature, sha256_identifier};
 use crate::domain::digest::Sha256;
-use crate::message::ahead::Ahead;
 use crate::message::error::SealError;
 use crate::message::format::header::{CONSTRUCTED, INTEGER, OCTET_STRING, SEQUENCE, SET, context_constructed};
 use crate::message::format::segments::{self, END, INDEFINITE};
@@ -69,16 +68,9 @@ impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
     }
 
     /// Takes what the input gives now, without a copy on the way. Gives how many octets, none at the input's end.
-    pub(in crate::message) fn fill_from<R>(&mut self, input: &mut Ahead<'scope, 'env, R>) -> Result<usize, SealError>
-    where
-        R: Read + Send + 'scope,
-    {
-        if self.filled == self.buffer.len() || input.has_whole_buffer() {
+    pub(in crate::message) fn fill_from(&mut self, input: &mut impl Read) -> Result<usize, SealError> {
+        if self.filled == self.buffer.len() {
             self.flush_segment()?;
-            if let Some(count) = input.swap(&mut self.buffer).map_err(SealError::Input)? {
-                self.filled = count;
-                return Ok(count);
-            }
         }
         loop {
             match input.read(&mut self.buffer[self.filled..]) {
