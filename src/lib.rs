@@ -8,7 +8,7 @@
 //! * [`secret`]: passwords and PINs, and what is derived from them.
 //! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
 //!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
-//!   their way), [`archive`] (files that stay).
+//!   their way), [`archive`] (files that stay), [`mail`] (what goes out to people).
 //! * The sides, which never use each other: [`gateway`], [`relay`], [`employer`].
 
 pub mod archive;
@@ -17,6 +17,7 @@ pub mod domain;
 pub mod employer;
 pub mod gateway;
 pub mod http;
+pub mod mail;
 pub mod message;
 pub mod pki;
 pub mod relay;

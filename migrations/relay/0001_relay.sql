@@ -3,7 +3,9 @@
 CREATE TABLE relay (
     id               INTEGER PRIMARY KEY CHECK (id = 1),
     -- Rises with every change that is made from outside a running server.
-    registry_version BIGINT  NOT NULL DEFAULT 0
+    registry_version BIGINT  NOT NULL DEFAULT 0,
+    -- Passwords that were tried at the enrolment page, whether the link was known or not.
+    page_tries       BIGINT  NOT NULL DEFAULT 0
 );
 INSERT INTO relay (id) VALUES (1);
 
@@ -39,6 +41,13 @@ CREATE TABLE union_certificates (
     PRIMARY KEY (insurer, purpose, position)
 );
 
+-- What a union's authority has revoked: its newest list.
+CREATE TABLE union_revocations (
+    insurer TEXT   PRIMARY KEY REFERENCES unions (insurer),
+    number  BIGINT NOT NULL,
+    der     BLOB   NOT NULL
+);
+
 CREATE TABLE users (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     insurer    TEXT    NOT NULL REFERENCES unions (insurer),
@@ -48,6 +57,11 @@ CREATE TABLE users (
     changed_at BIGINT  NOT NULL,
     -- When the union decided to disable the user, as it says.
     disabled_at BIGINT,
+    -- Where mails to the user go, since the first enrolment; nothing while the user is disabled.
+    mail       TEXT,
+    -- The last notice of an end of certificates: when it was asked for, and which end it was.
+    noticed_at BIGINT,
+    notice_not_after BIGINT,
     UNIQUE (insurer, user_id)
 );
 CREATE INDEX users_by_union ON users (insurer, seq);
@@ -60,6 +74,108 @@ CREATE TABLE user_certificates (
     not_after   BIGINT  NOT NULL
 );
 CREATE INDEX user_certificates_by_user ON user_certificates (user_seq, position);
+
+-- Certificates that prove a PC and no person: the one in the kit (without a PC) and each PC's own.
+CREATE TABLE devices (
+    fingerprint BLOB    PRIMARY KEY,
+    user_seq    INTEGER NOT NULL REFERENCES users (seq),
+    pc          TEXT,
+    not_before  BIGINT  NOT NULL,
+    not_after   BIGINT  NOT NULL
+);
+CREATE INDEX devices_by_user ON devices (user_seq, pc);
+
+-- One row for each order; at most one of a user is open. What is secret is wiped at its end.
+CREATE TABLE enrolments (
+    user_seq          INTEGER NOT NULL REFERENCES users (seq),
+    id                TEXT    NOT NULL,
+    made_at           BIGINT  NOT NULL,
+    ended_at          BIGINT,
+    download_salt     BLOB,
+    download_verifier BLOB,
+    -- Under the download password, which is not here.
+    kit               BLOB,
+    -- SHA-256 over the newest link's token; none when the link has come to its end.
+    link_hash         BLOB    UNIQUE,
+    link_failures     BIGINT  NOT NULL DEFAULT 0,
+    link_expires_at   BIGINT  NOT NULL,
+    mailed_at         BIGINT,
+    downloaded_at     BIGINT,
+    PRIMARY KEY (user_seq, id)
+);
+CREATE UNIQUE INDEX enrolments_open ON enrolments (user_seq) WHERE ended_at IS NULL;
+
+-- The relay's half of what a PC's keys lie under. `tries` rises before each evaluation.
+CREATE TABLE pins (
+    user_seq INTEGER NOT NULL REFERENCES users (seq),
+    pc       TEXT    NOT NULL,
+    seed     BLOB    NOT NULL,
+    tries    BIGINT  NOT NULL,
+    made_at  BIGINT  NOT NULL,
+    PRIMARY KEY (user_seq, pc)
+);
+
+-- `failures` rises before each comparison.
+CREATE TABLE logins (
+    user_seq     INTEGER PRIMARY KEY REFERENCES users (seq),
+    verifier     BLOB    NOT NULL,
+    must_change  BOOLEAN NOT NULL,
+    failures     BIGINT  NOT NULL DEFAULT 0,
+    locked_until BIGINT,
+    last_at      BIGINT
+);
+
+CREATE TABLE sessions (
+    token_hash   BLOB    PRIMARY KEY,
+    user_seq     INTEGER NOT NULL REFERENCES users (seq),
+    -- The certificate it is bound to.
+    fingerprint  BLOB    NOT NULL,
+    -- The address it is bound to: IPv4, or the /64 of IPv6.
+    network      TEXT    NOT NULL,
+    began_at     BIGINT  NOT NULL,
+    expires_at   BIGINT  NOT NULL,
+    -- Not each request is written down: up to a minute late.
+    last_seen_at BIGINT  NOT NULL
+);
+CREATE INDEX sessions_by_user ON sessions (user_seq);
+
+-- Requests for certificates, sealed for the union, and its newest answer.
+CREATE TABLE certificate_requests (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    insurer     TEXT    NOT NULL REFERENCES unions (insurer),
+    id          TEXT    NOT NULL,
+    user_seq    INTEGER NOT NULL REFERENCES users (seq),
+    sealed      BLOB    NOT NULL,
+    received_at BIGINT  NOT NULL,
+    answer      BLOB,
+    answered_at BIGINT,
+    UNIQUE (insurer, id)
+);
+CREATE INDEX certificate_requests_pending ON certificate_requests (insurer, seq) WHERE answer IS NULL;
+CREATE INDEX certificate_requests_by_user ON certificate_requests (user_seq, seq);
+CREATE INDEX certificate_requests_by_age ON certificate_requests (received_at);
+
+-- Mails that have not gone out. What is sent is deleted, and with it the token of the link.
+CREATE TABLE outbox (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_seq   INTEGER NOT NULL REFERENCES users (seq),
+    -- The same at every try, so that a mail that came twice can be known.
+    message_id TEXT    NOT NULL UNIQUE,
+    recipient  TEXT    NOT NULL,
+    -- A link to the enrolment page: which enrolment, and the token.
+    enrolment  TEXT,
+    token      TEXT,
+    -- A notice that certificates end.
+    not_after  BIGINT,
+    created_at BIGINT  NOT NULL,
+    tries      BIGINT  NOT NULL DEFAULT 0,
+    next_at    BIGINT  NOT NULL,
+    -- Why the last try failed: a stable code.
+    problem    TEXT,
+    CHECK ((enrolment IS NULL) = (token IS NULL) AND (token IS NULL) <> (not_after IS NULL))
+);
+CREATE INDEX outbox_due ON outbox (next_at);
+CREATE INDEX outbox_by_user ON outbox (user_seq);
 
 -- How far an upload has come is the length of its file, not a column.
 CREATE TABLE uploads (

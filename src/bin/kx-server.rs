@@ -141,8 +141,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let shutdown = Shutdown::new();
     let running = Relay::start(config, Arc::new(SystemClock), &shutdown).await?;
-    let (vpn, employer, watch) = (running.vpn_addr, running.employer_addr, running.watch_addr);
-    tracing::info!(code = "server.ready", %vpn, %employer, %watch, version = VERSION, "serving");
+    let (vpn, employer) = (running.vpn_addr, running.employer_addr);
+    let (page, watch) = (running.page_addr, running.watch_addr);
+    tracing::info!(code = "server.ready", %vpn, %employer, %page, %watch, version = VERSION, "serving");
     notify_ready();
     while signals.next().await == Signal::Reload {
         match running.reload().await {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio_util::sync::CancellationToken;
 
+use super::places::network;
 use crate::domain::digest::Fingerprint;
 
 /// The other end of a connection; in the extensions of every request.
@@ -17,6 +18,13 @@ pub struct Peer {
     pub certificate: Option<Fingerprint>,
     /// Comes true when it must go: whatever it is doing stops.
     pub ended: CancellationToken,
+}
+
+impl Peer {
+    /// The address that a session is bound to: IPv4 exactly, IPv6 by its /64, since privacy addresses change inside it.
+    pub fn network(&self) -> String {
+        network(self.address.ip()).to_string()
+    }
 }
 
 /// The peers that are connected now. Cheap to clone.

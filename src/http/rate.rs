@@ -1,6 +1,7 @@
-//! Requests per second, by client certificate.
+//! How often somebody may ask, by client certificate or by address.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -9,11 +10,12 @@ use crate::domain::digest::Fingerprint;
 /// Buckets that are full again are dropped when there are this many.
 const SWEEP_AT: usize = 16_384;
 
-/// A bucket of tokens for each client certificate.
+/// A bucket of tokens for each who asks.
 #[derive(Debug)]
-pub struct Rate {
+pub struct Rate<K = Fingerprint> {
     per_second: f64,
-    buckets: Mutex<HashMap<Fingerprint, Bucket>>,
+    at_once: f64,
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -22,15 +24,22 @@ struct Bucket {
     filled_at: Instant,
 }
 
-impl Rate {
+impl<K: Eq + Hash> Rate<K> {
     /// So many a second, and twice as many at once.
     pub fn new(per_second: u32) -> Self {
-        Self { per_second: f64::from(per_second), buckets: Mutex::default() }
+        let per_second = f64::from(per_second);
+        Self { per_second, at_once: per_second * 2.0, buckets: Mutex::default() }
+    }
+
+    /// So many a minute, and as many at once.
+    pub fn per_minute(per_minute: u32) -> Self {
+        let at_once = f64::from(per_minute);
+        Self { per_second: at_once / 60.0, at_once, buckets: Mutex::default() }
     }
 
     /// Takes a token, if there is one.
-    pub fn take(&self, who: Fingerprint, now: Instant) -> bool {
-        let full = self.per_second * 2.0;
+    pub fn take(&self, who: K, now: Instant) -> bool {
+        let full = self.at_once;
         let mut buckets = self.buckets.lock().expect("nothing panics while it holds the buckets");
         if buckets.len() >= SWEEP_AT {
             buckets.retain(|_, bucket| self.filled(*bucket, now) < full);
@@ -44,7 +53,7 @@ impl Rate {
 
     fn filled(&self, bucket: Bucket, now: Instant) -> f64 {
         let seconds = now.saturating_duration_since(bucket.filled_at).as_secs_f64();
-        (bucket.tokens + seconds * self.per_second).min(self.per_second * 2.0)
+        (bucket.tokens + seconds * self.per_second).min(self.at_once)
     }
 }
 

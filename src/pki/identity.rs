@@ -78,10 +78,19 @@ pub(crate) fn distinguished_name(common_name: &str, organisation: Option<&str>) 
 /// Who owns the certificate, by its one `urn:kx:` URI. None without it, with more than one, or when it is not exactly
 /// of our form: then only the registry can say.
 pub fn owner(certificate: &Certificate) -> Option<Address> {
+    parse(&our_uri(certificate)?)
+}
+
+/// Of which user's PC the certificate is, by its one `urn:kx:` URI. None for certificates of persons and unions.
+pub fn device_owner(certificate: &Certificate) -> Option<(InsurerNumber, UserId)> {
+    parse_device(&our_uri(certificate)?)
+}
+
+fn our_uri(certificate: &Certificate) -> Option<String> {
     let names = certificate.x509().subject_alt_names()?;
     let mut ours = names.iter().filter_map(|name| name.uri()).filter(|uri| is_ours(uri));
     match (ours.next(), ours.next()) {
-        (Some(uri), None) => parse(uri),
+        (Some(uri), None) => Some(uri.to_owned()),
         _ => None,
     }
 }
@@ -99,6 +108,11 @@ fn parse(uri: &str) -> Option<Address> {
         None if who == "union" => Some(Address::Union(union)),
         None => None,
     }
+}
+
+fn parse_device(uri: &str) -> Option<(InsurerNumber, UserId)> {
+    let (union, user) = uri.strip_prefix(PREFIX)?.split_once(":device:")?;
+    Some((union.parse().ok()?, user.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -122,9 +136,20 @@ mod tests {
             "urn:kx:6123456:union",
             "URN:KX:06123456:union",
             "urn:kx:06123456:office:1",
+            "urn:kx:06123456:device:hanako-1",
             " urn:kx:06123456:union",
         ] {
             assert_eq!(parse(uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_nobodys_end_of_a_message() {
+        let owner = ("06123456".parse().unwrap(), "hanako-1".parse().unwrap());
+        assert_eq!(parse_device("urn:kx:06123456:device:hanako-1"), Some(owner));
+        for uri in ["urn:kx:06123456:user:hanako-1", "urn:kx:06123456:device:", "urn:kx:0612345:device:a", ":device:a"]
+        {
+            assert_eq!(parse_device(uri), None, "{uri}");
         }
     }
 }

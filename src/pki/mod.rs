@@ -20,7 +20,7 @@ pub mod trust;
 
 pub use ca::Authority;
 pub use crl::RevocationList;
-pub use identity::{Subject, owner};
+pub use identity::{Subject, device_owner, owner};
 pub use key::{KeyKind, PublicKey, new_key};
 pub use profile::Profile;
 pub use request::Request;

@@ -19,9 +19,13 @@ pub struct Config {
     /// The listener for the unions' gateways.
     pub vpn: Listener,
     /// The listener for the employers' apps.
-    pub employer: Listener,
+    pub employer: Employer,
     /// The enrolment page.
-    pub enrolment: Plain,
+    pub enrolment: Enrolment,
+    /// How long sessions last.
+    pub session: Session,
+    /// How mails go out.
+    pub mail: Mail,
     /// Health and metrics.
     pub watch: Plain,
     /// What the relay signs its receipts with.
@@ -54,6 +58,64 @@ pub struct Listener {
     pub key: PathBuf,
     /// Requests per second of one client certificate.
     pub requests_per_second: u32,
+}
+
+/// The listener for the employers' apps.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Employer {
+    /// Where it listens; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Its certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Requests per second of one client certificate.
+    pub requests_per_second: u32,
+    /// How employers reach it; empty for the address.
+    pub url: String,
+    /// Who vouches for the certificate, PEM; empty for the last of the chain.
+    pub roots: PathBuf,
+}
+
+/// The enrolment page.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Enrolment {
+    /// Where it listens; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Its certificate chain, PEM; empty for the employers' one.
+    pub certificate: PathBuf,
+    /// Its private key, PEM; empty for the employers' one.
+    pub key: PathBuf,
+    /// How people reach it; empty for the address.
+    pub url: String,
+    /// Hours from the mail to the end of the link.
+    pub link_hours: u32,
+    /// Passwords of one address in a minute.
+    pub tries_per_minute: u32,
+    /// Folder of what goes into the ZIP beside the kit; empty for none.
+    pub app: PathBuf,
+}
+
+/// How long sessions last.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Session {
+    /// Hours, in any case.
+    pub hours: u32,
+    /// Minutes without a request.
+    pub idle_minutes: u32,
+}
+
+/// How mails go out.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mail {
+    /// `smtp://`, `smtps://`, `directory:` or `memory`.
+    pub transport: String,
+    /// The sender's address.
+    pub from: String,
+    /// File with user and password; empty for none.
+    pub credentials: PathBuf,
+    /// An authority beside the machine's own, PEM; empty for none.
+    pub root: PathBuf,
 }
 
 /// A listener without TLS.
@@ -140,6 +202,23 @@ impl Settings for Config {
         for path in paths {
             *path = folder.join(&*path);
         }
+        let enrolment = &mut self.enrolment;
+        // Where an empty path means something else.
+        let optional = [
+            &mut self.employer.roots,
+            &mut enrolment.certificate,
+            &mut enrolment.key,
+            &mut enrolment.app,
+            &mut self.mail.credentials,
+            &mut self.mail.root,
+        ];
+        for path in optional.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+            *path = folder.join(&*path);
+        }
+        if enrolment.certificate.as_os_str().is_empty() && enrolment.key.as_os_str().is_empty() {
+            enrolment.certificate.clone_from(&self.employer.certificate);
+            enrolment.key.clone_from(&self.employer.key);
+        }
     }
 
     fn faults(&self) -> Vec<Fault> {
@@ -156,6 +235,10 @@ impl Settings for Config {
             ("parcels.task_seconds", self.parcels.task_seconds),
             ("vpn.requests_per_second", self.vpn.requests_per_second.into()),
             ("employer.requests_per_second", self.employer.requests_per_second.into()),
+            ("enrolment.link_hours", self.enrolment.link_hours.into()),
+            ("enrolment.tries_per_minute", self.enrolment.tries_per_minute.into()),
+            ("session.hours", self.session.hours.into()),
+            ("session.idle_minutes", self.session.idle_minutes.into()),
             ("limits.connections", self.limits.connections as u64),
             ("limits.connections_per_address", self.limits.connections_per_address as u64),
             ("limits.connections_per_certificate", self.limits.connections_per_certificate as u64),
@@ -167,11 +250,22 @@ impl Settings for Config {
         ];
         let zero = positive.into_iter().filter(|(_, value)| *value == 0);
         faults.extend(zero.map(|(key, _)| Fault::new(key, "must be 1 or more")));
+        for (key, url) in [("employer.url", &self.employer.url), ("enrolment.url", &self.enrolment.url)] {
+            if !(url.is_empty() || is_entrance(url)) {
+                faults.push(Fault::new(key, "must be https://HOST or https://HOST:PORT, with nothing behind it"));
+            }
+        }
         if self.limits.header_bytes < 1_024 {
             faults.push(Fault::new("limits.header_bytes", "must be 1024 or more"));
         }
         faults
     }
+}
+
+/// An address that paths can be put behind.
+fn is_entrance(url: &str) -> bool {
+    let host = url.strip_prefix("https://").unwrap_or_default();
+    !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
 }
 
 #[cfg(test)]
@@ -188,9 +282,10 @@ mod tests {
 
     #[test]
     fn faults_name_their_keys() {
-        let text = "[watch]\naddress = '192.0.2.1:1'\n[limits]\nidle_seconds = 0\n[log]\nfilter = 'a=b=c'";
+        let text = "[watch]\naddress = '192.0.2.1:1'\n[limits]\nidle_seconds = 0\n[log]\nfilter = 'a=b=c'\n\
+                    [enrolment]\nurl = 'http://kx.example'\n[employer]\nurl = 'https://kx.example/x'";
         let faults = load_from::<Config>(text, Path::new("."), std::iter::empty()).unwrap_err().to_string();
-        for key in ["watch.address", "limits.idle_seconds", "log.filter"] {
+        for key in ["watch.address", "limits.idle_seconds", "log.filter", "enrolment.url", "employer.url"] {
             assert!(faults.contains(key), "{faults}");
         }
     }

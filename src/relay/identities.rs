@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::config::{KeyPair, Listener};
+use super::config::{Config, KeyPair};
 use super::fault::chain;
 use super::state::App;
 use crate::domain::clock::Clock;
@@ -26,6 +26,9 @@ pub enum UnusableIdentity {
         #[source]
         source: IdentityError,
     },
+    /// Who vouches for the employers' listener.
+    #[error("the certificates in employer.roots cannot be used")]
+    Roots(#[source] KeyError),
     /// For receipts.
     #[error("the certificate or key for receipts cannot be used")]
     Receipts(#[source] KeyError),
@@ -40,6 +43,7 @@ pub(super) struct Identities {
     app: App,
     vpn: ServerTls,
     employer: ServerTls,
+    enrolment: ServerTls,
     /// What the files were like when they were last read.
     read: Mutex<Vec<Option<Stamp>>>,
 }
@@ -48,9 +52,9 @@ pub(super) struct Identities {
 type Stamp = (u64, u64, i64, i64, i64, i64);
 
 impl Identities {
-    pub(super) fn new(app: App, vpn: ServerTls, employer: ServerTls) -> Self {
+    pub(super) fn new(app: App, vpn: ServerTls, employer: ServerTls, enrolment: ServerTls) -> Self {
         let read = Mutex::new(stamps(&app));
-        Self { app, vpn, employer, read }
+        Self { app, vpn, employer, enrolment, read }
     }
 
     /// Reads all files again. Those that can be used are used from now on; where one cannot, what was there before stays.
@@ -58,15 +62,16 @@ impl Identities {
         // Before the files themselves: what changes in between is read once more.
         *self.read.lock().expect("nothing panics while it holds the stamps") = stamps(&self.app);
         let config = &self.app.config;
-        let replace = |listener, tls: &ServerTls, files: &Listener| {
+        let replace = |listener, tls: &ServerTls, certificate: &Path, key: &Path| {
             let refused = |source| UnusableIdentity::Listener { listener, source };
-            let identity = Identity::load(&files.certificate, &files.key).map_err(refused)?;
+            let identity = Identity::load(certificate, key).map_err(refused)?;
             tls.replace(identity).map_err(refused)
         };
-        let vpn = replace("vpn", &self.vpn, &config.vpn);
-        let employer = replace("employer", &self.employer, &config.employer);
+        let vpn = replace("vpn", &self.vpn, &config.vpn.certificate, &config.vpn.key);
+        let employer = replace("employer", &self.employer, &config.employer.certificate, &config.employer.key);
+        let enrolment = replace("enrolment", &self.enrolment, &config.enrolment.certificate, &config.enrolment.key);
         let receipts = receipts(&config.receipts).map(|credential| self.app.receipts.store(Arc::new(credential)));
-        vpn.and(employer).and(receipts)
+        vpn.and(employer).and(enrolment).and(receipts)
     }
 
     /// [`Self::reload`], if a file is not what it was when it was last read.
@@ -100,6 +105,8 @@ fn stamps(app: &App) -> Vec<Option<Stamp>> {
         &config.vpn.key,
         &config.employer.certificate,
         &config.employer.key,
+        &config.enrolment.certificate,
+        &config.enrolment.key,
         &config.receipts.certificate,
         &config.receipts.key,
     ];
@@ -107,16 +114,28 @@ fn stamps(app: &App) -> Vec<Option<Stamp>> {
     files.map(|path| std::fs::metadata(path).ok().map(stamp)).to_vec()
 }
 
-/// The TLS side of a listener.
+/// The TLS side of a listener; without an admission it asks nobody for a certificate.
 pub(super) fn tls(
-    name: &'static str,
-    listener: &Listener,
-    admission: Arc<dyn Admission>,
+    listener: &'static str,
+    (certificate, key): (&Path, &Path),
+    admission: Option<Arc<dyn Admission>>,
     clock: &Arc<dyn Clock>,
 ) -> Result<ServerTls, UnusableIdentity> {
-    let refused = |source| UnusableIdentity::Listener { listener: name, source };
-    let identity = Identity::load(&listener.certificate, &listener.key).map_err(refused)?;
-    ServerTls::new(identity, Some(admission), Arc::clone(clock)).map_err(refused)
+    let refused = |source| UnusableIdentity::Listener { listener, source };
+    let identity = Identity::load(certificate, key).map_err(refused)?;
+    ServerTls::new(identity, admission, Arc::clone(clock)).map_err(refused)
+}
+
+/// Who vouches for the employers' listener: the file that is configured, or the end of the listener's own chain.
+pub(super) fn roots(config: &Config) -> Result<Vec<Certificate>, UnusableIdentity> {
+    let own = config.employer.roots.as_os_str().is_empty();
+    let path = if own { &config.employer.certificate } else { &config.employer.roots };
+    let text = std::fs::read(path).map_err(|error| UnusableIdentity::File(path.clone(), error))?;
+    let mut roots = Certificate::all_from_pem(&text).map_err(UnusableIdentity::Roots)?;
+    if own {
+        roots.drain(..roots.len().saturating_sub(1));
+    }
+    if roots.is_empty() { Err(UnusableIdentity::Roots(KeyError::Empty)) } else { Ok(roots) }
 }
 
 /// What receipts are signed with.

@@ -25,6 +25,18 @@ crate::metrics! {
         oldest_waiting_seconds: IntGauge[],
         /// Long polls that are waiting.
         long_polls: IntGauge[],
+        /// PINs that were evaluated.
+        pin_evaluations_total: IntCounter[],
+        /// Passwords of logins that were compared.
+        password_comparisons_total: IntCounter[],
+        /// Mails that went out.
+        mails_sent_total: IntCounter[],
+        /// Tries at a mail that did not go out, by problem.
+        mails_failed_total: IntCounterVec["problem"],
+        /// Mails that wait to go out.
+        mails_waiting: IntGauge[],
+        /// Mails that wait and have failed before.
+        mails_in_trouble: IntGauge[],
         /// Bytes free for parcels.
         disk_free_bytes: IntGauge[],
         /// One, labelled with version and commit.

@@ -2,7 +2,7 @@
 //! with a sender, a size and a time.
 //!
 //! * [`routes`]: every route; [`handlers`] answer them, a file for each resource.
-//! * [`registry`]: who may come in; [`caller`]: who is asking now.
+//! * [`registry`]: who may come in; [`caller`]: who is asking now; [`sessions`]: who has logged in.
 //! * [`deposit`]: from the first byte to a parcel that its union sees; [`bytes`]: where the bytes are; [`room`]: whether
 //!   there is room for them.
 //! * [`tasks`]: what happens by the clock.
@@ -18,10 +18,13 @@ pub mod deposit;
 pub mod fault;
 pub mod handlers;
 mod identities;
+mod mail;
 pub mod metrics;
+mod page;
 pub mod registry;
 pub mod room;
 pub mod routes;
+pub mod sessions;
 mod start;
 pub mod state;
 pub mod tasks;
@@ -30,4 +33,5 @@ mod watch;
 pub use check::check;
 pub use config::Config;
 pub use identities::UnusableIdentity;
+pub use mail::MailSettingsError;
 pub use start::{Relay, Running, StartError};

@@ -16,6 +16,7 @@ use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::http::{Admission, Authorities, Path, Refusal};
 use crate::message::keys::Certificate;
 use crate::pki::TrustStore;
+pub use crate::store::relay::registry::Holder;
 use crate::store::relay::registry::{self as stored, UnionEntry, UserEntry};
 use crate::store::sqlite::{Database, StoreError};
 
@@ -63,8 +64,14 @@ pub struct User {
     pub union: InsurerNumber,
     /// Who.
     pub id: UserId,
+    /// The user's row.
+    pub seq: i64,
     /// Of which office.
     pub office: OfficeCode,
+    /// The certificate that was shown.
+    pub certificate: Fingerprint,
+    /// What it proves.
+    pub holder: Holder,
 }
 
 /// Everybody who is registered.
@@ -181,7 +188,7 @@ impl Registry {
         self.unions.load().by_insurer.get(insurer).cloned()
     }
 
-    /// The user that a certificate belongs to, if the user may come in now.
+    /// The user that a certificate, or the PC that it proves, belongs to, if the user may come in now.
     pub fn user(&self, certificate: Fingerprint, now: Timestamp) -> Result<User, Refusal> {
         let users = self.users.read().expect("nothing panics while it holds the users");
         let entry = users.get(&certificate).ok_or(Refusal::Unknown)?;
@@ -190,7 +197,14 @@ impl Registry {
             return Err(Refusal::Disabled);
         }
         in_time(entry.not_before, entry.not_after, now)?;
-        Ok(User { union: entry.insurer.clone(), id: entry.user.clone(), office: entry.office.clone() })
+        Ok(User {
+            union: entry.insurer.clone(),
+            id: entry.user.clone(),
+            seq: entry.seq,
+            office: entry.office.clone(),
+            certificate,
+            holder: entry.holder,
+        })
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Fingerprint, UserEntry>> {
@@ -216,7 +230,7 @@ impl Admission for UnionAdmission {
     }
 }
 
-/// The employers' side: registered certificates of enabled users, each with a path to an authority of the user's own
+/// The employers' side: registered certificates of enabled users and of their PCs, each with a path to an authority of the user's own
 /// union and no other.
 #[derive(Debug)]
 pub struct EmployerAdmission(pub Arc<Registry>);

@@ -5,7 +5,10 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, head, options, patch, post, put};
 
-use super::handlers::{about, acknowledgements, certificates, handshake, parcels, sent, union, uploads, users};
+use super::handlers::{
+    about, acknowledgements, certificates, enrolment, handshake, login, parcels, pin, requests, sent, union, uploads,
+    users,
+};
 use super::state::App;
 use crate::http::{Observer, method_not_allowed, observe, route_unknown};
 
@@ -37,6 +40,11 @@ pub fn union_routes() -> Vec<Route> {
         route(Method::PUT, "/union/v1/users/{user}", put(users::replace)),
         route(Method::POST, "/union/v1/users/{user}/disable", post(users::disable)),
         route(Method::POST, "/union/v1/users/{user}/enable", post(users::enable)),
+        route(Method::PUT, "/union/v1/users/{user}/enrolment", put(enrolment::open)),
+        route(Method::POST, "/union/v1/users/{user}/link", post(enrolment::link)),
+        route(Method::POST, "/union/v1/users/{user}/notices", post(enrolment::notify)),
+        route(Method::GET, "/union/v1/certificate-requests", get(requests::list)),
+        route(Method::POST, "/union/v1/certificate-requests/{id}/answer", post(requests::answer)),
     ]
 }
 
@@ -46,6 +54,12 @@ pub fn employer_routes() -> Vec<Route> {
         route(Method::GET, "/healthz", get(about::health)),
         route(Method::GET, "/openapi.json", get(about::employer_openapi)),
         route(Method::GET, "/employer/v1/union", get(union::show)),
+        route(Method::POST, "/employer/v1/pin/{pc}", post(pin::evaluate)),
+        route(Method::POST, "/employer/v1/certificate-requests", post(requests::create)),
+        route(Method::GET, "/employer/v1/certificate-requests/{id}", get(requests::show)),
+        route(Method::POST, "/employer/v1/login", post(login::begin)),
+        route(Method::POST, "/employer/v1/logout", post(login::end)),
+        route(Method::POST, "/employer/v1/password", post(login::change)),
         route(Method::OPTIONS, "/employer/v1/uploads", options(uploads::options)),
         route(Method::POST, "/employer/v1/uploads", post(uploads::create)),
         route(Method::HEAD, "/employer/v1/uploads/{id}", head(uploads::show)),

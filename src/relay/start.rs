@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,20 +13,25 @@ use super::bytes::{Directory, Key, ParcelStore};
 use super::config::Config;
 use super::deposit::Begun;
 use super::identities::{self, Identities, UnusableIdentity};
+use super::mail::{self, MailSettingsError};
 use super::metrics::Metrics;
+use super::page;
 use super::registry::{EmployerAdmission, UnionAdmission};
 use super::room::Promised;
 use super::routes::{employer_routes, router, union_routes};
-use super::state::{App, Arrivals, Listed, Locks, State};
+use super::state::{App, Arrivals, Entrances, Listed, Locks, State};
 use super::tasks;
 use super::watch::Watch;
 use crate::domain::clock::Clock;
 use crate::http::{self, Admission, Edge, Observer, Peers, Rate, ServerTls, watch_router};
+use crate::runtime::clock::SystemRandom;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::runtime::version::VERSION;
 use crate::store::relay::{MIGRATIONS, uploads};
 use crate::store::sqlite::{Database, StoreError};
+use crate::wire::Der;
+use crate::wire::union::Entrance;
 
 /// Why the relay does not start. All of it is for the operator to put right.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,9 @@ pub enum StartError {
     /// A certificate or key.
     #[error(transparent)]
     Identity(#[from] UnusableIdentity),
+    /// How mails go out.
+    #[error(transparent)]
+    Mail(#[from] MailSettingsError),
     /// An address that cannot be listened at.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -56,6 +64,8 @@ pub struct Running {
     pub vpn_addr: SocketAddr,
     /// Where the employers' apps come in.
     pub employer_addr: SocketAddr,
+    /// Where the enrolment page is.
+    pub page_addr: SocketAddr,
     /// Where health and metrics are.
     pub watch_addr: SocketAddr,
     /// The insides, for the tasks to be run by hand.
@@ -88,9 +98,13 @@ impl Relay {
 
         let unions: Arc<dyn Admission> = Arc::new(UnionAdmission(Arc::clone(&app.registry)));
         let employers: Arc<dyn Admission> = Arc::new(EmployerAdmission(Arc::clone(&app.registry)));
-        let vpn_tls = identities::tls("vpn", &app.config.vpn, unions, &app.clock)?;
-        let employer_tls = identities::tls("employer", &app.config.employer, employers, &app.clock)?;
-        let identities = Arc::new(Identities::new(Arc::clone(&app), vpn_tls.clone(), employer_tls.clone()));
+        let (vpn, employer, page) = (&app.config.vpn, &app.config.employer, &app.config.enrolment);
+        let vpn_tls = identities::tls("vpn", (&vpn.certificate, &vpn.key), Some(unions), &app.clock)?;
+        let employer_tls =
+            identities::tls("employer", (&employer.certificate, &employer.key), Some(employers), &app.clock)?;
+        let page_tls = identities::tls("enrolment", (&page.certificate, &page.key), None, &app.clock)?;
+        let identities = Identities::new(Arc::clone(&app), vpn_tls.clone(), employer_tls.clone(), page_tls.clone());
+        let identities = Arc::new(identities);
         let edges = http::Metrics::new();
         let edge = |name, tls: Option<ServerTls>, peers: &Peers| Edge {
             name,
@@ -100,19 +114,29 @@ impl Relay {
             peers: peers.clone(),
         };
         let observer = |name, rate| Observer::new(name, edges.clone(), Rate::new(rate));
-        let (vpn, employer) = (&app.config.vpn, &app.config.employer);
         let vpn_router = router(union_routes(), observer("vpn", vpn.requests_per_second), Arc::clone(&app));
         let employer_router =
             router(employer_routes(), observer("employer", employer.requests_per_second), Arc::clone(&app));
+        let page_router = page::router(observer("enrolment", u32::MAX), Arc::clone(&app));
         let watch = Watch { state: Arc::clone(&app), edges: edges.clone() };
         app.metrics.build_info.with_label_values(&[VERSION]).set(1);
 
         let vpn_listener = listen(vpn.address).await?;
         let employer_listener = listen(employer.address).await?;
+        let page_listener = listen(page.address).await?;
         let watch_listener = listen(app.config.watch.address).await?;
+        let entrances = Entrances {
+            employer: Entrance {
+                url: entrance(&employer.url, local(&employer_listener, employer.address)?),
+                roots: identities::roots(&app.config)?.iter().map(|root| Der(root.der().to_vec())).collect(),
+            },
+            page: entrance(&page.url, local(&page_listener, page.address)?),
+        };
+        app.entrances.set(entrances).expect("a relay is started once");
         let running = Running {
             vpn_addr: local(&vpn_listener, vpn.address)?,
             employer_addr: local(&employer_listener, employer.address)?,
+            page_addr: local(&page_listener, page.address)?,
             watch_addr: local(&watch_listener, app.config.watch.address)?,
             tasks: tasks::start(&app, &identities),
             app: Arc::clone(&app),
@@ -120,6 +144,7 @@ impl Relay {
         };
         edge("vpn", Some(vpn_tls), &app.unions).start(vpn_listener, vpn_router, shutdown);
         edge("employer", Some(employer_tls), &app.employers).start(employer_listener, employer_router, shutdown);
+        edge("enrolment", Some(page_tls), &Peers::default()).start(page_listener, page_router, shutdown);
         edge("watch", None, &Peers::default()).start(watch_listener, watch_router(Arc::new(watch)), shutdown);
         Ok(running)
     }
@@ -150,6 +175,7 @@ async fn open(
     shutdown: &Shutdown,
 ) -> Result<App, StartError> {
     let receipts = identities::receipts(&config.receipts)?;
+    let mailer = mail::mailer(&config)?;
     let database = Database::open(&config.database(), &MIGRATIONS).await?;
     Ok(Arc::new(State {
         config,
@@ -157,8 +183,13 @@ async fn open(
         bytes,
         registry: Arc::default(),
         clock,
+        random: Arc::new(SystemRandom),
+        mailer,
+        outbox: OnceLock::new(),
+        entrances: OnceLock::new(),
         receipts: ArcSwap::from_pointee(receipts),
         arrivals: Arrivals::default(),
+        requests: Arrivals::default(),
         locks: Locks::default(),
         promised: Promised::default(),
         listed: Listed::default(),
@@ -184,6 +215,10 @@ async fn take_up_uploads(app: &App) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+fn entrance(url: &str, address: SocketAddr) -> String {
+    if url.is_empty() { format!("https://{address}") } else { url.to_owned() }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

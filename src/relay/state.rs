@@ -1,7 +1,7 @@
 //! What every handler and task of the relay shares.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use arc_swap::ArcSwap;
 use axum::extract::FromRef;
@@ -12,12 +12,15 @@ use super::config::Config;
 use super::metrics::Metrics;
 use super::registry::{Registry, User};
 use super::room::Promised;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Random};
 use crate::domain::ids::{InsurerNumber, MessageId};
 use crate::http::{Limits, Peers};
+use crate::mail::Mailer;
 use crate::message::keys::Credential;
 use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Task;
 use crate::store::sqlite::Database;
+use crate::wire::union::Entrance;
 
 /// Parcels remembered between being listed and being fetched.
 const LISTED: usize = 16_384;
@@ -35,10 +38,20 @@ pub struct State {
     pub registry: Arc<Registry>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where unpredictable bytes come from.
+    pub random: Arc<dyn Random>,
+    /// What goes out to people.
+    pub mailer: Mailer,
+    /// Sends what is in the outbox.
+    pub outbox: OnceLock<Task>,
+    /// How employers and people reach the relay.
+    pub entrances: OnceLock<Entrances>,
     /// What the relay signs its receipts with.
     pub receipts: ArcSwap<Credential>,
     /// Wakes long polls.
     pub arrivals: Arrivals,
+    /// Wakes those who wait for requests for certificates, or for the answers.
+    pub requests: Arrivals,
     /// Which uploads are being written to.
     pub locks: Locks,
     /// Room that open uploads still need.
@@ -53,6 +66,15 @@ pub struct State {
     pub metrics: Metrics,
     /// When to stop.
     pub shutdown: Shutdown,
+}
+
+/// How the relay is reached from outside.
+#[derive(Debug, Clone)]
+pub struct Entrances {
+    /// The employers' listener.
+    pub employer: Entrance,
+    /// The enrolment page: `https://HOST:PORT`.
+    pub page: String,
 }
 
 /// The state as handlers get it.
@@ -79,6 +101,18 @@ impl State {
             Err(BytesError::Full)
         } else {
             Ok(())
+        }
+    }
+
+    /// How the relay is reached from outside.
+    pub fn entrances(&self) -> &Entrances {
+        self.entrances.get().expect("the addresses are known before anything is served")
+    }
+
+    /// Something was put into the outbox.
+    pub fn ring_outbox(&self) {
+        if let Some(task) = self.outbox.get() {
+            task.activate();
         }
     }
 

@@ -326,7 +326,7 @@ pub struct PendingRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Device {
-    /// Which PC. The PIN keys of all PCs of the user that are not in the registration are deleted.
+    /// Which PC. The PIN keys of PCs that were registered and are so no more are deleted.
     pub pc: PcId,
     /// The certificate of its device key.
     pub certificate: Der,

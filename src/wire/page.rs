@@ -41,3 +41,12 @@ pub struct Page<T> {
     /// Whether something followed when the page was made.
     pub more: bool,
 }
+
+/// The query of what can be waited for and is no list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WaitQuery {
+    /// Seconds to wait for something to happen; at most [`MAX_WAIT_SECONDS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u32>,
+}

@@ -28,8 +28,7 @@ impl Operator {
         {
             write(&folder.path().join(name), &issue(&authority, Subject::Service("relay".to_owned()), profile, now));
         }
-        let config =
-            "[vpn]\naddress = '127.0.0.1:0'\n[employer]\naddress = '127.0.0.1:0'\n[watch]\naddress = '127.0.0.1:0'\n";
+        let config = "[vpn]\naddress = '127.0.0.1:0'\n[employer]\naddress = '127.0.0.1:0'\n[enrolment]\naddress = '127.0.0.1:0'\n[watch]\naddress = '127.0.0.1:0'\n";
         std::fs::write(folder.path().join("relay.toml"), config).unwrap();
         Self { folder }
     }

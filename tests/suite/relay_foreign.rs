@@ -6,20 +6,26 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use hyper::{Method, Request};
 use kenpo_express::domain::clock::Clock;
-use kenpo_express::domain::ids::MessageId;
+use kenpo_express::domain::ids::{MessageId, RequestId};
 use kenpo_express::message::keys::Credential;
 use kenpo_express::message::receipt::Stage;
-use kenpo_express::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
+use kenpo_express::runtime::clock::SystemRandom;
+use kenpo_express::wire::Der;
+use kenpo_express::wire::employer::{self, SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
+use kenpo_express::wire::enrolment::{CertificateRequest, Notice, PendingRequest, RequestState};
 use kenpo_express::wire::page::Page;
 use kenpo_express::wire::problem::Code;
+use kenpo_express::wire::session::Login;
 use kenpo_express::wire::tus::{self, Metadata};
 use kenpo_express::wire::union::{
-    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements, CERTIFICATES,
-    HANDSHAKE, Handshake, PARCELS, Parcel, USERS, User, parcel_content,
+    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements,
+    CERTIFICATE_REQUESTS, CERTIFICATES, HANDSHAKE, Handshake, PARCELS, Parcel, RequestAnswer, USERS, User,
+    parcel_content, request_answer,
 };
 use serde_json::Value;
 
 use crate::relay_openapi::described;
+use crate::support::enrolment::{login_key, pc};
 use crate::support::http::{Client, get, json, request};
 use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
 
@@ -46,6 +52,10 @@ struct Two {
     stranger: Credential,
     parcel: MessageId,
     upload: MessageId,
+    /// Of the colleague's kit, for certificates.
+    request: RequestId,
+    kit: Credential,
+    stranger_kit: Credential,
 }
 
 impl Two {
@@ -62,7 +72,13 @@ impl Two {
             .header(tus::UPLOAD_METADATA, Metadata { message_id: upload }.to_header())
             .body(Body::empty());
         assert_eq!(relay.employer(&user).send(unfinished.unwrap()).await.unwrap().status, 201);
-        Self { relay, own, foreign, user, colleague, stranger, parcel, upload }
+        let kit = relay.enrol(&own, "saburo-4").await.kit;
+        let stranger_kit = relay.enrol(&foreign, "saburo-4").await.kit;
+        let request = RequestId::new(relay.clock.now(), &SystemRandom);
+        let body = CertificateRequest { id: request, sealed: Der(vec![7]) };
+        let ask = json(Method::POST, employer::CERTIFICATE_REQUESTS, &body);
+        assert_eq!(relay.employer(&kit).send(ask).await.unwrap().status, 200);
+        Self { relay, own, foreign, user, colleague, stranger, parcel, upload, request, kit, stranger_kit }
     }
 }
 
@@ -142,6 +158,30 @@ async fn no_union_reaches_what_is_another_unions() {
             ("POST", "/union/v1/users/{user}/enable") => {
                 assert_eq!(post(&foreign, &format!("{USERS}/taro-2/enable")).await, Code::UserUnknown);
             }
+            ("PUT", "/union/v1/users/{user}/enrolment") => {
+                // For a user of its own with a kit of the other's union, and for the other's user of that name: its own.
+                let stolen = two.own.order("jiro-3", &two.relay).order;
+                assert_eq!(two.relay.order(&two.foreign, "jiro-3", &stolen).await.code(), Code::CertificateRefused);
+                let own = two.foreign.order("jiro-3", &two.relay).order;
+                assert_eq!(two.relay.order(&two.foreign, "jiro-3", &own).await.status, 200);
+            }
+            ("POST", "/union/v1/users/{user}/link") => {
+                assert_eq!(post(&foreign, &format!("{USERS}/taro-2/link")).await, Code::UserUnknown);
+            }
+            ("POST", "/union/v1/users/{user}/notices") => {
+                let notice = Notice::CertificateExpiry { not_after: two.relay.clock.now() };
+                let post = json(Method::POST, &format!("{USERS}/taro-2/notices"), &notice);
+                assert_eq!(foreign.send(post).await.unwrap().code(), Code::UserUnknown);
+            }
+            ("GET", CERTIFICATE_REQUESTS) => {
+                let page: Page<PendingRequest> = foreign.get(CERTIFICATE_REQUESTS).await.json();
+                assert!(page.items.is_empty());
+            }
+            ("POST", "/union/v1/certificate-requests/{id}/answer") => {
+                let answer = RequestAnswer { answer: Der(vec![1]), registration: None, login: None };
+                let post = json(Method::POST, &request_answer(two.request), &answer);
+                assert_eq!(foreign.send(post).await.unwrap().code(), Code::RequestUnknown);
+            }
             route => panic!("{route:?} has no row here"),
         }
     }
@@ -154,7 +194,10 @@ async fn no_union_reaches_what_is_another_unions() {
     assert_eq!(page.items.iter().map(|parcel| parcel.id).collect::<Vec<_>>(), [two.parcel]);
     let users: Page<User> = own.get(USERS).await.json();
     let states: Vec<_> = users.items.iter().map(|user| (user.id.as_str(), user.enabled)).collect();
-    assert_eq!(states, [("hanako-1", true), ("taro-2", false)]);
+    assert_eq!(states, [("hanako-1", true), ("taro-2", false), ("saburo-4", true)]);
+    let waiting: Page<PendingRequest> = own.get(CERTIFICATE_REQUESTS).await.json();
+    assert_eq!(waiting.items.iter().map(|request| request.id).collect::<Vec<_>>(), [two.request]);
+    assert_eq!(post(&own, &format!("{USERS}/taro-2/link")).await, Code::EnrolmentUnknown);
     let receipts: SentParcel = two.relay.employer(&two.user).get(&sent(taken)).await.json();
     assert_eq!(receipts.receipts.len(), 1, "the relay's and no other");
 }
@@ -221,6 +264,26 @@ async fn nobody_reaches_what_is_another_users() {
                     assert_eq!(two.relay.employer(&two.user).send(create(id, 500)).await.unwrap().status, 201);
                     assert_eq!(code(get(&sent(id))).await, Code::ParcelUnknown);
                 }
+                // A user's certificate alone: what needs a session has none, what is the PC's is not the user's.
+                ("POST", "/employer/v1/pin/{pc}") => {
+                    let blinded = serde_json::json!({ "blinded": "AAAA" });
+                    assert_eq!(code(json(Method::POST, &employer::pin(pc()), &blinded)).await, Code::CallerOther);
+                }
+                ("POST", employer::CERTIFICATE_REQUESTS) => {
+                    let body = CertificateRequest { id: two.request, sealed: Der(vec![7]) };
+                    assert_eq!(code(json(Method::POST, &path, &body)).await, Code::SessionMissing);
+                }
+                ("GET", "/employer/v1/certificate-requests/{id}") => {
+                    assert_eq!(code(get(&employer::certificate_request(two.request))).await, Code::SessionMissing);
+                }
+                ("POST", employer::LOGIN) => {
+                    let body = Login { key: login_key(1) };
+                    assert_eq!(code(json(Method::POST, &path, &body)).await, Code::LoginFailed);
+                }
+                ("POST", employer::LOGOUT | employer::PASSWORD) => {
+                    let bare = request(Method::POST, &path).body(Body::empty()).unwrap();
+                    assert_eq!(code(bare).await, Code::SessionMissing);
+                }
                 route => panic!("{route:?} has no row here"),
             }
         }
@@ -231,4 +294,60 @@ async fn nobody_reaches_what_is_another_users() {
     assert_eq!((standing.status.as_u16(), standing.header(tus::UPLOAD_OFFSET)), (200, Some("0")));
     let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
     assert!(page.items.iter().all(|parcel| parcel.size == 500));
+}
+
+/// A kit proves no user and no other kit.
+#[tokio::test]
+async fn a_kit_reaches_nothing_but_its_own_enrolment() {
+    let two = Two::start().await;
+    for credential in [&two.stranger_kit, &two.kit] {
+        let client = two.relay.employer(credential);
+        let own = std::ptr::eq(credential, &raw const two.kit);
+        let code = async |request: Request<Body>| client.send(request).await.unwrap().code();
+        for (method, path) in routes(&client).await {
+            let concrete = path.replace("{id}", &two.parcel.to_string());
+            match (method.as_str(), path.as_str()) {
+                ("GET", "/healthz" | "/openapi.json" | UNION) | ("OPTIONS", UPLOADS) => (),
+                ("POST", "/employer/v1/pin/{pc}") => {
+                    let blinded = serde_json::json!({ "blinded": "AAAA" });
+                    let counted = code(json(Method::POST, &employer::pin(pc()), &blinded)).await;
+                    assert_eq!(counted, Code::PinMalformed, "a PC of its own");
+                }
+                ("POST", employer::CERTIFICATE_REQUESTS) => {
+                    let body = CertificateRequest { id: two.request, sealed: Der(vec![8]) };
+                    let answer = client.send(json(Method::POST, &path, &body)).await.unwrap();
+                    if own {
+                        assert_eq!(answer.code(), Code::RequestConflict, "other bytes");
+                    } else {
+                        assert_eq!(answer.status, 200, "the same id at another union is another request");
+                    }
+                }
+                ("GET", "/employer/v1/certificate-requests/{id}") => {
+                    let path = employer::certificate_request(two.request);
+                    if own {
+                        let state: RequestState = client.get(&path).await.json();
+                        assert_eq!((state.id, state.answer), (two.request, None));
+                    } else {
+                        assert_eq!(code(get(&path)).await, Code::RequestUnknown);
+                    }
+                    let other = employer::certificate_request(RequestId::new(two.relay.clock.now(), &SystemRandom));
+                    assert_eq!(code(get(&other)).await, Code::RequestUnknown);
+                }
+                ("POST", employer::LOGIN) => {
+                    let body = Login { key: login_key(1) };
+                    assert_eq!(code(json(Method::POST, &path, &body)).await, Code::CallerOther);
+                }
+                ("HEAD", _) => {
+                    let head = tus_request(Method::HEAD, &concrete).body(Body::empty()).unwrap();
+                    assert_eq!(client.send(head).await.unwrap().status, 403);
+                }
+                (method, _) => {
+                    let bare = tus_request(method.parse().unwrap(), &concrete).body(Body::empty()).unwrap();
+                    assert_eq!(code(bare).await, Code::CallerOther, "{method} {path}");
+                }
+            }
+        }
+    }
+    let page: Page<PendingRequest> = two.relay.vpn(&two.own.gateway).get(CERTIFICATE_REQUESTS).await.json();
+    assert_eq!(page.items.iter().map(|request| request.sealed.0.clone()).collect::<Vec<_>>(), [vec![7]]);
 }

@@ -8,7 +8,7 @@ use crate::relay::state::App;
 use crate::store::relay::{acknowledged, unions};
 use crate::wire::page::Cursor;
 use crate::wire::problem::Problem;
-use crate::wire::union::{Entrance, Handshake};
+use crate::wire::union::Handshake;
 use crate::wire::{Der, VERSION};
 
 /// GET: who is there, which version, what time it is.
@@ -23,7 +23,7 @@ pub async fn show(State(app): State<App>, UnionCaller(union): UnionCaller) -> Re
         union: union.insurer.clone(),
         now,
         last_seen,
-        entrance: Entrance { url: format!("https://{}", app.config.employer.address), roots: Vec::new() },
+        entrance: app.entrances().employer.clone(),
         receipt_certificate: Der(app.receipts.load().certificate().der().to_vec()),
         acknowledged: acknowledged.map(Cursor),
     }))

@@ -3,16 +3,25 @@
 pub mod about;
 pub mod acknowledgements;
 pub mod certificates;
+pub mod enrolment;
 pub mod handshake;
+pub mod login;
 pub mod parcels;
+pub mod pin;
+pub mod requests;
 pub mod sent;
 pub mod union;
 pub mod uploads;
 pub mod users;
 
-use tokio::sync::oneshot;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::state::App;
+use crate::http::Peer;
 use crate::wire::page::{DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
 
@@ -66,4 +75,36 @@ async fn detached<T: Send + 'static>(
         let _ = done.send(work.await);
     });
     result.await.unwrap_or_else(|_| Err(Problem::new(Code::Unavailable)))
+}
+
+/// Looks until there is something to tell, or until `seconds` are over; whenever the bell rings.
+async fn wait_for<T, F>(
+    app: &App,
+    peer: &Peer,
+    bell: &Notify,
+    seconds: u64,
+    look: impl Fn() -> F,
+    is_enough: impl Fn(&T) -> bool,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        // Listening begins before looking: what comes in between rings too.
+        let mut rung = pin!(bell.notified());
+        rung.as_mut().enable();
+        let seen = look().await?;
+        let over = app.shutdown.is_stopping() || peer.ended.is_cancelled() || Instant::now() >= deadline;
+        if is_enough(&seen) || over {
+            return Ok(seen);
+        }
+        app.metrics.long_polls.inc();
+        tokio::select! {
+            _ = timeout_at(deadline, rung) => (),
+            () = app.shutdown.soft().cancelled() => (),
+            () = peer.ended.cancelled() => (),
+        }
+        app.metrics.long_polls.dec();
+    }
 }

@@ -1,17 +1,14 @@
 //! `/union/v1/parcels`: what waits for a union, and its bytes.
 
 use std::ops::Range;
-use std::pin::pin;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Instant, timeout_at};
 
-use super::Window;
+use super::{Window, wait_for};
 use crate::domain::ids::MessageId;
 use crate::http::{Json, PathId, Peer, Query};
 use crate::relay::bytes::{BytesError, Content, Key};
@@ -40,25 +37,9 @@ pub async fn list(
         let rows = acknowledged::kept(app.database.read(), &union.insurer, window.after, window.rows()).await?;
         return Ok(Json(page(&app, &union, window, rows)));
     }
-    let deadline = Instant::now() + Duration::from_secs(window.wait);
     let bell = app.arrivals.of(&union.insurer);
-    loop {
-        // Listening begins before looking: what comes in between rings too.
-        let mut rung = pin!(bell.notified());
-        rung.as_mut().enable();
-        let page = waiting(&app, &union, window).await?;
-        let over = app.shutdown.is_stopping() || peer.ended.is_cancelled() || Instant::now() >= deadline;
-        if !page.items.is_empty() || over {
-            return Ok(Json(page));
-        }
-        app.metrics.long_polls.inc();
-        tokio::select! {
-            _ = timeout_at(deadline, rung) => (),
-            () = app.shutdown.soft().cancelled() => (),
-            () = peer.ended.cancelled() => (),
-        }
-        app.metrics.long_polls.dec();
-    }
+    let look = || waiting(&app, &union, window);
+    wait_for(&app, &peer, &bell, window.wait, look, |page| !page.items.is_empty()).await.map(Json)
 }
 
 async fn waiting(app: &App, union: &Union, window: Window) -> Result<Page<Parcel>, Problem> {

@@ -10,12 +10,13 @@ use crate::domain::address::Address;
 use crate::domain::ids::UserId;
 use crate::http::{Json, PathId, Query};
 use crate::message::keys::Certificate;
-use crate::pki::owner;
+use crate::pki::{device_owner, owner};
 use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
-use crate::store::relay::users;
+use crate::store::relay::users::{self, Registration};
 use crate::store::sqlite::StoreError;
+use crate::wire::Der;
 use crate::wire::page::{Cursor, Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::union::{Confirmation, DisableUser, User, UserRegistration};
@@ -35,10 +36,10 @@ pub async fn list(
         office: row.office,
         enabled: row.enabled,
         certificates: row.certificates,
-        enrolment: None,
-        pin_locked: false,
-        login_locked_until: None,
-        last_login_at: None,
+        enrolment: row.enrolment,
+        pin_locked: row.pin_locked,
+        login_locked_until: row.login_locked_until,
+        last_login_at: row.last_login_at,
     });
     Ok(Json(window.page(items.collect(), |user| user.cursor)))
 }
@@ -50,25 +51,32 @@ pub async fn replace(
     PathId(user): PathId<UserId>,
     Json(registration): Json<UserRegistration>,
 ) -> Result<StatusCode, Problem> {
-    let certificates = certificates::read(&registration.certificates)?;
     let now = app.clock.now();
-    for certificate in &certificates {
-        check(certificate, &union, &user, now)?;
-    }
+    let registration = read(&registration, &union, &user, now)?;
     let this = app.clone();
     detached(&app, async move {
         let mut transaction = this.database.write().await?;
-        users::put(&mut transaction, &union.insurer, &user, &registration.office, &certificates, now)
-            .await
-            .map_err(not_found_or_taken)?;
+        users::put(&mut transaction, &union.insurer, &user, &registration, now).await.map_err(not_found_or_taken)?;
         this.database.commit(transaction).await?;
-        this.registry.reload_user(&this.database, &union.insurer, &user).await?;
-        this.send_away();
-        let count = certificates.len();
-        tracing::info!(code = "user.registered", union = %union.insurer, user = %user, count, "certificates registered");
+        registered(&this, &union, &user, &registration).await?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await
+}
+
+/// What must be so after a registration was committed.
+pub(super) async fn registered(
+    app: &App,
+    union: &Union,
+    user: &UserId,
+    registration: &Registration,
+) -> Result<(), Problem> {
+    app.registry.reload_user(&app.database, &union.insurer, user).await?;
+    app.send_away();
+    let (count, devices) = (registration.certificates.len(), registration.devices.len());
+    let code = "user.registered";
+    tracing::info!(code, union = %union.insurer, %user, count, devices, "certificates registered");
+    Ok(())
 }
 
 /// POST `/{user}/disable`: from the answer on, the user is out: no handshake, no request, no running transfer.
@@ -98,7 +106,11 @@ async fn set_enabled(
 ) -> Result<Json<Confirmation>, Problem> {
     let now = app.clock.now();
     let mut transaction = app.database.write().await?;
-    users::set_enabled(&mut transaction, &union.insurer, &user, disabled_at, now).await.map_err(not_found_or_taken)?;
+    match disabled_at {
+        Some(at) => users::disable(&mut transaction, &union.insurer, &user, at, now).await,
+        None => users::set_enabled(&mut transaction, &union.insurer, &user, None, now).await,
+    }
+    .map_err(not_found_or_taken)?;
     app.database.commit(transaction).await?;
     app.registry.reload_user(&app.database, &union.insurer, &user).await?;
     app.send_away();
@@ -107,21 +119,55 @@ async fn set_enabled(
     Ok(Json(Confirmation { at: now }))
 }
 
-/// A certificate that an authority of this union issued to this very user.
-fn check(certificate: &Certificate, union: &Union, user: &UserId, now: jiff::Timestamp) -> Result<(), Problem> {
-    let refused = |detail: &str| Problem::new(Code::CertificateRefused).with_detail(detail);
-    if owner(certificate) != Some(Address::User(union.insurer.clone(), user.clone())) {
-        return Err(refused("the certificate does not name this user of this union"));
+/// A registration whose certificates an authority of this union issued to this very user and to the user's PCs.
+pub(super) fn read(
+    registration: &UserRegistration,
+    union: &Union,
+    user: &UserId,
+    now: jiff::Timestamp,
+) -> Result<Registration, Problem> {
+    let certificates = certificates::read(&registration.certificates)?;
+    for certificate in &certificates {
+        if owner(certificate) != Some(Address::User(union.insurer.clone(), user.clone())) {
+            return Err(refused("the certificate does not name this user of this union"));
+        }
+        check_path(certificate, union, now)?;
     }
+    let ders: Vec<Der> = registration.devices.iter().map(|device| device.certificate.clone()).collect();
+    let devices = certificates::read(&ders)?;
+    for certificate in &devices {
+        check_device(certificate, union, user, now)?;
+    }
+    let devices = registration.devices.iter().map(|device| device.pc).zip(devices).collect();
+    Ok(Registration { office: registration.office.clone(), certificates, devices })
+}
+
+/// A certificate that an authority of this union issued to a PC of this very user.
+pub(super) fn check_device(
+    certificate: &Certificate,
+    union: &Union,
+    user: &UserId,
+    now: jiff::Timestamp,
+) -> Result<(), Problem> {
+    if device_owner(certificate) != Some((union.insurer.clone(), user.clone())) {
+        return Err(refused("the certificate does not name a PC of this user of this union"));
+    }
+    check_path(certificate, union, now)
+}
+
+fn check_path(certificate: &Certificate, union: &Union, now: jiff::Timestamp) -> Result<(), Problem> {
     union.authorities.path(certificate, &[], now).map_err(|untrusted| refused(&untrusted.to_string()))
 }
 
-fn not_found_or_taken(error: StoreError) -> Problem {
+fn refused(detail: &str) -> Problem {
+    Problem::new(Code::CertificateRefused).with_detail(detail)
+}
+
+/// A change of a user that did not go.
+pub(super) fn not_found_or_taken(error: StoreError) -> Problem {
     match error {
         StoreError::Missing(_) => Problem::new(Code::UserUnknown),
-        StoreError::Exists(_) => {
-            Problem::new(Code::CertificateRefused).with_detail("the certificate is registered for another user")
-        }
+        StoreError::Exists(_) => refused("the certificate is registered for another user or PC"),
         other => other.into(),
     }
 }

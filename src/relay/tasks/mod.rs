@@ -2,11 +2,15 @@
 
 mod expire;
 mod follow;
+mod forget;
+mod mail;
 mod purge;
 mod sweep;
 
 pub use expire::expire;
 pub use follow::follow;
+pub use forget::forget;
+pub use mail::send_mail;
 pub use purge::{Purged, end_of_grace, purge, purge_batch};
 pub use sweep::sweep;
 
@@ -31,11 +35,19 @@ const SEND_AWAY: Duration = Duration::from_secs(10);
 /// How often the storage is searched for bytes that nobody knows of; the first time at the start.
 const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often the outbox is looked at, beside when something is put into it.
+const SEND_MAIL: Duration = Duration::from_secs(15);
+
 /// Starts them all.
 pub(super) fn start(app: &App, identities: &Arc<Identities>) -> Vec<Task> {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
     let identities = Arc::clone(identities);
+    let send_mail = task("send-mail", SEND_MAIL, app, |app| async move { send_mail(&app).await });
+    // Started once for each state.
+    let _ = app.outbox.set(send_mail.clone());
     vec![
+        send_mail,
+        task("forget", period, app, |app| async move { forget(&app).await }),
         task("follow-identities", FOLLOW_FILES, app, move |_| {
             let identities = Arc::clone(&identities);
             async move { spawn_blocking(move || identities.follow()).await.unwrap_or(Err("task.panicked")) }

@@ -2,9 +2,16 @@
 //! belongs together.
 
 pub mod acknowledged;
+pub mod devices;
+pub mod enrolments;
+pub mod logins;
+pub mod outbox;
 pub mod parcels;
+pub mod pins;
 pub mod receipts;
 pub mod registry;
+pub mod requests;
+pub mod sessions;
 pub mod unions;
 pub mod uploads;
 pub mod usage;

@@ -8,6 +8,7 @@ use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::message::keys::Certificate;
 use crate::store::sqlite::{StoreError, moment};
+use crate::wire::enrolment::PcId;
 
 /// A union with its certificates.
 #[derive(Debug, Clone)]
@@ -24,7 +25,18 @@ pub struct UnionEntry {
     pub signing: Vec<Certificate>,
 }
 
-/// A certificate of a user.
+/// What a certificate proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// The user, who has opened the keys with the PIN.
+    User,
+    /// The kit of the enrolment that is open.
+    Kit,
+    /// A PC of the user.
+    Pc(PcId),
+}
+
+/// A certificate of a user, or of a PC of the user.
 #[derive(Debug, Clone)]
 pub struct UserEntry {
     /// The certificate.
@@ -33,6 +45,10 @@ pub struct UserEntry {
     pub insurer: InsurerNumber,
     /// Of which user.
     pub user: UserId,
+    /// The user's row.
+    pub seq: i64,
+    /// What it proves.
+    pub holder: Holder,
     /// Of which office.
     pub office: OfficeCode,
     /// Whether the user may come in.
@@ -48,6 +64,9 @@ struct Row {
     fingerprint: Vec<u8>,
     insurer: String,
     user_id: String,
+    seq: i64,
+    device: bool,
+    pc: Option<String>,
     office: String,
     enabled: bool,
     not_before: i64,
@@ -62,6 +81,12 @@ impl TryFrom<Row> for UserEntry {
             fingerprint: Fingerprint::try_from(row.fingerprint.as_slice()).map_err(corrupt("fingerprint"))?,
             insurer: row.insurer.parse().map_err(corrupt("insurer number"))?,
             user: row.user_id.parse().map_err(corrupt("user id"))?,
+            seq: row.seq,
+            holder: match (row.device, row.pc) {
+                (false, _) => Holder::User,
+                (true, None) => Holder::Kit,
+                (true, Some(pc)) => Holder::Pc(pc.parse().map_err(corrupt("PC"))?),
+            },
             office: row.office.parse().map_err(corrupt("office code"))?,
             enabled: row.enabled,
             not_before: moment(row.not_before)?,
@@ -104,14 +129,16 @@ pub async fn unions(
     Ok(entries)
 }
 
-/// Every certificate of every user, or those of one.
+/// Every certificate of every user and PC, or those of one user.
 pub async fn users(
     connection: &mut SqliteConnection,
     only: Option<(&InsurerNumber, &UserId)>,
 ) -> Result<Vec<UserEntry>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT c.fingerprint, u.insurer, u.user_id, u.office, u.enabled, c.not_before, c.not_after
-         FROM user_certificates c JOIN users u ON u.seq = c.user_seq
+        "SELECT c.fingerprint, u.insurer, u.user_id, u.seq, c.device, c.pc, u.office, u.enabled, c.not_before, c.not_after
+         FROM (SELECT fingerprint, user_seq, FALSE AS device, NULL AS pc, not_before, not_after FROM user_certificates
+               UNION ALL SELECT fingerprint, user_seq, TRUE, pc, not_before, not_after FROM devices) c
+         JOIN users u ON u.seq = c.user_seq
          WHERE $1 IS NULL OR (u.insurer = $1 AND u.user_id = $2)",
     )
     .bind(only.map(|(insurer, _)| insurer.as_str()))

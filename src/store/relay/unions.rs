@@ -6,7 +6,8 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 use super::corrupt;
 use crate::domain::ids::InsurerNumber;
 use crate::message::keys::Certificate;
-use crate::store::sqlite::{StoreError, micros, moment};
+use crate::pki::RevocationList;
+use crate::store::sqlite::{StoreError, length, micros, moment};
 
 /// A union as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,5 +192,33 @@ pub async fn put_certificates(
             .execute(&mut *connection)
             .await?;
     }
+    Ok(())
+}
+
+/// The newest revocation list (DER) that the union has told.
+pub async fn revoked(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let sql = "SELECT der FROM union_revocations WHERE insurer = $1";
+    Ok(sqlx::query_scalar(sql).bind(insurer.as_str()).fetch_optional(executor).await?)
+}
+
+/// Keeps a revocation list, unless a newer one is here.
+pub async fn put_revoked(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    list: &RevocationList,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO union_revocations (insurer, number, der) VALUES ($1, $2, $3)
+         ON CONFLICT (insurer) DO UPDATE SET number = excluded.number, der = excluded.der
+         WHERE excluded.number > number",
+    )
+    .bind(insurer.as_str())
+    .bind(length(list.number()))
+    .bind(list.der())
+    .execute(connection)
+    .await?;
     Ok(())
 }

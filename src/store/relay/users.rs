@@ -1,13 +1,14 @@
-//! The users of the unions: no name, no address, only who may come in with which certificate.
+//! The users of the unions: no name, only who may come in with which certificate, and where mails go.
 
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::corrupt;
+use super::{corrupt, devices, enrolments, outbox, pins, sessions};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::message::keys::Certificate;
-use crate::store::sqlite::{StoreError, micros};
+use crate::store::sqlite::{StoreError, micros, moment};
+use crate::wire::enrolment::{EnrolmentStatus, PcId};
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,14 @@ pub struct User {
     pub enabled: bool,
     /// The certificates that are registered, in the order they were given.
     pub certificates: Vec<Fingerprint>,
+    /// How far the enrolment has come that is open.
+    pub enrolment: Option<EnrolmentStatus>,
+    /// Whether no try is left at one of the user's PINs.
+    pub pin_locked: bool,
+    /// Until when logins are locked.
+    pub login_locked_until: Option<Timestamp>,
+    /// The last successful login.
+    pub last_login_at: Option<Timestamp>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -30,9 +39,44 @@ struct Row {
     user_id: String,
     office: String,
     enabled: bool,
+    pin_locked: bool,
+    locked_until: Option<i64>,
+    last_at: Option<i64>,
+    enrolment: Option<String>,
+    link_expires_at: Option<i64>,
+    link_failures: Option<i64>,
+    mailed_at: Option<i64>,
+    downloaded_at: Option<i64>,
+    mail_problem: Option<String>,
 }
 
-/// Makes a user, enabled, or gives a known one another office and other certificates.
+impl Row {
+    fn status(&self) -> Result<Option<EnrolmentStatus>, StoreError> {
+        let (Some(id), Some(expires_at)) = (&self.enrolment, self.link_expires_at) else { return Ok(None) };
+        Ok(Some(EnrolmentStatus {
+            id: id.parse().map_err(corrupt("enrolment id"))?,
+            mailed_at: self.mailed_at.map(moment).transpose()?,
+            mail_problem: self.mail_problem.clone(),
+            link_expires_at: moment(expires_at)?,
+            link_locked: self.link_failures.is_some_and(|failures| failures >= enrolments::MOST_FAILURES),
+            downloaded_at: self.downloaded_at.map(moment).transpose()?,
+        }))
+    }
+}
+
+/// What a user is registered with.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// The office.
+    pub office: OfficeCode,
+    /// For signing and TLS.
+    pub certificates: Vec<Certificate>,
+    /// The PCs.
+    pub devices: Vec<(PcId, Certificate)>,
+}
+
+/// Makes a user, enabled, or gives a known one another office, other certificates and other PCs. With a PC the way to it is
+/// done: the link to the kit ends.
 ///
 /// # Errors
 /// [`StoreError::Exists`] when a certificate belongs to another user.
@@ -40,11 +84,28 @@ pub async fn put(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     user: &UserId,
-    office: &OfficeCode,
-    certificates: &[Certificate],
+    registration: &Registration,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let seq: i64 = sqlx::query_scalar(
+    let Registration { office, certificates, devices } = registration;
+    let seq = put_office(connection, insurer, user, office, now).await?;
+    put_certificates(connection, seq, certificates).await?;
+    devices::replace(connection, seq, devices).await?;
+    if !devices.is_empty() {
+        enrolments::end_link(connection, seq, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes a user, enabled, or gives a known one another office. Answers the row.
+async fn put_office(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    office: &OfficeCode,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let seq = sqlx::query_scalar(
         "INSERT INTO users (insurer, user_id, office, enabled, changed_at) VALUES ($1, $2, $3, TRUE, $4)
          ON CONFLICT (insurer, user_id) DO UPDATE SET office = excluded.office, changed_at = excluded.changed_at
          RETURNING seq",
@@ -55,6 +116,14 @@ pub async fn put(
     .bind(micros(now))
     .fetch_one(&mut *connection)
     .await?;
+    Ok(seq)
+}
+
+async fn put_certificates(
+    connection: &mut SqliteConnection,
+    seq: i64,
+    certificates: &[Certificate],
+) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM user_certificates WHERE user_seq = $1").bind(seq).execute(&mut *connection).await?;
     for (position, certificate) in (0_i64..).zip(certificates) {
         let owner: i64 = sqlx::query_scalar(
@@ -76,7 +145,93 @@ pub async fn put(
     Ok(())
 }
 
-/// Enables or disables a user; `decided_at` is when the union says that it decided to disable.
+/// The row of a user.
+pub async fn find(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+    user: &UserId,
+) -> Result<Option<i64>, StoreError> {
+    let found = sqlx::query_scalar("SELECT seq FROM users WHERE insurer = $1 AND user_id = $2");
+    Ok(found.bind(insurer.as_str()).bind(user.as_str()).fetch_optional(executor).await?)
+}
+
+/// Where mails to a user go, if the user is enabled and has been enrolled.
+pub async fn mail(executor: impl SqliteExecutor<'_>, seq: i64) -> Result<Option<String>, StoreError> {
+    let mail = sqlx::query_scalar("SELECT mail FROM users WHERE seq = $1 AND enabled");
+    Ok(mail.bind(seq).fetch_optional(executor).await?.flatten())
+}
+
+/// Makes or enables a user for a new enrolment, with this address for mails: sessions and PINs end. Who was disabled comes in
+/// with none of the certificates of before. Answers the row.
+pub async fn enrol(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    office: &OfficeCode,
+    mail: &str,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let seq = put_office(connection, insurer, user, office, now).await?;
+    let enabled: bool =
+        sqlx::query_scalar("SELECT enabled FROM users WHERE seq = $1").bind(seq).fetch_one(&mut *connection).await?;
+    if !enabled {
+        put_certificates(connection, seq, &[]).await?;
+        devices::replace(connection, seq, &[]).await?;
+    }
+    sessions::end_all(connection, seq).await?;
+    pins::delete_all(connection, seq).await?;
+    sqlx::query("UPDATE users SET enabled = TRUE, disabled_at = NULL, mail = $2, changed_at = $3 WHERE seq = $1")
+        .bind(seq)
+        .bind(mail)
+        .bind(micros(now))
+        .execute(connection)
+        .await?;
+    Ok(seq)
+}
+
+/// Notes that a notice of this end of certificates is asked for; false when the same was, less than a day ago.
+pub async fn notice(
+    connection: &mut SqliteConnection,
+    seq: i64,
+    not_after: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let done = sqlx::query(
+        "UPDATE users SET noticed_at = $2, notice_not_after = $3
+         WHERE seq = $1 AND (noticed_at IS NULL OR notice_not_after <> $3 OR noticed_at <= $4)",
+    )
+    .bind(seq)
+    .bind(micros(now))
+    .bind(micros(not_after))
+    .bind(micros(now).saturating_sub(DAY))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Disables a user: sessions end, what lies under the PINs stays shut for good, the enrolment ends, no mail goes out any more.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there is no such user.
+pub async fn disable(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    decided_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    set_enabled(connection, insurer, user, Some(decided_at), now).await?;
+    let seq = find(&mut *connection, insurer, user).await?.ok_or(StoreError::Missing("user"))?;
+    sessions::end_all(connection, seq).await?;
+    pins::delete_all(connection, seq).await?;
+    enrolments::end(connection, seq, now).await?;
+    outbox::drop_all(connection, seq).await?;
+    sqlx::query("UPDATE users SET mail = NULL WHERE seq = $1").bind(seq).execute(connection).await?;
+    Ok(())
+}
+
+/// Enables or disables a user, and nothing beside it; `decided_at` is when the union says that it decided to disable.
 ///
 /// # Errors
 /// [`StoreError::Missing`] when there is no such user.
@@ -108,17 +263,28 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<User>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT seq, user_id, office, enabled FROM users WHERE insurer = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        "SELECT u.seq, u.user_id, u.office, u.enabled, l.locked_until, l.last_at,
+           EXISTS (SELECT 1 FROM pins p WHERE p.user_seq = u.seq AND p.tries >= $4) AS pin_locked,
+           e.id AS enrolment, e.link_expires_at, e.link_failures, e.mailed_at, e.downloaded_at,
+           (SELECT o.problem FROM outbox o WHERE o.user_seq = u.seq AND o.token IS NOT NULL) AS mail_problem
+         FROM users u LEFT JOIN logins l ON l.user_seq = u.seq
+         LEFT JOIN enrolments e ON e.user_seq = u.seq AND e.ended_at IS NULL
+         WHERE u.insurer = $1 AND u.seq > $2 ORDER BY u.seq LIMIT $3",
     )
     .bind(insurer.as_str())
     .bind(after)
     .bind(limit)
+    .bind(pins::MOST_TRIES)
     .fetch_all(&mut *connection)
     .await?;
     let mut users = Vec::with_capacity(rows.len());
     for row in rows {
         users.push(User {
             seq: row.seq,
+            enrolment: row.status()?,
+            pin_locked: row.pin_locked,
+            login_locked_until: row.locked_until.map(moment).transpose()?,
+            last_login_at: row.last_at.map(moment).transpose()?,
             id: row.user_id.parse().map_err(corrupt("user id"))?,
             office: row.office.parse().map_err(corrupt("office code"))?,
             enabled: row.enabled,

@@ -46,9 +46,15 @@ impl RelayWorld {
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let operator = Authority::create_operator("Operator", clock.now(), &SystemRandom).unwrap();
         let mut config: Config = load_from("", folder.path(), std::iter::empty()).unwrap();
-        for address in [&mut config.vpn.address, &mut config.employer.address, &mut config.watch.address] {
+        for address in [
+            &mut config.vpn.address,
+            &mut config.employer.address,
+            &mut config.enrolment.address,
+            &mut config.watch.address,
+        ] {
             address.set_port(0);
         }
+        config.mail.transport = "memory".to_owned();
         config.parcels.disk_reserve_bytes = 0;
         config.stop.grace_seconds = 5;
         // Tests run tasks by hand.
@@ -205,7 +211,7 @@ impl UnionWorld {
     }
 }
 
-fn office() -> OfficeCode {
+pub(crate) fn office() -> OfficeCode {
     "1234-A".parse().unwrap()
 }
 

@@ -1,0 +1,89 @@
+//! The relay's half of each PC's PIN, and how often it was asked for.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use crate::secret::PinKey;
+use crate::store::sqlite::{StoreError, micros};
+use crate::wire::enrolment::PcId;
+
+/// Tries at a PIN without a login between.
+pub const MOST_TRIES: u32 = 5;
+/// PCs of one user that have a PIN and are not registered.
+const MOST_WAITING: i64 = 8;
+
+/// A try that was counted.
+#[derive(Debug)]
+pub struct Counted {
+    /// What to evaluate with.
+    pub key: PinKey,
+    /// How many tries are left after this one.
+    pub left: u32,
+}
+
+/// Counts a try. It may be evaluated once this is committed. None when no try is left, or there is no such PIN.
+pub async fn count(connection: &mut SqliteConnection, user: i64, pc: PcId) -> Result<Option<Counted>, StoreError> {
+    let counted: Option<(Vec<u8>, u32)> = sqlx::query_as(
+        "UPDATE pins SET tries = tries + 1 WHERE user_seq = $1 AND pc = $2 AND tries < $3 RETURNING seed, tries",
+    )
+    .bind(user)
+    .bind(pc.to_string())
+    .bind(MOST_TRIES)
+    .fetch_optional(connection)
+    .await?;
+    let Some((seed, tries)) = counted else { return Ok(None) };
+    let seed = seed.try_into().map_err(super::corrupt("PIN seed"))?;
+    Ok(Some(Counted { key: PinKey::from_bytes(seed), left: MOST_TRIES.saturating_sub(tries) }))
+}
+
+/// Makes a PIN for a PC that has none, unless too many of the user wait already.
+pub async fn make(
+    connection: &mut SqliteConnection,
+    user: i64,
+    pc: PcId,
+    key: &PinKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO pins (user_seq, pc, seed, tries, made_at) SELECT $1, $2, $3, 0, $4
+         WHERE (SELECT count(*) FROM pins p WHERE p.user_seq = $1 AND NOT EXISTS
+                (SELECT 1 FROM devices d WHERE d.user_seq = p.user_seq AND d.pc = p.pc)) < $5
+         ON CONFLICT (user_seq, pc) DO NOTHING",
+    )
+    .bind(user)
+    .bind(pc.to_string())
+    .bind(key.as_bytes().as_slice())
+    .bind(micros(now))
+    .bind(MOST_WAITING)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The PIN was proved on a registered PC.
+pub async fn proved(connection: &mut SqliteConnection, user: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE pins SET tries = 0 WHERE user_seq = $1 AND tries > 0
+         AND pc IN (SELECT pc FROM devices WHERE user_seq = $1 AND pc IS NOT NULL)",
+    )
+    .bind(user)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes one PC's: what lies under it stays shut for good.
+pub async fn delete(connection: &mut SqliteConnection, user: i64, pc: PcId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM pins WHERE user_seq = $1 AND pc = $2")
+        .bind(user)
+        .bind(pc.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes all of a user.
+pub async fn delete_all(connection: &mut SqliteConnection, user: i64) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM pins WHERE user_seq = $1").bind(user).execute(connection).await?;
+    Ok(())
+}

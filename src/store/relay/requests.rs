@@ -1,0 +1,194 @@
+//! Requests for certificates on their way to the union, and its answers on their way back. Sealed and signed: nothing in them is
+//! for the relay to read.
+
+use jiff::Timestamp;
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::{corrupt, parse_all};
+use crate::domain::ids::{InsurerNumber, RequestId, UserId};
+use crate::store::sqlite::{StoreError, micros, moment};
+
+/// Requests of one user that may wait for an answer.
+const MOST_WAITING: i64 = 16;
+
+/// How a request stands for who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// When the relay took it.
+    pub received_at: Timestamp,
+    /// The union's newest answer.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// What became of a request that was posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posted {
+    /// It is new.
+    New(Standing),
+    /// It is here already.
+    Known(Standing),
+    /// The id is another request's.
+    Conflict,
+    /// Too many of the user wait.
+    TooMany,
+}
+
+/// A request that waits for the union's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The place in the list.
+    pub seq: i64,
+    /// Which.
+    pub id: RequestId,
+    /// Whose credential it came with.
+    pub user: UserId,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+    /// When the relay took it.
+    pub received_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct PendingRow {
+    seq: i64,
+    id: String,
+    user_id: String,
+    sealed: Vec<u8>,
+    received_at: i64,
+}
+
+impl TryFrom<PendingRow> for Pending {
+    type Error = StoreError;
+
+    fn try_from(row: PendingRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.seq,
+            id: row.id.parse().map_err(corrupt("request id"))?,
+            user: row.user_id.parse().map_err(corrupt("user id"))?,
+            sealed: row.sealed,
+            received_at: moment(row.received_at)?,
+        })
+    }
+}
+
+/// Takes a request.
+pub async fn post(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: i64,
+    id: RequestId,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<Posted, StoreError> {
+    let known: Option<(i64, Vec<u8>, i64, Option<Vec<u8>>)> = sqlx::query_as(
+        "SELECT user_seq, sealed, received_at, answer FROM certificate_requests WHERE insurer = $1 AND id = $2",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some((owner, bytes, received_at, answer)) = known {
+        let same = owner == user && bytes == sealed;
+        let standing = Standing { received_at: moment(received_at)?, answer };
+        return Ok(if same { Posted::Known(standing) } else { Posted::Conflict });
+    }
+    let waiting: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM certificate_requests WHERE user_seq = $1 AND answer IS NULL")
+            .bind(user)
+            .fetch_one(&mut *connection)
+            .await?;
+    if waiting >= MOST_WAITING {
+        return Ok(Posted::TooMany);
+    }
+    sqlx::query(
+        "INSERT INTO certificate_requests (insurer, id, user_seq, sealed, received_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .bind(user)
+    .bind(sealed)
+    .bind(micros(now))
+    .execute(connection)
+    .await?;
+    Ok(Posted::New(Standing { received_at: now, answer: None }))
+}
+
+/// How a request of this user stands.
+pub async fn find(executor: impl SqliteExecutor<'_>, user: i64, id: RequestId) -> Result<Option<Standing>, StoreError> {
+    let row: Option<(i64, Option<Vec<u8>>)> =
+        sqlx::query_as("SELECT received_at, answer FROM certificate_requests WHERE user_seq = $1 AND id = $2")
+            .bind(user)
+            .bind(id.to_string())
+            .fetch_optional(executor)
+            .await?;
+    row.map(|(at, answer)| Ok(Standing { received_at: moment(at)?, answer })).transpose()
+}
+
+/// The requests that wait for this union, oldest first.
+pub async fn pending(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Pending>, StoreError> {
+    let rows: Vec<PendingRow> = sqlx::query_as(
+        "SELECT r.seq, r.id, u.user_id, r.sealed, r.received_at
+         FROM certificate_requests r JOIN users u ON u.seq = r.user_seq
+         WHERE r.insurer = $1 AND r.answer IS NULL AND r.seq > $2 ORDER BY r.seq LIMIT $3",
+    )
+    .bind(insurer.as_str())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    parse_all(rows)
+}
+
+/// What an answer was given to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Whose request.
+    pub user: UserId,
+    /// When this very answer was given before, if it was.
+    pub before: Option<Timestamp>,
+}
+
+/// Gives a request this answer, in the place of the one before; nothing when there is no such request.
+pub async fn answer(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    id: RequestId,
+    answer: &[u8],
+    now: Timestamp,
+) -> Result<Option<Answered>, StoreError> {
+    let row: Option<(String, Option<Vec<u8>>, Option<i64>)> = sqlx::query_as(
+        "SELECT u.user_id, r.answer, r.answered_at FROM certificate_requests r JOIN users u ON u.seq = r.user_seq
+         WHERE r.insurer = $1 AND r.id = $2",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some((user, given, at)) = row else { return Ok(None) };
+    let user = user.parse().map_err(corrupt("user id"))?;
+    if given.is_some_and(|given| given == answer) {
+        return Ok(Some(Answered { user, before: Some(at.map_or(Ok(now), moment)?) }));
+    }
+    sqlx::query("UPDATE certificate_requests SET answer = $3, answered_at = $4 WHERE insurer = $1 AND id = $2")
+        .bind(insurer.as_str())
+        .bind(id.to_string())
+        .bind(answer)
+        .bind(micros(now))
+        .execute(connection)
+        .await?;
+    Ok(Some(Answered { user, before: None }))
+}
+
+/// Deletes what was taken before a moment; says how many there were.
+pub async fn forget(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM certificate_requests WHERE received_at <= $1")
+        .bind(micros(before))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
