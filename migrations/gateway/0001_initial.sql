@@ -8,7 +8,9 @@ CREATE TABLE gateway (
     registry_version INTEGER NOT NULL DEFAULT 0,
     -- The place of our newest acknowledgement at the relay that this database knows of: everything up to it is here. The
     -- relay's own is further on when this database came back from a backup.
-    relay_mark       INTEGER
+    relay_mark       INTEGER,
+    -- How employers reach the relay, as its last handshake said (JSON): goes into kits.
+    entrance         TEXT
 );
 
 CREATE TABLE offices (
@@ -17,30 +19,87 @@ CREATE TABLE offices (
     created_at INTEGER NOT NULL
 );
 
+-- Name, mail address and name of the PC are for staff and for the letter. NULL for users who bring their certificates.
 CREATE TABLE users (
     id              TEXT    PRIMARY KEY,
     office          TEXT    NOT NULL REFERENCES offices (code),
-    state           TEXT    NOT NULL CHECK (state IN ('enabled', 'disabled')),
+    name            TEXT,
+    mail            TEXT    COLLATE NOCASE,
+    device          TEXT,
+    state           TEXT    NOT NULL CHECK (state IN ('registered', 'enabled', 'disabled')),
     disabled_reason TEXT,
     disabled_at     INTEGER,
     -- When the PC was lost; what arrives after it is suspect. Stays when the user is enabled again.
     lost_at         INTEGER,
-    created_at      INTEGER NOT NULL
+    created_at      INTEGER NOT NULL,
+    -- When the user was last told that the certificates end.
+    warned_at       INTEGER
 );
 CREATE INDEX users_by_office ON users (office, id);
+CREATE INDEX users_by_mail ON users (mail, id);
+CREATE INDEX users_by_state ON users (state, id);
+
+-- From one letter and one kit to the certificates. What the passwords turned into is wiped at the end.
+CREATE TABLE enrolments (
+    id            TEXT    PRIMARY KEY,
+    user_id       TEXT    NOT NULL REFERENCES users (id),
+    made_at       INTEGER NOT NULL,
+    ended_at      INTEGER,
+    -- Shared with whoever has the letter, and not with the relay: authenticates kit and requests.
+    mac_key       BLOB,
+    -- Tells the relay whether the initial login password is right.
+    login         BLOB,
+    login_salt    BLOB    NOT NULL,
+    download_salt BLOB    NOT NULL,
+    -- Requests with other names than the registered ones. Too many lock the enrolment.
+    mismatches    INTEGER NOT NULL DEFAULT 0,
+    -- The PC that has the certificates.
+    pc            TEXT
+);
+CREATE UNIQUE INDEX enrolments_open ON enrolments (user_id) WHERE ended_at IS NULL;
+
+-- Requests for certificates, each answered once; the same bytes again get the same answer.
+CREATE TABLE requests (
+    id          TEXT    PRIMARY KEY,
+    digest      BLOB    NOT NULL,
+    user_id     TEXT    REFERENCES users (id),
+    enrolment   TEXT    REFERENCES enrolments (id),
+    pc          TEXT,
+    outcome     TEXT    NOT NULL,
+    answered_at INTEGER NOT NULL,
+    -- The signed answer.
+    answer      BLOB    NOT NULL,
+    -- The keys (JSON), while the request waits for staff.
+    keys        TEXT
+);
+CREATE INDEX requests_waiting ON requests (user_id, id) WHERE keys IS NOT NULL;
 
 -- Certificates of users, never deleted: verdicts of years ago point here.
 CREATE TABLE certificates (
     fingerprint   BLOB    PRIMARY KEY,
     user_id       TEXT    NOT NULL REFERENCES users (id),
-    purpose       TEXT    NOT NULL CHECK (purpose IN ('signing', 'encryption')),
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('signing', 'encryption', 'device')),
     der           BLOB    NOT NULL,
     not_before    INTEGER NOT NULL,
     not_after     INTEGER NOT NULL,
     registered_at INTEGER NOT NULL,
-    revoked_at    INTEGER
+    revoked_at    INTEGER,
+    -- Hexadecimal, where our own CA issued it: goes on its revocation list.
+    serial        TEXT,
+    -- The PC that has the key, where we know it. A device certificate without one is a kit's.
+    pc            TEXT
 );
 CREATE INDEX certificates_by_user ON certificates (user_id, purpose);
+CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL AND serial IS NOT NULL;
+CREATE INDEX certificates_by_end ON certificates (not_after) WHERE revoked_at IS NULL AND purpose = 'signing';
+
+-- The newest revocation list of our own CA.
+CREATE TABLE revocation_list (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    number      INTEGER NOT NULL,
+    made_at     INTEGER NOT NULL,
+    der         BLOB    NOT NULL
+);
 
 -- One row for every message that came and was kept. File name and comment are for staff and stay in here.
 -- Of a quarantined message everything from `sender` on is only what it claims, or nothing.
@@ -152,11 +211,16 @@ CREATE TABLE acknowledgements (
 -- What the relay refuses stands in the line once, however often it is listed.
 CREATE UNIQUE INDEX acknowledgements_once ON acknowledgements (message_id, ifnull(receipt, 0));
 
--- What the relay must be told about our users, repeated until it confirms.
+-- What the relay must be told, repeated until it confirms. Without a user: the union's certificates and revocation list,
+-- and answers to requests of nobody whom we know. The payload (JSON) is wiped when the relay has confirmed.
+-- A number is never used twice: what a disabling makes void is dropped while another process may be sending it.
 CREATE TABLE orders (
-    number       INTEGER PRIMARY KEY,
-    kind         TEXT    NOT NULL CHECK (kind IN ('register', 'disable', 'enable')),
-    user_id      TEXT    NOT NULL REFERENCES users (id),
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind         TEXT    NOT NULL CHECK (kind IN ('register', 'disable', 'enable', 'enrol', 'answer', 'link', 'notice',
+                                                  'certificates')),
+    user_id      TEXT    REFERENCES users (id),
+    subject      TEXT,
+    payload      TEXT,
     requested_at INTEGER NOT NULL,
     confirmed_at INTEGER,
     tries        INTEGER NOT NULL DEFAULT 0,
@@ -165,6 +229,8 @@ CREATE TABLE orders (
 );
 CREATE INDEX orders_open ON orders (number) WHERE confirmed_at IS NULL;
 CREATE INDEX orders_by_user ON orders (user_id, number);
+CREATE INDEX orders_open_by_user ON orders (user_id, number) WHERE confirmed_at IS NULL;
+CREATE INDEX orders_open_by_subject ON orders (subject) WHERE confirmed_at IS NULL AND subject IS NOT NULL;
 
 CREATE TABLE pull_runs (
     number      INTEGER PRIMARY KEY,

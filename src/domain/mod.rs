@@ -9,6 +9,7 @@ pub mod clock;
 pub mod digest;
 pub mod file_name;
 pub mod ids;
+pub mod person;
 pub mod policy;
 pub mod sequence;
 pub mod user;

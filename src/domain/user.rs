@@ -11,6 +11,8 @@ use super::verdict::UnknownCode;
 /// Whether a user may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserState {
+    /// Known by name; no letter was made yet, and the relay knows nothing.
+    Registered,
     /// What the user signs is taken.
     Enabled,
     /// What arrives goes to quarantine.
@@ -23,9 +25,10 @@ pub enum UserState {
 }
 
 impl UserState {
-    /// `enabled` or `disabled`.
+    /// `registered`, `enabled` or `disabled`.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::Registered => "registered",
             Self::Enabled => "enabled",
             Self::Disabled { .. } => "disabled",
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::config::{Fault, Settings};
@@ -20,6 +21,10 @@ pub struct GatewaySettings {
     pub relay: RelaySettings,
     /// Certificates and keys.
     pub keys: KeySettings,
+    /// Users' certificates.
+    pub certificates: CertificateSettings,
+    /// What the letter to a new user says.
+    pub letter: LetterSettings,
     /// Revocation by other authorities.
     pub revocation: RevocationSettings,
     /// Where things are kept.
@@ -62,6 +67,22 @@ pub struct KeySettings {
     pub signing: Vec<PathBuf>,
     /// Credentials for decrypting, the newest first.
     pub encryption: Vec<PathBuf>,
+}
+
+/// `[certificates]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct CertificateSettings {
+    /// Days that a user's new certificates are valid.
+    pub validity_days: u32,
+}
+
+/// `[letter]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct LetterSettings {
+    /// Name of the union.
+    pub union_name: String,
+    /// Whom to call.
+    pub contact: String,
 }
 
 /// `[revocation]`
@@ -155,6 +176,13 @@ impl KeySettings {
     }
 }
 
+impl CertificateSettings {
+    /// How long a user's new certificates are valid.
+    pub fn validity(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.validity_days))
+    }
+}
+
 impl PullSettings {
     /// Time between two runs.
     pub fn interval(&self) -> Duration {
@@ -208,6 +236,11 @@ impl Settings for GatewaySettings {
             (self.relay.idle_timeout_seconds > 0, "relay.idle_timeout_seconds", "must be 1 or more"),
             (!self.keys.signing.is_empty(), "keys.signing", "must name at least one file"),
             (!self.keys.encryption.is_empty(), "keys.encryption", "must name at least one file"),
+            (
+                (91..=3_660).contains(&self.certificates.validity_days),
+                "certificates.validity_days",
+                "must be 91 to 3660: renewal opens 90 days before the end",
+            ),
             (self.pull.interval_seconds > 0, "pull.interval_seconds", "must be 1 or more"),
             ((1..=256).contains(&self.pull.parallel), "pull.parallel", "must be 1 to 256"),
             ((1..=16).contains(&self.pull.parallel_large), "pull.parallel_large", "must be 1 to 16"),

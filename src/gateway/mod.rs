@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod flows;
 pub mod keys;
+pub mod letter;
 pub mod metrics;
 pub mod patience;
 pub mod registry;

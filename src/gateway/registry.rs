@@ -175,8 +175,12 @@ impl Snapshot {
         let fingerprint = message.signer().fingerprint();
         if let (Some(signer), Some(examined)) = (self.signer(message), examined) {
             let revoked = examined.revocation.and_then(|revocation| revocation.revoked_at);
+            // A certificate from after the loss is of another PC, unless whoever has the lost one got it, too: then it was
+            // revoked when the loss was reported.
+            let since = |lost: &Timestamp| signer.revoked_at.is_some() || signer.registered_at <= *lost;
+            let user = user_facts(&signer.user, union);
             return policy::Signer::Registered {
-                user: user_facts(&signer.user, union),
+                user: policy::User { lost_at: user.lost_at.filter(since), ..user },
                 certificate: policy::Certificate {
                     fingerprint: signer.fingerprint,
                     owner: examined.owner.clone(),

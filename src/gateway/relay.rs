@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::{MessageId, RequestId, UserId};
 use crate::wire::client::{ClientError, Content, UnionClient};
+use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::union::{
-    Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, Parcel, ParcelState,
-    UnionCertificates, UserRegistration,
+    Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, Parcel, ParcelState, RequestAnswer,
+    UnionCertificates, User, UserRegistration,
 };
 
 /// The relay, as a gateway sees it. Each method is one request.
@@ -54,6 +55,29 @@ pub trait Relay: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Lets a user in again.
     fn enable_user(&self, user: &UserId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Gives a user a new kit and mails the link to it.
+    fn enrol(
+        &self,
+        user: &UserId,
+        order: &EnrolmentOrder,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Mails a new link.
+    fn mail_link(&self, user: &UserId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Mails a notice.
+    fn notify(&self, user: &UserId, notice: &Notice) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Requests for certificates without an answer, oldest first.
+    fn certificate_requests(
+        &self,
+        query: PageQuery,
+    ) -> impl Future<Output = Result<Page<PendingRequest>, ClientError>> + Send;
+    /// Answers one.
+    fn answer_request(
+        &self,
+        id: RequestId,
+        answer: &RequestAnswer,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// The users as the relay knows them.
+    fn users(&self, query: PageQuery) -> impl Future<Output = Result<Page<User>, ClientError>> + Send;
 }
 
 /// Bytes that come piece by piece.
@@ -101,6 +125,30 @@ impl Relay for UnionClient {
 
     async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
         UnionClient::enable_user(self, user).await
+    }
+
+    async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
+        UnionClient::enrol(self, user, order).await
+    }
+
+    async fn mail_link(&self, user: &UserId) -> Result<Confirmation, ClientError> {
+        UnionClient::mail_link(self, user).await
+    }
+
+    async fn notify(&self, user: &UserId, notice: &Notice) -> Result<Confirmation, ClientError> {
+        UnionClient::notify(self, user, notice).await
+    }
+
+    async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
+        UnionClient::certificate_requests(self, query).await
+    }
+
+    async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
+        UnionClient::answer_request(self, id, answer).await
+    }
+
+    async fn users(&self, query: PageQuery) -> Result<Page<User>, ClientError> {
+        UnionClient::users(self, query).await
     }
 }
 

@@ -128,6 +128,7 @@ impl Gateway {
                 parallel_large: pull.parallel_large,
                 batch: pull.batch,
                 rules: Rules { max_size: pull.max_message_bytes, clock_skew_seconds: pull.clock_skew_seconds },
+                user_validity: settings.certificates.validity(),
             },
             backoff,
             breaker: Breaker::new(backoff),
@@ -154,6 +155,10 @@ impl Gateway {
         let receiver = &self.receiver;
         receiver.recover().map_err(|error| StartError::Folder(receiver.spool.folder().to_owned(), error))?;
         let orders = tasks::orders::start(receiver, shutdown);
+        tasks::certificates::start(receiver, &orders, shutdown);
+        if receiver.keys.authority.is_some() {
+            tasks::requests::start(receiver, &orders, shutdown);
+        }
         let pull = tasks::pull::start(receiver, self.settings.pull.interval(), shutdown);
         if self.settings.pull.long_poll {
             tasks::arrivals::start(receiver, &pull, shutdown);

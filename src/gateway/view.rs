@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::flows::enrol::MISMATCHES;
 use crate::domain::verdict::Verdict;
+use crate::store::gateway::directory::Listed;
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::offices::Office;
 use crate::store::gateway::orders::Order;
 use crate::store::gateway::runs::Run;
-use crate::store::gateway::users::User;
 use crate::store::gateway::waiting::Waiting;
 
 /// A message.
@@ -99,36 +100,78 @@ pub struct ReceiptView {
 }
 
 /// A user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct UserView {
     pub id: String,
     pub office: String,
+    pub name: Option<String>,
+    pub mail: Option<String>,
+    pub device: Option<String>,
     pub state: &'static str,
     pub disabled_reason: Option<&'static str>,
     pub disabled_at: Option<Timestamp>,
     pub lost_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// When the newest certificate that is not revoked ends.
+    pub certificate_ends_at: Option<Timestamp>,
+    /// From the letter on, until it is replaced or the user is disabled.
+    pub enrolment: Option<EnrolmentView>,
     /// The newest order to the relay about this user.
     pub order: Option<OrderView>,
 }
 
+impl std::fmt::Debug for UserView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UserView({}, {})", self.id, self.state)
+    }
+}
+
+/// How far an enrolment has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct EnrolmentView {
+    pub id: String,
+    /// `letter` (waits for the person), `enrolled`, `waits-for-approval` (another PC) or `locked`.
+    pub state: &'static str,
+    pub made_at: Timestamp,
+    /// The PC that has the certificates.
+    pub pc: Option<String>,
+}
+
 impl UserView {
     /// With the newest order about the user.
-    pub fn new(user: &User, order: Option<&Order>) -> Self {
+    pub fn new(listed: &Listed, order: Option<&Order>) -> Self {
         use crate::domain::user::UserState;
+        let user = &listed.user;
         let (disabled_reason, disabled_at) = match user.state {
-            UserState::Enabled => (None, None),
+            UserState::Registered | UserState::Enabled => (None, None),
             UserState::Disabled { reason, at } => (Some(reason.code()), Some(at)),
         };
+        let enrolment = listed.enrolment.as_ref().map(|enrolment| EnrolmentView {
+            id: enrolment.id.clone(),
+            state: match &enrolment.pc {
+                _ if enrolment.waiting > 0 => "waits-for-approval",
+                Some(_) => "enrolled",
+                None if enrolment.mismatches >= MISMATCHES => "locked",
+                None => "letter",
+            },
+            made_at: enrolment.made_at,
+            pc: enrolment.pc.clone(),
+        });
         Self {
             id: user.id.to_string(),
             office: user.office.to_string(),
+            name: listed.name.clone(),
+            mail: listed.mail.clone(),
+            device: listed.device.clone(),
             state: user.state.code(),
             disabled_reason,
             disabled_at,
             lost_at: user.lost_at,
             created_at: user.created_at,
+            certificate_ends_at: listed.certificate_ends_at,
+            enrolment,
             order: order.map(OrderView::from),
         }
     }
@@ -139,7 +182,7 @@ impl UserView {
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct OrderView {
     pub kind: &'static str,
-    pub user: String,
+    pub user: Option<String>,
     pub requested_at: Timestamp,
     pub confirmed_at: Option<Timestamp>,
     pub tries: u32,
@@ -150,7 +193,7 @@ impl From<&Order> for OrderView {
     fn from(order: &Order) -> Self {
         Self {
             kind: order.kind.code(),
-            user: order.user.to_string(),
+            user: order.user.as_ref().map(ToString::to_string),
             requested_at: order.requested_at,
             confirmed_at: order.confirmed_at,
             tries: order.tries,
@@ -170,7 +213,7 @@ pub struct OfficeView {
 
 impl From<&Office> for OfficeView {
     fn from(office: &Office) -> Self {
-        Self { code: office.code.to_string(), name: office.name.clone(), created_at: office.created_at }
+        Self { code: office.code.to_string(), name: office.name.as_str().to_owned(), created_at: office.created_at }
     }
 }
 

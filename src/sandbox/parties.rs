@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::error::SandboxError;
 use crate::domain::clock::Random;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
+use crate::domain::person::OfficeName;
 use crate::employer::disk::{LocalDisk, replace};
 use crate::message::keys::{Certificate, Credential, PrivateKey};
 use crate::pki::profile::{SERVICE_VALIDITY, USER_VALIDITY};
@@ -21,6 +22,11 @@ pub fn union() -> InsurerNumber {
 /// Its one office.
 pub fn office() -> OfficeCode {
     "12-34".parse().expect("the sample code is digits and a hyphen")
+}
+
+/// Its name.
+pub fn office_name() -> OfficeName {
+    "見本事業所".parse().expect("five characters are a name")
 }
 
 /// The office's one user.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::SandboxError;
-use super::parties::{office, user};
+use super::parties::{office, office_name, user};
 use super::world::World;
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::{Admin, AdminError};
@@ -72,7 +72,7 @@ impl RunningGateway {
     /// Registers office and user where they are not registered yet, and waits until the relay has confirmed it.
     pub(super) async fn register(&self, world: &World) -> Result<(), SandboxError> {
         let admin = self.admin();
-        match admin.add_office(&office(), "見本事業所").await {
+        match admin.add_office(&office(), &office_name()).await {
             Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => (),
             Err(error) => return Err(error.into()),
         }

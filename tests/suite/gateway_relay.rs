@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::Tag;
-use kenpo_express::domain::ids::{MessageId, UserId};
+use kenpo_express::domain::ids::{MessageId, RequestId, UserId};
 use kenpo_express::gateway::relay::{Chunks, Relay};
 use kenpo_express::message::format::trailing_tag;
 use kenpo_express::message::keys::Credential;
@@ -17,10 +17,11 @@ use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::wire;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{ClientError, Fault};
+use kenpo_express::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use kenpo_express::wire::page::{Cursor, Page, PageQuery};
 use kenpo_express::wire::union::{
     Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, AcknowledgementResults, Confirmation, DisableUser,
-    Handshake, Parcel, ParcelState, UnionCertificates, UserRegistration,
+    Handshake, Parcel, ParcelState, RequestAnswer, UnionCertificates, User, UserRegistration,
 };
 use tokio::sync::Semaphore;
 
@@ -59,6 +60,37 @@ struct Inner {
     keep_listing: bool,
     refuse_acknowledgements: u32,
     next_cursor: i64,
+    told: Vec<Told>,
+    refused: Option<(&'static str, wire::problem::Code)>,
+    pending: Vec<PendingRequest>,
+}
+
+/// What the gateway told the relay about users and certificates.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    Register(UserId, UserRegistration),
+    Disable(UserId, Timestamp),
+    Enable(UserId),
+    Enrol(UserId, EnrolmentOrder),
+    Link(UserId),
+    Notice(UserId, Notice),
+    Answer(RequestId, RequestAnswer),
+    Certificates(UnionCertificates),
+}
+
+impl Told {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Register(..) => "register",
+            Self::Disable(..) => "disable",
+            Self::Enable(..) => "enable",
+            Self::Enrol(..) => "enrol",
+            Self::Link(..) => "link",
+            Self::Notice(..) => "notice",
+            Self::Answer(..) => "answer",
+            Self::Certificates(..) => "certificates",
+        }
+    }
 }
 
 impl Inner {
@@ -81,6 +113,38 @@ impl Inner {
 pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
 
 impl FakeRelay {
+    fn tell(&self, told: Told) -> Result<Confirmation, ClientError> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.away {
+            return unreachable();
+        }
+        if let Some((_, code)) = inner.refused.filter(|(kind, _)| *kind == told.kind()) {
+            return Err(ClientError::Refused(wire::problem::Problem::new(code)));
+        }
+        inner.told.push(told);
+        Ok(Confirmation { at: SystemClock.now() })
+    }
+
+    /// What was told since this was last asked.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.0.lock().unwrap().told)
+    }
+
+    /// Refuses one kind of order, or none.
+    pub(crate) fn refuse(&self, kind: Option<(&'static str, wire::problem::Code)>) {
+        self.0.lock().unwrap().refused = kind;
+    }
+
+    /// Lists a request for certificates until it is answered.
+    pub(crate) fn request(&self, id: RequestId, user: &UserId, sealed: &[u8]) {
+        let mut inner = self.0.lock().unwrap();
+        inner.next_cursor += 1;
+        let cursor = Cursor(inner.next_cursor);
+        let received_at = SystemClock.now();
+        let request = PendingRequest { id, cursor, user: user.clone(), sealed: Der(sealed.to_vec()), received_at };
+        inner.pending.push(request);
+    }
+
     pub(crate) fn lie(&self, id: MessageId, lies: impl IntoIterator<Item = Lie>) {
         self.0.lock().unwrap().lies.entry(id).or_default().extend(lies);
     }
@@ -321,20 +385,52 @@ impl Relay for FakeRelay {
         Ok(AcknowledgementResults { items: results, acknowledged: inner.newest() })
     }
 
-    async fn put_certificates(&self, _: &UnionCertificates) -> Result<(), ClientError> {
-        Ok(())
+    async fn put_certificates(&self, certificates: &UnionCertificates) -> Result<(), ClientError> {
+        self.tell(Told::Certificates(certificates.clone())).map(|_| ())
     }
 
-    async fn put_user(&self, _: &UserId, _: &UserRegistration) -> Result<(), ClientError> {
-        Ok(())
+    async fn put_user(&self, user: &UserId, registration: &UserRegistration) -> Result<(), ClientError> {
+        self.tell(Told::Register(user.clone(), registration.clone())).map(|_| ())
     }
 
-    async fn disable_user(&self, _: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
-        Ok(Confirmation { at: order.at })
+    async fn disable_user(&self, user: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
+        self.tell(Told::Disable(user.clone(), order.at))
     }
 
-    async fn enable_user(&self, _: &UserId) -> Result<Confirmation, ClientError> {
-        Ok(Confirmation { at: SystemClock.now() })
+    async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
+        self.tell(Told::Enable(user.clone()))
+    }
+
+    async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
+        self.tell(Told::Enrol(user.clone(), order.clone()))
+    }
+
+    async fn mail_link(&self, user: &UserId) -> Result<Confirmation, ClientError> {
+        self.tell(Told::Link(user.clone()))
+    }
+
+    async fn notify(&self, user: &UserId, notice: &Notice) -> Result<Confirmation, ClientError> {
+        self.tell(Told::Notice(user.clone(), *notice))
+    }
+
+    async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
+        let inner = self.0.lock().unwrap();
+        if inner.away {
+            return unreachable();
+        }
+        let after = |request: &&PendingRequest| Some(request.cursor) > query.after;
+        let items: Vec<PendingRequest> = inner.pending.iter().filter(after).cloned().collect();
+        Ok(Page { next: items.last().map(|request| request.cursor), more: false, items })
+    }
+
+    async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
+        let done = self.tell(Told::Answer(id, answer.clone()))?;
+        self.0.lock().unwrap().pending.retain(|request| request.id != id);
+        Ok(done)
+    }
+
+    async fn users(&self, _: PageQuery) -> Result<Page<User>, ClientError> {
+        Ok(Page { items: Vec::new(), next: None, more: false })
     }
 }
 

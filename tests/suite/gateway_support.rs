@@ -21,6 +21,7 @@ use kenpo_express::message::entity::ContentEncoding;
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::message::seal::{Draft, seal};
 use kenpo_express::pki::TrustStore;
+use kenpo_express::pki::profile::USER_VALIDITY;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::store::gateway::certificates::{Purpose, Registered};
 use kenpo_express::store::gateway::messages::{Filter, Message};
@@ -114,21 +115,13 @@ impl GatewayWorld {
         let (id, now): (UserId, _) = (id.parse().unwrap(), self.clock.now());
         let office: OfficeCode = "1234-A".parse().unwrap();
         let mut transaction = self.receiver.database.write().await.unwrap();
-        let new = Office { code: office.clone(), name: "事業所".to_owned(), created_at: now };
+        let new = Office { code: office.clone(), name: "事業所".parse().unwrap(), created_at: now };
         // The office and the user may be there already.
         let _ = offices::insert(&mut transaction, &new).await;
         let user = User { id: id.clone(), office, state: UserState::Enabled, lost_at: None, created_at: now };
         let _ = users::insert(&mut transaction, &user).await;
-        let registered = Registered {
-            fingerprint: certificate.fingerprint(),
-            user: id,
-            purpose: Purpose::Signing,
-            der: certificate.der().to_vec(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            registered_at: now,
-            revoked_at: None,
-        };
+        let ca = self.union.authority.certificate();
+        let registered = Registered::new(certificate, &id, Purpose::Signing, ca, now);
         certificates::insert(&mut transaction, &registered).await.unwrap();
         registry_changed(&mut transaction).await.unwrap();
         self.receiver.database.commit(transaction).await.unwrap();
@@ -250,7 +243,13 @@ async fn receiver(folder: PathBuf, keys: Arc<Keys>, clock: &Arc<ManualClock>) ->
         keys,
         clock: Arc::<ManualClock>::clone(clock),
         random: Arc::new(SystemRandom),
-        limits: Limits { parallel: 8, parallel_large: 2, batch: 32, rules: Rules::new(64 * 1024 * 1024 * 1024) },
+        limits: Limits {
+            parallel: 8,
+            parallel_large: 2,
+            batch: 32,
+            rules: Rules::new(64 * 1024 * 1024 * 1024),
+            user_validity: USER_VALIDITY,
+        },
         backoff,
         breaker: Breaker::new(backoff),
         metrics: GatewayMetrics::new(),

@@ -109,10 +109,6 @@ async fn who_signed_decides() {
     let mut leaver = world.sender("suzuki-2").await;
     world.change_user("suzuki-2", |user| user.state = disabled(now)).await;
     assert_eq!(send(&world, &mut leaver).await, [Reason::SignerDisabled]);
-    // The PC was lost before the message came, and the user is enabled again.
-    let mut robbed = world.sender("tanaka-3").await;
-    world.change_user("tanaka-3", |user| user.lost_at = Some(now - SignedDuration::from_mins(1))).await;
-    assert_eq!(send(&world, &mut robbed).await, [Reason::SignerSuspect]);
     // Revoked.
     let mut revoked = world.sender("ito-4").await;
     let mut transaction = world.receiver.database.write().await.unwrap();
@@ -125,6 +121,17 @@ async fn who_signed_decides() {
     let foreign = issue(&other, &world.union.insurer, "mori-5", now);
     world.register("mori-5", foreign.certificate()).await;
     assert_eq!(send(&world, &mut Sender::new("mori-5", foreign)).await, [Reason::CertificateUntrusted]);
+    // The PC was lost before the message came, and the user is enabled again: a certificate of before is suspect, one of
+    // another PC is not.
+    let mut robbed = world.sender("tanaka-3").await;
+    world.change_user("tanaka-3", |user| user.lost_at = Some(now + SignedDuration::from_secs(30))).await;
+    world.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(send(&world, &mut robbed).await, [Reason::SignerSuspect]);
+    robbed.credential = world.union.user("tanaka-3", world.clock_now());
+    world.register("tanaka-3", robbed.credential.certificate()).await;
+    let id = world.send(&mut robbed, b"from the new PC");
+    world.pull().await;
+    assert!(world.find(id).await.unwrap().verdict.is_accepted());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

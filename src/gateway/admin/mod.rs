@@ -1,7 +1,10 @@
 //! What staff do from the command line, and the sandbox and tests in their place. Each function is one transaction with
 //! its audit entry.
 
+pub mod enrolments;
 pub mod export;
+pub mod import;
+pub mod offices;
 pub mod quarantine;
 pub mod received;
 pub mod users;
@@ -11,13 +14,14 @@ use std::io;
 use jiff::Timestamp;
 
 use crate::config::Faults;
-use crate::domain::ids::{MessageId, OfficeCode};
+use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
+use crate::gateway::flows::enrol::StaffError;
+use crate::gateway::flows::revocation::RevocationError;
 use crate::message::error::OpenError;
 use crate::pki::PkiError;
 use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
-use crate::store::gateway::offices::{self, Office};
 use crate::store::gateway::{acknowledgements, audit, counters, orders, runs, waiting};
 use crate::store::sqlite::{Connection, StoreError};
 
@@ -61,11 +65,46 @@ pub enum AdminError {
     /// Us or input: a certificate cannot be issued.
     #[error("電子証明書を発行できません (the certificate cannot be issued)")]
     Pki(#[from] PkiError),
-    /// Input: enabling again after a loss is not this command's business.
+    /// Input: the user is disabled.
     #[error(
-        "紛失・盗難で無効にした利用者は再登録が必要です (a user disabled for loss or theft needs a new registration)"
+        "利用者は無効です。先に user enable で有効に戻してください (the user is disabled: enable the user first with user enable)"
     )]
-    LostDevice,
+    Disabled,
+    /// Input: there is no name and mail address for a letter.
+    #[error(
+        "利用者名とメールアドレスが登録されていません (no name and mail address are registered for this user, who has \
+         certificates of another authority)"
+    )]
+    NoContact,
+    /// Input: the passwords of a letter exist nowhere any more.
+    #[error(
+        "「お知らせ」は作成済みです。再作成するには --new-passwords を指定してください。前のものは使えなくなります (a letter was made \
+         already and cannot be printed again: make new passwords with --new-passwords, which ends the old ones)"
+    )]
+    LetterExists,
+    /// Input: no letter is out.
+    #[error(
+        "登録手続き中ではありません。user letter を実行してください (no enrolment is open: make one with user letter)"
+    )]
+    NoEnrolment,
+    /// Environment: the relay has never said how employers reach it.
+    #[error(
+        "KXサーバーに接続できず、事業所側の接続先がまだ分かりません (the KX server has never been reached, so it is not known \
+         yet how employers reach it): {0}"
+    )]
+    Entrance(&'static str),
+    /// Input: nothing can be decided about a PC.
+    #[error(transparent)]
+    Review(#[from] StaffError),
+    /// Us or environment: the revocation list.
+    #[error(transparent)]
+    Revocation(#[from] RevocationError),
+    /// Input: lines of a file that is to be imported.
+    #[error(transparent)]
+    Import(#[from] import::Refused),
+    /// Us: a page cannot be written.
+    #[error("文書を作成できません (the document cannot be made)")]
+    Page(#[from] askama::Error),
     /// Environment or attack: what is in the archive does not open or verify any more.
     #[error("保管されたファイルの検証に失敗しました: {0} (the archived file does not verify any more: {0})")]
     Damaged(Reason),
@@ -138,20 +177,11 @@ impl Admin {
         audit::insert(connection, &[entry]).await
     }
 
-    /// Registers an office.
-    pub async fn add_office(&self, code: &OfficeCode, name: &str) -> Result<Office, AdminError> {
-        let database = &self.gateway.receiver.database;
-        let office = Office { code: code.clone(), name: name.to_owned(), created_at: self.now() };
-        let mut transaction = database.write().await?;
-        offices::insert(&mut transaction, &office).await?;
-        self.log(&mut transaction, "office.added", code.as_str(), "", "registered").await?;
-        database.commit(transaction).await?;
-        Ok(office)
-    }
-
-    /// The offices, by code.
-    pub async fn offices(&self, limit: u32) -> Result<Vec<Office>, AdminError> {
-        Ok(offices::list(self.gateway.receiver.database.read(), None, limit).await?)
+    /// A second person's name, or a refusal: who acts cannot approve.
+    fn approver<'a>(&self, name: &'a str) -> Result<&'a str, AdminError> {
+        let name = name.trim();
+        let plain = !name.is_empty() && name.len() <= 64 && !name.contains(char::is_control);
+        if plain && !self.is_actor(name) { Ok(name) } else { Err(AdminError::Approver) }
     }
 
     /// How the gateway is.

@@ -58,11 +58,7 @@ impl Admin {
     /// Lets a quarantined message into the archive, with its `verified` receipt. Who acts and who approves are two. The frozen
     /// facts, the reasons and the file in quarantine stay as they were.
     pub async fn release(&self, id: MessageId, approver: &str) -> Result<MessageView, AdminError> {
-        let approver = approver.trim();
-        let plain = !approver.is_empty() && approver.len() <= 64 && !approver.contains(char::is_control);
-        if !plain || self.is_actor(approver) {
-            return Err(AdminError::Approver);
-        }
+        let approver = self.approver(approver)?;
         let message = self.find(id).await?;
         let (State::Quarantined, Verdict::Quarantined { reasons, .. }) = (message.state, &message.verdict) else {
             return Err(AdminError::State { state: message.state.code() });

@@ -1,24 +1,24 @@
 //! Users: registered with certificates, disabled, enabled.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Admin, AdminError};
 use crate::domain::address::Address;
+use crate::domain::clock::Random;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::user::{DisableReason, UserState};
+use crate::gateway::flows::revocation;
 use crate::gateway::view::UserView;
 use crate::message::keys::Certificate;
 use crate::pki::identity::{Subject, owner};
 use crate::pki::profile::{Profile, may_encrypt, may_sign};
 use crate::pki::request::Request;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
-use crate::store::gateway::orders::{self, OrderKind};
-use crate::store::gateway::users::{self, User};
-use crate::store::gateway::{messages, registry_changed};
+use crate::store::gateway::directory::{self, Filter};
+use crate::store::gateway::orders::{self, NewOrder, OrderKind};
+use crate::store::gateway::users::{self, Contact, NewUser, User};
+use crate::store::gateway::{enrolments, messages, offices, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
-
-/// How long a user's certificates are valid.
-const VALIDITY: SignedDuration = SignedDuration::from_hours(24 * 365);
 
 impl Admin {
     /// Registers a user with certificates that exist already.
@@ -40,7 +40,7 @@ impl Admin {
         self.register(&mut transaction, id, Purpose::Signing, signing).await?;
         self.register(&mut transaction, id, Purpose::Encryption, encryption).await?;
         registry_changed(&mut transaction).await?;
-        orders::insert(&mut transaction, OrderKind::Register, id, now).await?;
+        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], now).await?;
         self.log(&mut transaction, "user.added", id.as_str(), "", "enabled").await?;
         database.commit(transaction).await?;
         self.user(id).await
@@ -59,12 +59,60 @@ impl Admin {
         let subject = Subject::User { union: receiver.keys.union.clone(), office: office.clone(), user: id.clone() };
         let issue = |key: &crate::pki::PublicKey, profile| {
             let request = Request { subject: subject.clone(), key: key.clone() };
-            authority.issue(&request, &profile, VALIDITY, self.now(), receiver.random.as_ref())
+            let validity = receiver.limits.user_validity;
+            authority.issue(&request, &profile, validity, self.now(), receiver.random.as_ref())
         };
         let signing = issue(signing, Profile::UserSigning)?;
         let encryption = issue(encryption, Profile::UserEncryption)?;
         self.add_user(office, id, &signing, &encryption).await?;
         Ok((signing, encryption))
+    }
+
+    /// Registers further certificates of a user who brings them: the next ones of another authority, or new ones after the
+    /// user was enabled again. Old and new count beside each other.
+    pub async fn add_certificates(
+        &self,
+        id: &UserId,
+        signing: &Certificate,
+        encryption: &Certificate,
+    ) -> Result<UserView, AdminError> {
+        self.check(id, signing, may_sign(signing))?;
+        self.check(id, encryption, may_encrypt(encryption))?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        let user = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
+        if matches!(user.state, UserState::Disabled { .. }) {
+            return Err(AdminError::Disabled);
+        }
+        users::update(&mut transaction, &User { state: UserState::Enabled, ..user }).await?;
+        self.register(&mut transaction, id, Purpose::Signing, signing).await?;
+        self.register(&mut transaction, id, Purpose::Encryption, encryption).await?;
+        registry_changed(&mut transaction).await?;
+        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], self.now()).await?;
+        self.log(&mut transaction, "user.certificates", id.as_str(), "", "registered").await?;
+        database.commit(transaction).await?;
+        self.user(id).await
+    }
+
+    /// Registers a user by name. The letter makes the passwords.
+    pub async fn register_user(
+        &self,
+        office: &OfficeCode,
+        id: Option<&UserId>,
+        contact: &Contact,
+    ) -> Result<UserView, AdminError> {
+        let receiver = &self.gateway.receiver;
+        let database = &receiver.database;
+        let mut transaction = database.write().await?;
+        if offices::find(&mut *transaction, office).await?.is_none() {
+            return Err(StoreError::Missing("office").into());
+        }
+        let id = id.cloned().unwrap_or_else(|| make_id(receiver.random.as_ref()));
+        let user = NewUser { id: id.clone(), office: office.clone(), contact: contact.clone() };
+        users::insert_registered(&mut transaction, &[user], self.now()).await?;
+        self.log(&mut transaction, "user.added", id.as_str(), "", "registered").await?;
+        database.commit(transaction).await?;
+        self.user(&id).await
     }
 
     /// Shuts a user out: what arrives from now on goes to quarantine, at once; the relay gets the order. With a time of
@@ -75,67 +123,77 @@ impl Admin {
         reason: DisableReason,
         lost_at: Option<Timestamp>,
     ) -> Result<Disabled, AdminError> {
-        let database = &self.gateway.receiver.database;
+        let receiver = &self.gateway.receiver;
         let now = self.now();
-        let mut transaction = database.write().await?;
+        let mut transaction = receiver.database.write().await?;
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
-        // A loss is known better later, but what is suspect already stays so.
-        let lost_at = [before.lost_at, lost_at].into_iter().flatten().min();
-        // Told again, it is still the same time out: what it revoked comes back together.
-        let at = match before.state {
-            UserState::Disabled { at, .. } => at,
-            UserState::Enabled => now,
+        let (at, lost_at, suspect_from) = match before.state {
+            // Told again, it is still the same time out. A loss is known better later, but what is suspect stays so.
+            UserState::Disabled { at, .. } => {
+                let earliest = [before.lost_at, lost_at].into_iter().flatten().min();
+                (at, earliest, earliest)
+            }
+            // Another loss than one of long ago: what came from the PC after that one is not suspect again.
+            UserState::Registered | UserState::Enabled => (now, lost_at.or(before.lost_at), lost_at),
         };
         let user = User { state: UserState::Disabled { reason, at }, lost_at, ..before.clone() };
         users::update(&mut transaction, &user).await?;
         certificates::revoke_all(&mut transaction, id, at).await?;
+        enrolments::end(&mut transaction, id, now).await?;
+        requests::forget_waiting(&mut transaction, id).await?;
+        revocation::renew(&mut transaction, &receiver.keys, now).await?;
         registry_changed(&mut transaction).await?;
-        let suspects = match lost_at {
-            Some(lost_at) => messages::mark_suspect(&mut transaction, &user.office, id, lost_at).await?,
+        let suspects = match suspect_from {
+            Some(from) => messages::mark_suspect(&mut transaction, &user.office, id, from).await?,
             None => Vec::new(),
         };
-        orders::insert(&mut transaction, OrderKind::Disable, id, now).await?;
+        orders::drop_open(&mut transaction, id).await?;
+        if before.state != UserState::Registered {
+            orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Disable)], now).await?;
+        }
         let after = format!("disabled {reason}");
         self.log(&mut transaction, "user.disabled", id.as_str(), before.state.code(), &after).await?;
-        database.commit(transaction).await?;
+        receiver.database.commit(transaction).await?;
         Ok(Disabled { user: self.user(id).await?, suspects })
     }
 
-    /// Lets a user in again with new certificates or, when the old ones were not revoked for a loss, with those.
-    pub async fn enable_user(&self, id: &UserId) -> Result<UserView, AdminError> {
+    /// Lets a user in again, with the consent of a second person, and without certificates: the old ones stay revoked, a new
+    /// letter (or new certificates of another authority) is needed.
+    pub async fn enable_user(&self, id: &UserId, approver: &str) -> Result<UserView, AdminError> {
+        let approver = self.approver(approver)?;
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
-        let UserState::Disabled { reason, at } = before.state else {
+        let UserState::Disabled { reason, .. } = before.state else {
             return Err(AdminError::State { state: before.state.code() });
         };
-        if before.lost_at.is_some() || matches!(reason, DisableReason::Lost | DisableReason::Stolen) {
-            return Err(AdminError::LostDevice);
-        }
         users::update(&mut transaction, &User { state: UserState::Enabled, ..before }).await?;
-        certificates::restore(&mut transaction, id, at).await?;
         registry_changed(&mut transaction).await?;
-        orders::insert(&mut transaction, OrderKind::Enable, id, self.now()).await?;
-        self.log(&mut transaction, "user.enabled", id.as_str(), "disabled", "enabled").await?;
+        // First without certificates, so that enabling lets nobody in.
+        let line = [NewOrder::about(id, OrderKind::Register), NewOrder::about(id, OrderKind::Enable)];
+        orders::insert(&mut transaction, &line, self.now()).await?;
+        let (before, after) = (format!("disabled {reason}"), format!("enabled approver:{approver}"));
+        self.log(&mut transaction, "user.enabled", id.as_str(), &before, &after).await?;
         database.commit(transaction).await?;
         self.user(id).await
     }
 
-    /// One user, with the newest order to the relay.
+    /// One user.
     pub async fn user(&self, id: &UserId) -> Result<UserView, AdminError> {
-        let read = self.gateway.receiver.database.read();
-        let user = users::find(read, id).await?.ok_or(StoreError::Missing("user"))?;
-        let order = orders::newest(read, id).await?;
-        Ok(UserView::new(&user, order.as_ref()))
+        let filter = Filter { user: Some(id.clone()), ..Filter::default() };
+        Ok(self.users(&filter, 1).await?.pop().ok_or(StoreError::Missing("user"))?)
     }
 
-    /// The users, by id.
-    pub async fn users(&self, limit: u32) -> Result<Vec<UserView>, AdminError> {
+    /// A page of users, by id.
+    pub async fn users(&self, filter: &Filter, limit: u32) -> Result<Vec<UserView>, AdminError> {
         let read = self.gateway.receiver.database.read();
         let mut views = Vec::new();
-        for user in users::list(read, None, limit).await? {
-            let order = orders::newest(read, &user.id).await?;
-            views.push(UserView::new(&user, order.as_ref()));
+        for listed in directory::list(read, filter, limit).await? {
+            let order = match listed.order {
+                Some(number) => orders::find(read, number).await?,
+                None => None,
+            };
+            views.push(UserView::new(&listed, order.as_ref()));
         }
         Ok(views)
     }
@@ -161,18 +219,19 @@ impl Admin {
         purpose: Purpose,
         certificate: &Certificate,
     ) -> Result<(), StoreError> {
-        let registered = Registered {
-            fingerprint: certificate.fingerprint(),
-            user: user.clone(),
-            purpose,
-            der: certificate.der().to_vec(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-            registered_at: self.now(),
-            revoked_at: None,
-        };
+        let ca = &self.gateway.receiver.keys.ca;
+        let registered = Registered::new(certificate, user, purpose, ca, self.now());
         certificates::insert(connection, &registered).await
     }
+}
+
+/// `u` and 8 letters and digits that are not mistaken for each other.
+pub(super) fn make_id(random: &dyn Random) -> UserId {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 8];
+    random.fill(&mut bytes);
+    let rest: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    format!("u{rest}").parse().expect("nine lower-case letters and digits are a user id")
 }
 
 /// What disabling a user came to.

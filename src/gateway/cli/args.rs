@@ -6,6 +6,7 @@ use clap::{ArgGroup, Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
+use crate::domain::person::OfficeName;
 use crate::domain::user::DisableReason;
 use crate::runtime::version::VERSION;
 
@@ -177,7 +178,7 @@ pub enum Office {
         code: OfficeCode,
         /// 事業所名。
         #[arg(long)]
-        name: String,
+        name: OfficeName,
         /// Prints one JSON value.
         #[command(flatten)]
         json: Json,
@@ -223,10 +224,13 @@ pub enum User {
         #[command(flatten)]
         json: Json,
     },
-    /// 有効に戻す。Enables a user again.
+    /// 有効に戻す。操作者とは別の人の承認が必要。Enables a user again, approved by a second person; a new letter is needed then.
     Enable {
         /// 利用者ID。
         user: UserId,
+        /// 承認者の名前。Who approves it: somebody else than who types this.
+        #[arg(long)]
+        approver: String,
         /// Prints one JSON value.
         #[command(flatten)]
         json: Json,

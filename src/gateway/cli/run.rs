@@ -24,7 +24,8 @@ use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
 use crate::runtime::telemetry;
 use crate::store::gateway::MIGRATIONS;
-use crate::store::gateway::messages::{Filter, State};
+use crate::store::gateway::directory::Filter;
+use crate::store::gateway::messages::{self, State};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
 
 /// Why a command failed.
@@ -240,7 +241,7 @@ async fn list(admin: &Admin, args: ListArgs) -> Result<(), CommandError> {
         })?),
         None => None,
     };
-    let filter = Filter { state, office: args.office, before: None };
+    let filter = messages::Filter { state, office: args.office, before: None };
     let views = admin.received(&filter, args.limit).await?;
     if args.json.json {
         return Ok(print::json(&views)?);
@@ -272,7 +273,7 @@ async fn office(admin: &Admin, command: Office) -> Result<(), CommandError> {
             show(json.json, &view, |_| print::line(format!("登録しました (registered): {code}")))
         }
         Office::List(json) => {
-            let views: Vec<OfficeView> = admin.offices(10_000).await?.iter().map(Into::into).collect();
+            let views: Vec<OfficeView> = admin.offices(None, 10_000).await?.iter().map(Into::into).collect();
             if json.json {
                 return Ok(print::json(&views)?);
             }
@@ -288,7 +289,7 @@ async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
             let encryption = Certificate::from_pem(&std::fs::read(encryption_cert)?)?;
             (admin.add_user(&office, &user, &signing, &encryption).await?, json)
         }
-        User::Enable { user, json } => (admin.enable_user(&user).await?, json),
+        User::Enable { user, approver, json } => (admin.enable_user(&user, &approver).await?, json),
         User::Disable { user, reason, lost_at, json } => {
             let disabled = admin.disable_user(&user, reason, lost_at).await?;
             if json.json {
@@ -300,7 +301,7 @@ async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
             (disabled.user, json)
         }
         User::List(json) => {
-            let views = admin.users(100_000).await?;
+            let views = admin.users(&Filter::default(), 100_000).await?;
             if json.json {
                 return Ok(print::json(&views)?);
             }

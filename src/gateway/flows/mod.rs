@@ -1,4 +1,8 @@
 //! What the gateway does, flow by flow.
 
+pub mod enrol;
+pub mod expiry;
 pub mod orders;
 pub mod receive;
+pub mod registration;
+pub mod revocation;

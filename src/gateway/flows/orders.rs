@@ -1,17 +1,24 @@
-//! Orders to the relay: what staff decided about a user, repeated until the relay confirms it.
+//! Orders to the relay: what staff decided or was answered, repeated until the relay confirms it.
 
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use super::registration::registration;
+use crate::domain::ids::UserId;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::{self, Relay};
-use crate::store::gateway::certificates::{self, Purpose};
 use crate::store::gateway::orders::{self, Order, OrderKind};
-use crate::store::gateway::users;
+use crate::store::gateway::{entrance, revocation, set_entrance};
 use crate::store::sqlite::StoreError;
 use crate::wire::Der;
 use crate::wire::client::ClientError;
-use crate::wire::union::{DisableUser, UnionCertificates, UserRegistration};
+use crate::wire::problem::Code;
+use crate::wire::union::{DisableUser, Entrance, UnionCertificates, UserRegistration};
 
-/// Orders that are looked at in one go.
-const AT_ONCE: u32 = 500;
+/// Orders that are sent before it is looked whether somebody was disabled meanwhile.
+const AT_ONCE: u32 = 32;
 
 #[derive(Debug, thiserror::Error)]
 enum OrderError {
@@ -19,6 +26,8 @@ enum OrderError {
     Relay(#[from] ClientError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the order has nothing to send")]
+    Payload,
 }
 
 impl OrderError {
@@ -26,79 +35,170 @@ impl OrderError {
         match self {
             Self::Relay(error) => error.code().map_or(relay::code(error), |code| code.as_str()),
             Self::Store(_) => "database",
+            Self::Payload => "order.payload",
         }
+    }
+
+    fn says(&self, code: Code) -> bool {
+        matches!(self, Self::Relay(error) if error.code() == Some(code))
     }
 }
 
-/// Publishes the union's certificates at the relay. Answers a stable code on failure.
-pub async fn announce<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
+/// Publishes the union's certificates and what its CA has revoked.
+async fn publish<R: Relay>(receiver: &Receiver<R>) -> Result<(), OrderError> {
     let der = |credentials: &[crate::message::keys::Credential]| -> Vec<Der> {
         credentials.iter().map(|credential| Der(credential.certificate().der().to_vec())).collect()
     };
     let keys = &receiver.keys;
-    let certificates =
-        UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked: None };
-    receiver.relay.put_certificates(&certificates).await.map_err(|error| {
+    let revoked = revocation::newest(receiver.database.read()).await?.map(|list| Der(list.der));
+    let certificates = UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked };
+    Ok(receiver.relay.put_certificates(&certificates).await?)
+}
+
+/// Publishes the union's certificates at the relay, and remembers how employers reach it. Answers a stable code on failure.
+pub async fn announce<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
+    let announced = async {
+        let hello = receiver.relay.handshake().await?;
+        remember(receiver, &hello.entrance).await?;
+        publish(receiver).await
+    };
+    announced.await.map_err(|error| {
         tracing::warn!(code = "certificates.unpublished", error = &error as &dyn std::error::Error, "not published");
-        relay::code(&error)
+        error.code()
     })
 }
 
-/// Sends every order that is due, oldest first. An order that fails holds back the later ones for the same user only.
-pub async fn send_due<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
-    let now = receiver.clock.now();
-    let open = orders::open(receiver.database.read(), AT_ONCE).await.map_err(|_| "database")?;
-    let horizon = receiver.backoff.horizon(now);
-    let due = orders::due(receiver.database.read(), now, horizon, AT_ONCE).await.map_err(|_| "database")?;
-    let (mut failed, mut done) = (None, Vec::new());
-    for order in due {
-        // In the order in which they were given. Only the disabling waits for nothing.
-        let earlier = open.iter().filter(|other| other.user == order.user && other.number < order.number);
-        let waits = earlier.into_iter().any(|other| !done.contains(&other.number));
-        if waits && order.kind != OrderKind::Disable {
-            continue;
-        }
-        done.push(order.number);
-        if let Err(error) = send(receiver, &order).await {
-            tracing::warn!(
-                code = "order.unconfirmed",
-                order = order.number,
-                kind = order.kind.code(),
-                error = &error as &dyn std::error::Error,
-                "the relay has not confirmed an order"
-            );
-            failed = Some(error.code());
-            done.pop();
-            put_off(receiver, &order, error.code()).await.map_err(|_| "database")?;
-        }
+/// Keeps what the relay said of how employers reach it: it goes into kits.
+pub async fn remember<R: Relay>(receiver: &Receiver<R>, said: &Entrance) -> Result<(), StoreError> {
+    if entrance(receiver.database.read()).await?.as_ref() == Some(said) {
+        return Ok(());
     }
-    failed.map_or(Ok(()), Err)
+    let mut transaction = receiver.database.write().await?;
+    set_entrance(&mut transaction, said).await?;
+    receiver.database.commit(transaction).await
 }
 
-async fn send<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<(), OrderError> {
-    let relay = &receiver.relay;
-    let at = match order.kind {
-        OrderKind::Register => {
-            relay.put_user(&order.user, &registration(receiver, order).await?).await?;
+/// Sends every order that is due, disablings first, otherwise the oldest first. An order that fails holds back the later
+/// ones for the same user only.
+pub async fn send_due<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
+    send(receiver, None).await
+}
+
+/// Sends the orders about one user that are due.
+pub async fn send_about<R: Relay>(receiver: &Receiver<R>, user: &UserId) -> Result<(), &'static str> {
+    send(receiver, Some(user)).await
+}
+
+async fn send<R: Relay>(receiver: &Receiver<R>, user: Option<&UserId>) -> Result<(), &'static str> {
+    let now = receiver.clock.now();
+    let horizon = receiver.backoff.horizon(now);
+    let (mut failed, mut tried) = (None, HashSet::new());
+    loop {
+        let mut due =
+            orders::due(receiver.database.read(), user, now, horizon, AT_ONCE).await.map_err(|_| "database")?;
+        // Each once, whatever the clock does meanwhile.
+        due.retain(|order| tried.insert(order.number));
+        if due.is_empty() {
+            return failed.map_or(Ok(()), Err);
+        }
+        for order in due {
+            if let Err(error) = send_one(receiver, &order).await {
+                tracing::warn!(
+                    code = "order.unconfirmed",
+                    order = order.number,
+                    kind = order.kind.code(),
+                    error = &error as &dyn std::error::Error,
+                    "the relay has not confirmed an order"
+                );
+                failed = Some(error.code());
+                put_off(receiver, &order, error.code()).await.map_err(|_| "database")?;
+            }
+        }
+    }
+}
+
+async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<(), OrderError> {
+    let at = match deliver(receiver, order).await {
+        Ok(at) => at,
+        Err(error) if is_void(order.kind, &error) => {
+            tracing::info!(
+                code = "order.void",
+                order = order.number,
+                kind = order.kind.code(),
+                answer = error.code(),
+                "the relay has nothing to do this to any more"
+            );
             receiver.clock.now()
         }
-        OrderKind::Disable => relay.disable_user(&order.user, DisableUser { at: order.requested_at }).await?.at,
-        OrderKind::Enable => relay.enable_user(&order.user).await?.at,
+        Err(error) => return Err(error),
     };
     let mut transaction = receiver.database.write().await?;
     orders::confirm(&mut transaction, order.number, at).await?;
     Ok(receiver.database.commit(transaction).await?)
 }
 
-async fn registration<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<UserRegistration, StoreError> {
-    let user = users::find(receiver.database.read(), &order.user).await?.ok_or(StoreError::Missing("user"))?;
-    let all = certificates::of_user(receiver.database.read(), &order.user).await?;
-    let current = all.into_iter().filter(|one| one.purpose == Purpose::Signing && one.revoked_at.is_none());
-    Ok(UserRegistration {
-        office: user.office,
-        certificates: current.map(|one| Der(one.der)).collect(),
-        devices: Vec::new(),
+/// Whether the relay's refusal means that there is nothing left to do.
+fn is_void(kind: OrderKind, error: &OrderError) -> bool {
+    match kind {
+        OrderKind::Answer => error.says(Code::RequestUnknown),
+        OrderKind::Link | OrderKind::Notice => error.says(Code::EnrolmentUnknown) || error.says(Code::UserUnknown),
+        _ => false,
+    }
+}
+
+async fn deliver<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<Timestamp, OrderError> {
+    let relay = &receiver.relay;
+    let Some(user) = &order.user else {
+        return match (order.kind, order.subject) {
+            (OrderKind::Answer, Some(request)) => {
+                Ok(relay.answer_request(request, &payload(receiver, order).await?).await?.at)
+            }
+            (OrderKind::Certificates, _) => publish(receiver).await.map(|()| receiver.clock.now()),
+            _ => Err(OrderError::Payload),
+        };
+    };
+    Ok(match order.kind {
+        OrderKind::Register => {
+            let mut reader = receiver.database.reader().await?;
+            let registration = registration(&mut reader, user, receiver.clock.now()).await?;
+            drop(reader);
+            relay.put_user(user, &registration).await?;
+            receiver.clock.now()
+        }
+        OrderKind::Disable => disable(receiver, user, order.requested_at).await?,
+        OrderKind::Enable => relay.enable_user(user).await?.at,
+        OrderKind::Enrol => relay.enrol(user, &payload(receiver, order).await?).await?.at,
+        OrderKind::Link => relay.mail_link(user).await?.at,
+        OrderKind::Notice => relay.notify(user, &payload(receiver, order).await?).await?.at,
+        OrderKind::Answer => {
+            let request = order.subject.ok_or(OrderError::Payload)?;
+            relay.answer_request(request, &payload(receiver, order).await?).await?.at
+        }
+        OrderKind::Certificates => publish(receiver).await.map(|()| receiver.clock.now())?,
     })
+}
+
+/// A relay that does not know the user yet may still hear of it from a registration that is on its way: the user is made
+/// known, with nothing to come in with, and then disabled.
+async fn disable<R: Relay>(receiver: &Receiver<R>, user: &UserId, at: Timestamp) -> Result<Timestamp, OrderError> {
+    let order = DisableUser { at };
+    match receiver.relay.disable_user(user, order.clone()).await {
+        Err(error) if error.code() == Some(Code::UserUnknown) => {
+            let mut reader = receiver.database.reader().await?;
+            let known = registration(&mut reader, user, receiver.clock.now()).await?;
+            drop(reader);
+            let nothing = UserRegistration { certificates: Vec::new(), devices: Vec::new(), ..known };
+            receiver.relay.put_user(user, &nothing).await?;
+            Ok(receiver.relay.disable_user(user, order).await?.at)
+        }
+        answer => Ok(answer?.at),
+    }
+}
+
+/// What goes with the order. Gone when another process has sent it, or the user was disabled, since it was listed.
+async fn payload<R: Relay, T: DeserializeOwned>(receiver: &Receiver<R>, order: &Order) -> Result<T, OrderError> {
+    let text = orders::payload(receiver.database.read(), order.number).await?.ok_or(OrderError::Payload)?;
+    serde_json::from_str(&text).map_err(|_| OrderError::Payload)
 }
 
 async fn put_off<R: Relay>(receiver: &Receiver<R>, order: &Order, problem: &str) -> Result<(), StoreError> {

@@ -1,12 +1,16 @@
 //! What the gateway does by itself.
 
 pub mod arrivals;
+pub mod certificates;
 pub mod orders;
 pub mod pull;
+pub mod requests;
 
 use std::time::Duration;
 
-/// Seconds between two looks at orders that are open.
-pub const ORDERS_PERIOD: Duration = Duration::from_secs(10);
-/// Seconds that the relay may hold a question for arrivals.
+/// Between two looks at orders that are open. The command line puts orders in the line, too, and sends its own at once.
+pub const ORDERS_PERIOD: Duration = Duration::from_secs(2);
+/// Between two looks at what ends or comes of age: the revocation list, certificates.
+pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
+/// Seconds that the relay may hold a question for arrivals or requests.
 pub const ARRIVALS_WAIT: u32 = 50;

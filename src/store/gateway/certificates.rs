@@ -7,7 +7,9 @@ use super::corrupt;
 use super::users::{self, User};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::UserId;
+use crate::message::keys::Certificate;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
+use crate::wire::enrolment::PcId;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Purpose {
     Signing,
     /// Being sealed to.
     Encryption,
+    /// Coming in to the relay before the PIN has opened the user's keys. Signs nothing.
+    Device,
 }
 
 impl Purpose {
@@ -24,6 +28,7 @@ impl Purpose {
         match self {
             Self::Signing => "signing",
             Self::Encryption => "encryption",
+            Self::Device => "device",
         }
     }
 }
@@ -47,13 +52,42 @@ pub struct Registered {
     pub registered_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// Its serial number in hexadecimal, where our own CA issued it.
+    pub serial: Option<String>,
+    /// The PC that has the key, where we know it.
+    pub pc: Option<PcId>,
+}
+
+impl Registered {
+    /// A certificate as it is registered now. `ca` is our own CA's.
+    pub fn new(certificate: &Certificate, user: &UserId, purpose: Purpose, ca: &Certificate, now: Timestamp) -> Self {
+        Self {
+            fingerprint: certificate.fingerprint(),
+            user: user.clone(),
+            purpose,
+            der: certificate.der().to_vec(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+            registered_at: now,
+            revoked_at: None,
+            serial: certificate.is_issued_by(ca).then(|| certificate.serial()),
+            pc: None,
+        }
+    }
+
+    /// On this PC.
+    #[must_use]
+    pub fn on(self, pc: PcId) -> Self {
+        Self { pc: Some(pc), ..self }
+    }
 }
 
 /// Adds a certificate. The same one for the same user again is no error.
 pub async fn insert(connection: &mut SqliteConnection, certificate: &Registered) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO certificates (fingerprint, user_id, purpose, der, not_before, not_after, registered_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (fingerprint) DO NOTHING",
+        "INSERT INTO certificates
+             (fingerprint, user_id, purpose, der, not_before, not_after, registered_at, serial, pc)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (fingerprint) DO NOTHING",
     )
     .bind(certificate.fingerprint.as_bytes().as_slice())
     .bind(certificate.user.as_str())
@@ -62,6 +96,8 @@ pub async fn insert(connection: &mut SqliteConnection, certificate: &Registered)
     .bind(micros(certificate.not_before))
     .bind(micros(certificate.not_after))
     .bind(micros(certificate.registered_at))
+    .bind(certificate.serial.as_deref())
+    .bind(certificate.pc.map(|pc| pc.to_string()))
     .execute(&mut *connection)
     .await?;
     let owner: String = sqlx::query_scalar("SELECT user_id FROM certificates WHERE fingerprint = $1")
@@ -71,24 +107,56 @@ pub async fn insert(connection: &mut SqliteConnection, certificate: &Registered)
     if owner == certificate.user.as_str() { Ok(()) } else { Err(StoreError::Exists("certificate")) }
 }
 
-/// Marks every certificate of a user as revoked that is not yet.
-pub async fn revoke_all(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE certificates SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
+/// Marks every certificate of a user as revoked that is not yet. Answers how many those are.
+pub async fn revoke_all(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query("UPDATE certificates SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL")
         .bind(user.as_str())
         .bind(micros(at))
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
-/// Takes back the revocation that came with disabling the user at that time.
-pub async fn restore(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE certificates SET revoked_at = NULL WHERE user_id = $1 AND revoked_at = $2")
-        .bind(user.as_str())
-        .bind(micros(at))
-        .execute(connection)
-        .await?;
-    Ok(())
+/// Marks what a user's PCs have, and what the user brought, as revoked; the credential in the kit stays. Answers how
+/// many certificates those are.
+pub async fn revoke_pcs(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE certificates SET revoked_at = $2
+         WHERE user_id = $1 AND revoked_at IS NULL AND (purpose <> 'device' OR pc IS NOT NULL)",
+    )
+    .bind(user.as_str())
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Marks the credential in a user's kit as revoked.
+pub async fn revoke_kit(connection: &mut SqliteConnection, user: &UserId, at: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "UPDATE certificates SET revoked_at = $2
+         WHERE user_id = $1 AND revoked_at IS NULL AND purpose = 'device' AND pc IS NULL",
+    )
+    .bind(user.as_str())
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Serial numbers and times of what our own CA issued and revoked, as far as it has not ended at `now`.
+pub async fn revoked(
+    executor: impl SqliteExecutor<'_>,
+    now: Timestamp,
+) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT serial, revoked_at FROM certificates
+         WHERE revoked_at IS NOT NULL AND serial IS NOT NULL AND not_after > $1",
+    )
+    .bind(micros(now))
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(|(serial, at)| Ok((serial, moment(at)?))).collect()
 }
 
 /// The registered ones among these.
@@ -117,6 +185,8 @@ pub struct Signer {
     pub fingerprint: Fingerprint,
     /// Whether it was registered for signing.
     pub may_sign: bool,
+    /// When it was registered.
+    pub registered_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
     /// Whose it is.
@@ -128,7 +198,7 @@ pub async fn signers(connection: &mut SqliteConnection, names: &[Fingerprint]) -
     let mut found = Vec::with_capacity(names.len());
     for group in groups(names) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT c.fingerprint, c.purpose, c.revoked_at, u.id, u.office, u.state, u.disabled_reason, u.disabled_at,
+            "SELECT c.fingerprint, c.purpose, c.registered_at, c.revoked_at, u.id, u.office, u.state, u.disabled_reason, u.disabled_at,
                  u.lost_at, u.created_at
              FROM certificates c JOIN users u ON u.id = c.user_id WHERE c.fingerprint IN (",
         );
@@ -142,6 +212,7 @@ pub async fn signers(connection: &mut SqliteConnection, names: &[Fingerprint]) -
             found.push(Signer {
                 fingerprint: row.fingerprint.as_slice().try_into().map_err(corrupt("fingerprint"))?,
                 may_sign: row.purpose == Purpose::Signing.code(),
+                registered_at: moment(row.registered_at)?,
                 revoked_at: row.revoked_at.map(moment).transpose()?,
                 user: row.user.parse()?,
             });
@@ -154,6 +225,7 @@ pub async fn signers(connection: &mut SqliteConnection, names: &[Fingerprint]) -
 struct SignerRow {
     fingerprint: Vec<u8>,
     purpose: String,
+    registered_at: i64,
     revoked_at: Option<i64>,
     #[sqlx(flatten)]
     user: users::Row,
@@ -167,8 +239,8 @@ pub async fn of_user(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result
     rows.into_iter().map(Row::parse).collect()
 }
 
-const SELECT: &str = "SELECT fingerprint, user_id, purpose, der, not_before, not_after, registered_at, revoked_at \
-                      FROM certificates";
+const SELECT: &str = "SELECT fingerprint, user_id, purpose, der, not_before, not_after, registered_at, revoked_at, \
+                      serial, pc FROM certificates";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -180,6 +252,8 @@ struct Row {
     not_after: i64,
     registered_at: i64,
     revoked_at: Option<i64>,
+    serial: Option<String>,
+    pc: Option<String>,
 }
 
 impl Row {
@@ -187,12 +261,18 @@ impl Row {
         Ok(Registered {
             fingerprint: self.fingerprint.as_slice().try_into().map_err(corrupt("fingerprint"))?,
             user: self.user_id.parse().map_err(corrupt("user id"))?,
-            purpose: if self.purpose == "signing" { Purpose::Signing } else { Purpose::Encryption },
+            purpose: match self.purpose.as_str() {
+                "signing" => Purpose::Signing,
+                "encryption" => Purpose::Encryption,
+                _ => Purpose::Device,
+            },
             der: self.der,
             not_before: moment(self.not_before)?,
             not_after: moment(self.not_after)?,
             registered_at: moment(self.registered_at)?,
             revoked_at: self.revoked_at.map(moment).transpose()?,
+            serial: self.serial,
+            pc: self.pc.map(|pc| pc.parse().map_err(corrupt("PC"))).transpose()?,
         })
     }
 }

@@ -5,12 +5,16 @@ pub mod acknowledgements;
 pub mod audit;
 pub mod certificates;
 pub mod counters;
+pub mod directory;
+pub mod enrolments;
 pub mod evidence;
 pub mod gaps;
 pub mod messages;
 pub mod offices;
 pub mod orders;
 pub mod receipts;
+pub mod requests;
+pub mod revocation;
 pub mod runs;
 pub mod stream_marks;
 pub mod users;
@@ -21,6 +25,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::sqlite::StoreError;
 use crate::domain::ids::InsurerNumber;
+use crate::wire::union::Entrance;
 
 /// The migrations, embedded.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("migrations/gateway");
@@ -55,6 +60,20 @@ pub async fn relay_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>
 /// Notes the place up to which everything is here.
 pub async fn set_relay_mark(connection: &mut SqliteConnection, mark: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE gateway SET relay_mark = $1 WHERE id = 1").bind(mark).execute(connection).await?;
+    Ok(())
+}
+
+/// How employers reach the relay, as its last handshake said.
+pub async fn entrance(executor: impl SqliteExecutor<'_>) -> Result<Option<Entrance>, StoreError> {
+    let text: Option<String> =
+        sqlx::query_scalar("SELECT entrance FROM gateway WHERE id = 1").fetch_one(executor).await?;
+    text.map(|text| serde_json::from_str(&text).map_err(corrupt("entrance"))).transpose()
+}
+
+/// Notes how employers reach the relay.
+pub async fn set_entrance(connection: &mut SqliteConnection, entrance: &Entrance) -> Result<(), StoreError> {
+    let text = serde_json::to_string(entrance).map_err(corrupt("entrance"))?;
+    sqlx::query("UPDATE gateway SET entrance = $1 WHERE id = 1").bind(text).execute(connection).await?;
     Ok(())
 }
 

@@ -1,19 +1,20 @@
 //! Offices of the union.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
 use crate::domain::ids::OfficeCode;
-use crate::store::sqlite::{StoreError, micros, moment};
+use crate::domain::person::OfficeName;
+use crate::store::sqlite::{StoreError, groups, micros, moment};
 
 /// An employer's site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Office {
     /// 事業所記号.
     pub code: OfficeCode,
-    /// Its name, for staff.
-    pub name: String,
+    /// Its name, for staff and for letters.
+    pub name: OfficeName,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -22,7 +23,7 @@ pub struct Office {
 pub async fn insert(connection: &mut SqliteConnection, office: &Office) -> Result<(), StoreError> {
     let done = sqlx::query("INSERT INTO offices (code, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind(office.code.as_str())
-        .bind(&office.name)
+        .bind(office.name.as_str())
         .bind(micros(office.created_at))
         .execute(connection)
         .await?;
@@ -35,15 +36,47 @@ pub async fn list(
     after: Option<&OfficeCode>,
     limit: u32,
 ) -> Result<Vec<Office>, StoreError> {
-    let rows: Vec<(String, String, i64)> =
+    let rows: Vec<Row> =
         sqlx::query_as("SELECT code, name, created_at FROM offices WHERE code > $1 ORDER BY code LIMIT $2")
             .bind(after.map_or("", OfficeCode::as_str))
             .bind(limit)
             .fetch_all(executor)
             .await?;
-    rows.into_iter()
-        .map(|(code, name, created_at)| {
-            Ok(Office { code: code.parse().map_err(corrupt("office"))?, name, created_at: moment(created_at)? })
-        })
-        .collect()
+    rows.into_iter().map(parse).collect()
+}
+
+/// One office.
+pub async fn find(executor: impl SqliteExecutor<'_>, code: &OfficeCode) -> Result<Option<Office>, StoreError> {
+    let row: Option<Row> = sqlx::query_as("SELECT code, name, created_at FROM offices WHERE code = $1")
+        .bind(code.as_str())
+        .fetch_optional(executor)
+        .await?;
+    row.map(parse).transpose()
+}
+
+/// Those of these offices that are registered.
+pub async fn find_all(connection: &mut SqliteConnection, codes: &[OfficeCode]) -> Result<Vec<Office>, StoreError> {
+    let mut found = Vec::new();
+    for group in groups(codes) {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT code, name, created_at FROM offices WHERE code IN (");
+        let mut list = query.separated(", ");
+        for code in group {
+            list.push_bind(code.as_str());
+        }
+        query.push(")");
+        for row in query.build_query_as::<Row>().fetch_all(&mut *connection).await? {
+            found.push(parse(row)?);
+        }
+    }
+    Ok(found)
+}
+
+type Row = (String, String, i64);
+
+fn parse((code, name, created_at): Row) -> Result<Office, StoreError> {
+    Ok(Office {
+        code: code.parse().map_err(corrupt("office"))?,
+        name: name.parse().map_err(corrupt("office name"))?,
+        created_at: moment(created_at)?,
+    })
 }

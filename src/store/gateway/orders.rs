@@ -1,31 +1,79 @@
-//! What the relay must be told about our users, repeated until it confirms.
+//! What the relay must be told, repeated until it confirms.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
-use crate::domain::ids::UserId;
-use crate::store::sqlite::{StoreError, micros, moment};
+use crate::domain::ids::{RequestId, UserId};
+use crate::store::sqlite::{StoreError, groups, micros, moment};
 
-/// What the relay is asked to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderKind {
-    /// Register the user with its present certificates, or replace them.
-    Register,
-    /// Let the user in no more.
-    Disable,
-    /// Let the user in again.
-    Enable,
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $kind:ident = $code:literal,)*) => {
+        /// What the relay is asked to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum OrderKind {
+            $($(#[$meta])* $kind,)*
+        }
+
+        impl OrderKind {
+            const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// The stable code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$kind => $code,)* }
+            }
+        }
+    };
 }
 
-impl OrderKind {
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Disable => "disable",
-            Self::Enable => "enable",
-        }
+kinds! {
+    /// Register the user with its present certificates, or replace them.
+    Register = "register",
+    /// Let the user in no more. Waits for nothing.
+    Disable = "disable",
+    /// Let the user in again.
+    Enable = "enable",
+    /// Take a new kit and mail the link to it. Payload: an `EnrolmentOrder`.
+    Enrol = "enrol",
+    /// Pass on the answer to a request for certificates. Subject: the request; payload: a `RequestAnswer`.
+    Answer = "answer",
+    /// Mail a new link for the enrolment that is open.
+    Link = "link",
+    /// Mail a notice. Payload: a `Notice`.
+    Notice = "notice",
+    /// Publish the union's certificates and revocation list.
+    Certificates = "certificates",
+}
+
+/// An order that is to be put in the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOrder {
+    /// What is to be done.
+    pub kind: OrderKind,
+    /// To whom, if to anybody.
+    pub user: Option<UserId>,
+    /// The request that it answers.
+    pub subject: Option<RequestId>,
+    /// What goes with it, as JSON.
+    pub payload: Option<String>,
+}
+
+impl NewOrder {
+    /// One about a user, with nothing else to it.
+    pub fn about(user: &UserId, kind: OrderKind) -> Self {
+        Self { kind, user: Some(user.clone()), subject: None, payload: None }
+    }
+
+    /// The union's certificates have changed.
+    pub fn certificates() -> Self {
+        Self { kind: OrderKind::Certificates, user: None, subject: None, payload: None }
+    }
+
+    /// With a payload.
+    #[must_use]
+    pub fn with(self, payload: &impl serde::Serialize) -> Self {
+        let text = serde_json::to_string(payload).expect("the wire's types are plain data");
+        Self { payload: Some(text), ..self }
     }
 }
 
@@ -36,8 +84,10 @@ pub struct Order {
     pub number: i64,
     /// What is to be done.
     pub kind: OrderKind,
-    /// To whom.
-    pub user: UserId,
+    /// To whom, if to anybody.
+    pub user: Option<UserId>,
+    /// The request that it answers.
+    pub subject: Option<RequestId>,
     /// When the union decided it.
     pub requested_at: Timestamp,
     /// When the relay confirmed it.
@@ -48,68 +98,119 @@ pub struct Order {
     pub problem: Option<String>,
 }
 
-/// Puts an order in the line.
-pub async fn insert(
-    connection: &mut SqliteConnection,
-    kind: OrderKind,
-    user: &UserId,
-    at: Timestamp,
-) -> Result<i64, StoreError> {
-    let number = sqlx::query_scalar(
-        "INSERT INTO orders (kind, user_id, requested_at, next_try) VALUES ($1, $2, $3, $3) RETURNING number",
-    )
-    .bind(kind.code())
-    .bind(user.as_str())
-    .bind(micros(at))
-    .fetch_one(connection)
-    .await?;
-    Ok(number)
+/// Puts orders in the line, in their order.
+pub async fn insert(connection: &mut SqliteConnection, orders: &[NewOrder], at: Timestamp) -> Result<(), StoreError> {
+    for group in groups(orders) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO orders (kind, user_id, subject, payload, requested_at, next_try) ",
+        );
+        query.push_values(group, |mut row, order| {
+            row.push_bind(order.kind.code())
+                .push_bind(order.user.as_ref().map(UserId::as_str))
+                .push_bind(order.subject.map(|id| id.to_string()))
+                .push_bind(order.payload.as_deref())
+                .push_bind(micros(at))
+                .push_bind(micros(at));
+        });
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
-/// The unconfirmed orders that are due, in the order in which they were given. What was put off beyond `horizon` is due
-/// too: the clock has been set back since.
+/// What a disabling makes void: every open order about the user.
+pub async fn drop_open(connection: &mut SqliteConnection, user: &UserId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM orders WHERE user_id = $1 AND confirmed_at IS NULL")
+        .bind(user.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What a new enrolment makes void: kits and links of the one before that were not sent.
+pub async fn drop_kits(connection: &mut SqliteConnection, user: &UserId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM orders WHERE user_id = $1 AND confirmed_at IS NULL AND kind IN ('enrol', 'link')")
+        .bind(user.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The unconfirmed orders that are due: disablings first, then in the order in which they were given, of each user the
+/// first only. What was put off beyond `horizon` is due too: the clock has been set back since.
 pub async fn due(
     executor: impl SqliteExecutor<'_>,
+    user: Option<&UserId>,
     now: Timestamp,
     horizon: Timestamp,
     limit: u32,
 ) -> Result<Vec<Order>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT number, kind, user_id, requested_at, confirmed_at, tries, problem FROM orders
-         WHERE confirmed_at IS NULL AND (next_try <= $1 OR next_try > $2) ORDER BY number LIMIT $3",
-    )
-    .bind(micros(now))
-    .bind(micros(horizon))
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push(" WHERE confirmed_at IS NULL AND (next_try <= ").push_bind(micros(now));
+    query.push(" OR next_try > ").push_bind(micros(horizon)).push(")");
+    if let Some(user) = user {
+        query.push(" AND user_id = ").push_bind(user.as_str());
+    }
+    query.push(
+        " AND (kind = 'disable' OR user_id IS NULL OR NOT EXISTS (SELECT 1 FROM orders e
+              WHERE e.user_id = orders.user_id AND e.confirmed_at IS NULL AND e.number < orders.number))
+          ORDER BY kind = 'disable' DESC, number LIMIT ",
+    );
+    query.push_bind(limit);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
     rows.into_iter().map(Row::parse).collect()
 }
 
-/// The unconfirmed orders, due or not.
+/// The unconfirmed orders, due or not, oldest first.
 pub async fn open(executor: impl SqliteExecutor<'_>, limit: u32) -> Result<Vec<Order>, StoreError> {
-    due(executor, Timestamp::MAX, Timestamp::MAX, limit).await
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push(" WHERE confirmed_at IS NULL ORDER BY number LIMIT ").push_bind(limit);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
+    rows.into_iter().map(Row::parse).collect()
 }
 
-/// The newest order for a user.
-pub async fn newest(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Option<Order>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT number, kind, user_id, requested_at, confirmed_at, tries, problem FROM orders
-         WHERE user_id = $1 ORDER BY number DESC LIMIT 1",
-    )
-    .bind(user.as_str())
-    .fetch_optional(executor)
-    .await?;
+/// Whether an answer to this request stands in the line.
+pub async fn answers(executor: impl SqliteExecutor<'_>, request: RequestId) -> Result<bool, StoreError> {
+    let open = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM orders WHERE subject = $1 AND confirmed_at IS NULL)")
+        .bind(request.to_string())
+        .fetch_one(executor)
+        .await?;
+    Ok(open)
+}
+
+/// One order.
+pub async fn find(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Option<Order>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push(" WHERE number = ").push_bind(number);
+    let row: Option<Row> = query.build_query_as().fetch_optional(executor).await?;
     row.map(Row::parse).transpose()
+}
+
+/// The newest orders for a user, the newest first.
+pub async fn of_user(executor: impl SqliteExecutor<'_>, user: &UserId, limit: u32) -> Result<Vec<Order>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push(" WHERE user_id = ").push_bind(user.as_str()).push(" ORDER BY number DESC LIMIT ").push_bind(limit);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
+/// What goes with an order, as JSON. None once the relay has confirmed it.
+pub async fn payload(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Option<String>, StoreError> {
+    let row: Option<Option<String>> = sqlx::query_scalar("SELECT payload FROM orders WHERE number = $1")
+        .bind(number)
+        .fetch_optional(executor)
+        .await?;
+    Ok(row.flatten())
 }
 
 /// The relay has done it.
 pub async fn confirm(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE orders SET confirmed_at = $2, tries = tries + 1, problem = NULL WHERE number = $1")
-        .bind(number)
-        .bind(micros(at))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE orders SET confirmed_at = $2, tries = tries + 1, problem = NULL, payload = NULL WHERE number = $1",
+    )
+    .bind(number)
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -129,11 +230,14 @@ pub async fn put_off(
     Ok(())
 }
 
+const SELECT: &str = "SELECT number, kind, user_id, subject, requested_at, confirmed_at, tries, problem FROM orders";
+
 #[derive(sqlx::FromRow)]
 struct Row {
     number: i64,
     kind: String,
-    user_id: String,
+    user_id: Option<String>,
+    subject: Option<String>,
     requested_at: i64,
     confirmed_at: Option<i64>,
     tries: u32,
@@ -142,12 +246,12 @@ struct Row {
 
 impl Row {
     fn parse(self) -> Result<Order, StoreError> {
-        let kinds = [OrderKind::Register, OrderKind::Disable, OrderKind::Enable];
-        let kind = kinds.into_iter().find(|kind| kind.code() == self.kind);
+        let kind = OrderKind::ALL.iter().copied().find(|kind| kind.code() == self.kind);
         Ok(Order {
             number: self.number,
             kind: kind.ok_or(StoreError::Corrupt("kind of order"))?,
-            user: self.user_id.parse().map_err(corrupt("user id"))?,
+            user: self.user_id.map(|id| id.parse().map_err(corrupt("user id"))).transpose()?,
+            subject: self.subject.map(|id| id.parse().map_err(corrupt("request"))).transpose()?,
             requested_at: moment(self.requested_at)?,
             confirmed_at: self.confirmed_at.map(moment).transpose()?,
             tries: self.tries,

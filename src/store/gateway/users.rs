@@ -1,12 +1,15 @@
 //! Users and their state.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
 use crate::domain::ids::{OfficeCode, UserId};
+use crate::domain::person::{DeviceLabel, MailAddress, PersonName};
 use crate::domain::user::UserState;
-use crate::store::sqlite::{StoreError, micros, moment};
+use crate::store::sqlite::{StoreError, groups, micros, moment};
 
 /// One person on one PC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,21 +28,21 @@ pub struct User {
 
 /// Adds a user.
 pub async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO users (id, office, state, created_at) VALUES ($1, $2, 'enabled', $3) ON CONFLICT DO NOTHING",
-    )
-    .bind(user.id.as_str())
-    .bind(user.office.as_str())
-    .bind(micros(user.created_at))
-    .execute(connection)
-    .await?;
+    let done =
+        sqlx::query("INSERT INTO users (id, office, state, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+            .bind(user.id.as_str())
+            .bind(user.office.as_str())
+            .bind(user.state.code())
+            .bind(micros(user.created_at))
+            .execute(connection)
+            .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Exists("user")) }
 }
 
 /// Writes the state and the time of loss.
 pub async fn update(connection: &mut SqliteConnection, user: &User) -> Result<(), StoreError> {
     let (reason, at) = match user.state {
-        UserState::Enabled => (None, None),
+        UserState::Registered | UserState::Enabled => (None, None),
         UserState::Disabled { reason, at } => (Some(reason.code()), Some(micros(at))),
     };
     let done =
@@ -65,21 +68,116 @@ pub async fn find(executor: impl SqliteExecutor<'_>, id: &UserId) -> Result<Opti
     row.map(Row::parse).transpose()
 }
 
-/// The users after `after` in the order of their ids.
-pub async fn list(
-    executor: impl SqliteExecutor<'_>,
-    after: Option<&UserId>,
-    limit: u32,
-) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, office, state, disabled_reason, disabled_at, lost_at, created_at FROM users
-         WHERE id > $1 ORDER BY id LIMIT $2",
-    )
-    .bind(after.map_or("", UserId::as_str))
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
-    rows.into_iter().map(Row::parse).collect()
+/// Whom a user is, for staff and for the letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    /// 利用者名.
+    pub name: PersonName,
+    /// メールアドレス.
+    pub mail: MailAddress,
+    /// 端末名.
+    pub device: Option<DeviceLabel>,
+}
+
+/// A user with contact, registered by staff.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Who.
+    pub id: UserId,
+    /// Of which office.
+    pub office: OfficeCode,
+    /// Name and mail address.
+    pub contact: Contact,
+}
+
+/// Adds registered users, many at once.
+pub async fn insert_registered(
+    connection: &mut SqliteConnection,
+    users: &[NewUser],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for group in groups(users) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO users (id, office, name, mail, device, state, created_at) ");
+        query.push_values(group, |mut row, user| {
+            row.push_bind(user.id.as_str())
+                .push_bind(user.office.as_str())
+                .push_bind(user.contact.name.as_str())
+                .push_bind(user.contact.mail.as_str())
+                .push_bind(user.contact.device.as_ref().map(DeviceLabel::as_str))
+                .push_bind(UserState::Registered.code())
+                .push_bind(micros(now));
+        });
+        query.push(" ON CONFLICT DO NOTHING");
+        let done = query.build().execute(&mut *connection).await?;
+        if done.rows_affected() != group.len() as u64 {
+            return Err(StoreError::Exists("user"));
+        }
+    }
+    Ok(())
+}
+
+/// Which of these ids are taken.
+pub async fn taken(connection: &mut SqliteConnection, ids: &[UserId]) -> Result<HashSet<String>, StoreError> {
+    let mut found = HashSet::new();
+    for group in groups(ids) {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM users WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in group {
+            list.push_bind(id.as_str());
+        }
+        query.push(")");
+        found.extend(query.build_query_scalar::<String>().fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+/// A registration as it is recognised when it comes again: office, name, mail address, name of the PC.
+pub type Recognised = (String, String, String, String);
+
+/// Everybody who has one of these mail addresses.
+pub async fn with_mails(
+    connection: &mut SqliteConnection,
+    mails: &[MailAddress],
+) -> Result<HashSet<Recognised>, StoreError> {
+    let mut found = HashSet::new();
+    for group in groups(mails) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT office, ifnull(name, ''), lower(mail), ifnull(device, '') FROM users WHERE mail IN (",
+        );
+        let mut list = query.separated(", ");
+        for mail in group {
+            list.push_bind(mail.as_str());
+        }
+        query.push(")");
+        found.extend(query.build_query_as::<Recognised>().fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+/// Name and mail address of a user, where they were told.
+pub async fn contact(executor: impl SqliteExecutor<'_>, id: &UserId) -> Result<Option<Contact>, StoreError> {
+    let row: Option<(Option<String>, Option<String>, Option<String>)> =
+        sqlx::query_as("SELECT name, mail, device FROM users WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(executor)
+            .await?;
+    let Some((Some(name), Some(mail), device)) = row else { return Ok(None) };
+    Ok(Some(Contact {
+        name: name.parse().map_err(corrupt("user name"))?,
+        mail: mail.parse().map_err(corrupt("mail address"))?,
+        device: device.map(|device| device.parse().map_err(corrupt("name of a PC"))).transpose()?,
+    }))
+}
+
+/// Notes that the user was told that the certificates end.
+pub async fn set_warned(connection: &mut SqliteConnection, id: &UserId, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET warned_at = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 #[derive(sqlx::FromRow)]
@@ -96,6 +194,7 @@ pub(super) struct Row {
 impl Row {
     pub(super) fn parse(self) -> Result<User, StoreError> {
         let state = match (self.state.as_str(), self.disabled_reason, self.disabled_at) {
+            ("registered", _, _) => UserState::Registered,
             ("enabled", _, _) => UserState::Enabled,
             ("disabled", Some(reason), Some(at)) => UserState::Disabled {
                 reason: reason.parse().map_err(corrupt("reason for disabling"))?,

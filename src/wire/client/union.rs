@@ -8,12 +8,13 @@ use reqwest::{Method, StatusCode};
 use super::connection::{Connection, Settings, SettingsError};
 use super::content::Content;
 use super::error::{ClientError, Fault};
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::{MessageId, RequestId, UserId};
+use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Cursor, MAX_LIMIT, Page, PageQuery};
 use crate::wire::union::{
-    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementResults, Acknowledgements, CERTIFICATES, Confirmation,
-    DisableUser, HANDSHAKE, Handshake, PARCELS, Parcel, ParcelQuery, ParcelState, USERS, UnionCertificates, User,
-    UserRegistration, parcel_content,
+    ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementResults, Acknowledgements, CERTIFICATE_REQUESTS, CERTIFICATES,
+    Confirmation, DisableUser, HANDSHAKE, Handshake, PARCELS, Parcel, ParcelQuery, ParcelState, RequestAnswer, USERS,
+    UnionCertificates, User, UserRegistration, parcel_content, request_answer, user_enrolment, user_link, user_notices,
 };
 
 /// Speaks `/union/v1`. Cheap to clone; all clones share their connections.
@@ -93,6 +94,37 @@ impl UnionClient {
     /// Lets a user in again at the relay.
     pub async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
         self.0.json(self.0.request(Method::POST, &format!("{USERS}/{user}/enable")), Duration::ZERO).await
+    }
+
+    /// Gives the relay a new kit for a user, and has the link mailed.
+    pub async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
+        let request = self.0.request(Method::PUT, &user_enrolment(user)).json(order);
+        self.0.json(request, Duration::ZERO).await
+    }
+
+    /// Has a new link mailed for the enrolment that is open.
+    pub async fn mail_link(&self, user: &UserId) -> Result<Confirmation, ClientError> {
+        self.0.json(self.0.request(Method::POST, &user_link(user)), Duration::ZERO).await
+    }
+
+    /// Has a notice mailed to a user.
+    pub async fn notify(&self, user: &UserId, notice: &Notice) -> Result<Confirmation, ClientError> {
+        let request = self.0.request(Method::POST, &user_notices(user)).json(notice);
+        self.0.json(request, Duration::ZERO).await
+    }
+
+    /// Requests for certificates that have no answer yet, oldest first. With `wait` the answer may take that long.
+    pub async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
+        let patience = Duration::from_secs(query.wait.unwrap_or(0).into());
+        let request = self.0.request(Method::GET, CERTIFICATE_REQUESTS).query(&query);
+        let page = self.0.json(request, patience).await?;
+        checked_page(page, query, |request: &PendingRequest| request.cursor)
+    }
+
+    /// Answers a request for certificates.
+    pub async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
+        let request = self.0.request(Method::POST, &request_answer(id)).json(answer);
+        self.0.json(request, Duration::ZERO).await
     }
 }
 

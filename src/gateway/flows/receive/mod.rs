@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,8 @@ pub struct Limits {
     pub batch: usize,
     /// The rules for the verdict.
     pub rules: Rules,
+    /// How long a user's new certificates are valid.
+    pub user_validity: SignedDuration,
 }
 
 /// Everything that a pull works with.

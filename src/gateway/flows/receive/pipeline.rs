@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::item::{Batch, Item, Outgoing, Ticket};
 use super::run::Run;
 use super::{RunError, acknowledge, commit, judge, list, settle, small};
+use crate::gateway::flows::orders::remember;
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::{relay_mark, waiting};
@@ -122,6 +123,7 @@ impl<R: Relay> Run<R> {
         if hello.union != receiver.keys.union {
             return Err(RunError::OtherUnion);
         }
+        remember(receiver, &hello.entrance).await?;
         let own = relay_mark(receiver.database.read()).await?;
         self.lock().again.begin(self.cause, own.map(Cursor), hello.acknowledged);
         let difference = hello.now.duration_since(receiver.clock.now());

@@ -1,0 +1,188 @@
+//! Letters, links, PCs that are replaced, PINs that are forgotten.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Admin, AdminError};
+use crate::domain::ids::UserId;
+use crate::domain::user::UserState;
+use crate::gateway::flows::enrol::letter::{Passwords, Prepared, prepare};
+use crate::gateway::flows::enrol::{Review, review};
+use crate::gateway::flows::{orders as line, revocation};
+use crate::gateway::letter::Letter;
+use crate::gateway::relay;
+use crate::gateway::view::UserView;
+use crate::store::gateway::certificates::{self, Purpose, Registered};
+use crate::store::gateway::orders::{self, NewOrder, OrderKind};
+use crate::store::gateway::users::{self, Contact, User};
+use crate::store::gateway::{enrolments, entrance, offices, registry_changed, requests};
+use crate::store::sqlite::{Connection, StoreError};
+use crate::wire::enrolment::PcId;
+use crate::wire::union::Entrance;
+
+impl Admin {
+    /// Makes an enrolment and writes its letter to a file that is not there yet, for the owner's eyes only. With
+    /// `new_passwords` the enrolment before ends.
+    pub async fn write_letter(&self, id: &UserId, new_passwords: bool, output: &Path) -> Result<UserView, AdminError> {
+        let output = output.to_owned();
+        self.enrol(id, new_passwords, move |letter| {
+            letter.html().map_err(AdminError::from).and_then(|page| Ok(write_once(&output, page.as_bytes())?))
+        })
+        .await?;
+        self.user(id).await
+    }
+
+    /// Makes an enrolment for whoever writes the letter otherwise. The passwords exist nowhere else.
+    pub async fn letter(&self, id: &UserId, new_passwords: bool) -> Result<Passwords, AdminError> {
+        self.enrol(id, new_passwords, |_| Ok(())).await
+    }
+
+    /// `keep` writes the letter; when it fails, there is no enrolment.
+    async fn enrol(
+        &self,
+        id: &UserId,
+        new_passwords: bool,
+        keep: impl FnOnce(&Letter) -> Result<(), AdminError> + Send + 'static,
+    ) -> Result<Passwords, AdminError> {
+        let receiver = &self.gateway.receiver;
+        if receiver.keys.authority.is_none() {
+            return Err(AdminError::NoAuthority);
+        }
+        let (user, contact) = self.letter_is_possible(id, new_passwords).await?;
+        let entrance = self.entrance().await?;
+        let (worker, for_kit) = (Arc::clone(receiver), (user.clone(), contact.clone()));
+        let prepared = tokio::task::spawn_blocking(move || {
+            let (user, contact) = for_kit;
+            prepare(&worker.keys, &entrance, &user, &contact, worker.clock.now(), worker.random.as_ref())
+        });
+        let prepared = prepared.await.map_err(io::Error::other)??;
+        let office = offices::find(receiver.database.read(), &user.office).await?;
+        let letter = Letter {
+            made_at: self.now(),
+            union_name: self.gateway.settings.letter.union_name.clone(),
+            contact: self.gateway.settings.letter.contact.clone(),
+            office: office.ok_or(StoreError::Missing("office"))?.name,
+            person: contact,
+            passwords: prepared.passwords.clone(),
+        };
+        let mut transaction = receiver.database.write().await?;
+        self.register_enrolment(&mut transaction, &user, new_passwords, &prepared).await?;
+        tokio::task::spawn_blocking(move || keep(&letter)).await.map_err(io::Error::other)??;
+        receiver.database.commit(transaction).await?;
+        Ok(prepared.passwords)
+    }
+
+    async fn letter_is_possible(&self, id: &UserId, new_passwords: bool) -> Result<(User, Contact), AdminError> {
+        let read = self.gateway.receiver.database.read();
+        let user = users::find(read, id).await?.ok_or(StoreError::Missing("user"))?;
+        if matches!(user.state, UserState::Disabled { .. }) {
+            return Err(AdminError::Disabled);
+        }
+        if !new_passwords && enrolments::open(read, id).await?.is_some() {
+            return Err(AdminError::LetterExists);
+        }
+        Ok((user, users::contact(read, id).await?.ok_or(AdminError::NoContact)?))
+    }
+
+    async fn register_enrolment(
+        &self,
+        transaction: &mut Connection,
+        user: &User,
+        new_passwords: bool,
+        prepared: &Prepared,
+    ) -> Result<(), AdminError> {
+        let (keys, now) = (&self.gateway.receiver.keys, self.now());
+        // Everything again: somebody may have been quicker.
+        let before = users::find(&mut *transaction, &user.id).await?.ok_or(StoreError::Missing("user"))?;
+        if matches!(before.state, UserState::Disabled { .. }) {
+            return Err(AdminError::Disabled);
+        }
+        if enrolments::end(transaction, &user.id, now).await? && !new_passwords {
+            return Err(AdminError::LetterExists);
+        }
+        requests::forget_waiting(transaction, &user.id).await?;
+        if certificates::revoke_kit(transaction, &user.id, now).await? > 0 {
+            revocation::renew(transaction, keys, now).await?;
+        }
+        users::update(transaction, &User { state: UserState::Enabled, ..before.clone() }).await?;
+        let device = Registered::new(&prepared.device, &user.id, Purpose::Device, &keys.ca, now);
+        certificates::insert(transaction, &device).await?;
+        enrolments::insert(transaction, &prepared.enrolment).await?;
+        registry_changed(transaction).await?;
+        orders::drop_kits(transaction, &user.id).await?;
+        let order = NewOrder::about(&user.id, OrderKind::Enrol).with(&prepared.order);
+        orders::insert(transaction, &[order], now).await?;
+        let after = format!("enrolment {}", prepared.enrolment.id);
+        Ok(self.log(transaction, "user.letter", user.id.as_str(), before.state.code(), &after).await?)
+    }
+
+    /// How employers reach the relay: as it said last, or else says now.
+    async fn entrance(&self) -> Result<Entrance, AdminError> {
+        let receiver = &self.gateway.receiver;
+        if let Some(known) = entrance(receiver.database.read()).await? {
+            return Ok(known);
+        }
+        let hello = receiver.relay.handshake().await.map_err(|error| AdminError::Entrance(relay::code(&error)))?;
+        line::remember(receiver, &hello.entrance).await?;
+        Ok(hello.entrance)
+    }
+
+    /// Has the relay mail a new link for the enrolment that is open.
+    pub async fn mail_link(&self, id: &UserId) -> Result<UserView, AdminError> {
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        if enrolments::open(&mut *transaction, id).await?.is_none() {
+            return Err(AdminError::NoEnrolment);
+        }
+        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Link)], self.now()).await?;
+        self.log(&mut transaction, "user.link", id.as_str(), "", "requested").await?;
+        database.commit(transaction).await?;
+        self.user(id).await
+    }
+
+    /// Decides about a PC that waits to replace the present one.
+    pub async fn review_device(&self, id: &UserId, pc: Option<PcId>, said: Review) -> Result<UserView, AdminError> {
+        review(&self.gateway.receiver, id, pc, said, &self.actor).await?;
+        self.user(id).await
+    }
+
+    /// A PIN is forgotten: the keys under it are lost, so their certificates end, and a new letter is needed.
+    pub async fn reset_pin(&self, id: &UserId) -> Result<UserView, AdminError> {
+        let receiver = &self.gateway.receiver;
+        let now = self.now();
+        let mut transaction = receiver.database.write().await?;
+        let user = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
+        if user.state != UserState::Enabled {
+            return Err(AdminError::State { state: user.state.code() });
+        }
+        if !enrolments::end(&mut transaction, id, now).await? {
+            return Err(AdminError::NoEnrolment);
+        }
+        requests::forget_waiting(&mut transaction, id).await?;
+        certificates::revoke_all(&mut transaction, id, now).await?;
+        revocation::renew(&mut transaction, &receiver.keys, now).await?;
+        registry_changed(&mut transaction).await?;
+        orders::drop_open(&mut transaction, id).await?;
+        // Without PCs: the relay deletes the keys of their PINs.
+        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], now).await?;
+        self.log(&mut transaction, "user.pin-reset", id.as_str(), "enrolled", "enabled").await?;
+        receiver.database.commit(transaction).await?;
+        self.user(id).await
+    }
+}
+
+/// Whole, on the disk, readable by the owner only; never over another file.
+pub(super) fn write_once(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a letter is none.
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}

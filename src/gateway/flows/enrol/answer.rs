@@ -1,0 +1,175 @@
+//! The answer: certificates, request, audit and order in the caller's transaction.
+
+use std::sync::Arc;
+
+use super::EnrolError;
+use super::decide::{About, Verdict};
+use super::issue::{self, Wanted};
+use crate::domain::digest::Sha256;
+use crate::domain::ids::RequestId;
+use crate::gateway::flows::receive::Receiver;
+use crate::gateway::flows::registration::registration;
+use crate::gateway::flows::revocation;
+use crate::gateway::relay::Relay;
+use crate::message::words;
+use crate::pki::PkiError;
+use crate::secret::LoginVerifier;
+use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::orders::{self, NewOrder, OrderKind};
+use crate::store::gateway::requests::{self, Answered};
+use crate::store::gateway::{certificates, enrolments, registry_changed};
+use crate::store::sqlite::Connection;
+use crate::wire::Der;
+use crate::wire::enrolment::{Answer, KeyRequests, Outcome, RefusalReason};
+use crate::wire::union::{RequestAnswer, UserRegistration};
+
+/// A request: which bytes, and whose.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) id: RequestId,
+    pub(super) digest: Sha256,
+    pub(super) about: About,
+}
+
+/// Carries a verdict out.
+pub(super) async fn conclude<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    connection: &mut Connection,
+    asked: Asked,
+    verdict: Verdict,
+) -> Result<(), EnrolError> {
+    match verdict {
+        Verdict::Issue { wanted, anew } => give(receiver, connection, asked, &wanted, Given::alone(anew)).await,
+        Verdict::Wait(keys) => say(receiver, connection, asked, Outcome::WaitsForApproval, Some(keys), "gateway").await,
+        Verdict::Refuse(reason) => say(receiver, connection, asked, Outcome::Refused { reason }, None, "gateway").await,
+    }
+}
+
+/// With what else certificates are given.
+#[derive(Debug)]
+pub(super) struct Given<'a> {
+    /// What the user had before ends.
+    pub(super) anew: bool,
+    /// The login starts again from this.
+    pub(super) login: Option<LoginVerifier>,
+    /// Who decided.
+    pub(super) actor: &'a str,
+}
+
+impl Given<'static> {
+    fn alone(anew: bool) -> Self {
+        Self { anew, login: None, actor: "gateway" }
+    }
+}
+
+/// Issues, registers and answers.
+pub(super) async fn give<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    connection: &mut Connection,
+    asked: Asked,
+    wanted: &Wanted,
+    given: Given<'_>,
+) -> Result<(), EnrolError> {
+    let now = receiver.clock.now();
+    let authority = receiver.keys.authority.as_ref().ok_or(PkiError::NotAnAuthority)?;
+    let issued = issue::issue(receiver, wanted).await?;
+    if given.anew && certificates::revoke_pcs(connection, wanted.user(), now).await? > 0 {
+        revocation::renew(connection, &receiver.keys, now).await?;
+    }
+    issue::register(connection, authority, wanted, &issued, now).await?;
+    if let Some(enrolment) = asked.about.enrolment {
+        enrolments::set_pc(connection, enrolment, wanted.pc()).await?;
+    }
+    registry_changed(connection).await?;
+    let known = registration(connection, wanted.user(), now).await?;
+    let with = With { registration: Some(known), login: given.login, keys: None, actor: given.actor };
+    put(receiver, connection, asked, issued.outcome(), with).await
+}
+
+/// Answers without certificates. The keys are kept while the request waits for staff.
+pub(super) async fn say<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    connection: &mut Connection,
+    asked: Asked,
+    outcome: Outcome,
+    keys: Option<KeyRequests>,
+    actor: &str,
+) -> Result<(), EnrolError> {
+    put(receiver, connection, asked, outcome, With { registration: None, login: None, keys, actor }).await
+}
+
+struct With<'a> {
+    registration: Option<UserRegistration>,
+    login: Option<LoginVerifier>,
+    keys: Option<KeyRequests>,
+    actor: &'a str,
+}
+
+async fn put<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    connection: &mut Connection,
+    asked: Asked,
+    outcome: Outcome,
+    with: With<'_>,
+) -> Result<(), EnrolError> {
+    let (now, code) = (receiver.clock.now(), code(&outcome));
+    let signed = sign(receiver, asked.id, asked.digest, outcome).await?;
+    let About { user, enrolment, pc } = asked.about;
+    let subject = user.as_ref().map_or_else(|| asked.id.to_string(), ToString::to_string);
+    let order = NewOrder { kind: OrderKind::Answer, user: user.clone(), subject: Some(asked.id), payload: None };
+    let answer = RequestAnswer { answer: Der(signed.clone()), registration: with.registration, login: with.login };
+    let row = Answered {
+        id: asked.id,
+        digest: asked.digest,
+        user,
+        enrolment,
+        pc,
+        outcome: code.to_owned(),
+        answered_at: now,
+        answer: signed,
+        keys: with.keys,
+    };
+    requests::put(connection, &row).await?;
+    let entry = Entry {
+        at: now,
+        actor: with.actor.to_owned(),
+        action: "request.answered",
+        subject,
+        before: asked.id.to_string(),
+        after: code.to_owned(),
+    };
+    audit::insert(connection, &[entry]).await?;
+    orders::insert(connection, &[order.with(&answer)], now).await?;
+    tracing::info!(code = "request.answered", request = %asked.id, outcome = code, "a request was answered");
+    Ok(())
+}
+
+/// Signs an answer, on a blocking thread.
+pub(super) async fn sign<R: Relay>(
+    receiver: &Arc<Receiver<R>>,
+    request: RequestId,
+    digest: Sha256,
+    outcome: Outcome,
+) -> Result<Vec<u8>, EnrolError> {
+    let (worker, at) = (Arc::clone(receiver), receiver.clock.now());
+    let answer = Answer { request, digest, at, outcome };
+    let task = tokio::task::spawn_blocking(move || words::sign(&answer, worker.keys.signer(), at));
+    Ok(task.await.map_err(|_| EnrolError::Internal)??)
+}
+
+fn code(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Issued { .. } => "issued",
+        Outcome::WaitsForApproval => "waits-for-approval",
+        Outcome::Refused { reason } => match reason {
+            RefusalReason::Names => "names",
+            RefusalReason::Locked => "locked",
+            RefusalReason::Mac => "mac",
+            RefusalReason::Ended => "ended",
+            RefusalReason::Disabled => "disabled",
+            RefusalReason::NotApproved => "not-approved",
+            RefusalReason::Malformed => "malformed",
+            RefusalReason::NotNow => "not-now",
+        },
+    }
+}
