@@ -7,14 +7,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::domain::address::Address;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::ids::MessageId;
-use crate::message::keys::Certificate;
-use crate::pki::{self, TrustStore};
-use crate::wire::Der;
-use crate::wire::client::{Effort, EmployerClient, FileSource, Progress, Settings};
-use crate::wire::employer::{SentParcel, UnionInfo};
+use crate::message::keys::{Certificate, Credential};
+use crate::wire::client::{Effort, EmployerClient, FileSource, Progress};
+use crate::wire::employer::SentParcel;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
 
 use super::disk::{Disk, LocalDisk};
@@ -22,16 +19,18 @@ use super::error::EmployerError;
 use super::home::Home;
 use super::ledger::{Ledger, LedgerError};
 use super::outgoing::{Letter, Outgoing, check_comment};
+use super::pc::User;
 use super::record::{Record, State};
 use super::sent::{Sent, Trouble};
+use super::union::Union;
 use super::watch::{Event, Watcher};
 
 /// The app of one user, holding its home folder.
 #[derive(Debug, Clone)]
 pub struct App {
     home: Home,
+    signing: Credential,
     client: EmployerClient,
-    union_ca: TrustStore,
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -39,56 +38,31 @@ pub struct App {
     effort: Effort,
 }
 
-/// What the union lets us know, checked.
-#[derive(Debug)]
-struct Union {
-    /// The newest certificate to seal for.
-    encryption: Certificate,
-    /// Those that it says it signs with; trusted only as far as the CA vouches for them.
-    signing: Vec<Certificate>,
-}
-
 impl App {
-    /// Opens a home folder, puts right what a crash left, and keeps others out until it is dropped. Blocks.
-    pub fn open(
-        folder: &Path,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-        watcher: Arc<dyn Watcher>,
-    ) -> Result<Self, EmployerError> {
-        Self::with(folder, Ledger::open, clock, random, watcher)
+    /// Goes to work with the user's keys and session: puts right what a crash left, and keeps others out of the folder until
+    /// it is dropped. Blocks.
+    pub fn open(user: &User, watcher: Arc<dyn Watcher>) -> Result<Self, EmployerError> {
+        Self::with(user, Ledger::open, watcher)
     }
 
-    /// Opens a home folder in which another process may be working, for looking only: nothing is kept of what the relay
+    /// The same in a folder in which another process may be working, for looking only: nothing is kept of what the relay
     /// says. Blocks.
-    pub fn look_into(
-        folder: &Path,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-        watcher: Arc<dyn Watcher>,
-    ) -> Result<Self, EmployerError> {
-        Self::with(folder, |folder, _| Ok(Ledger::look_into(folder)), clock, random, watcher)
+    pub fn look_into(user: &User, watcher: Arc<dyn Watcher>) -> Result<Self, EmployerError> {
+        Self::with(user, |folder, _| Ok(Ledger::look_into(folder)), watcher)
     }
 
     fn with(
-        folder: &Path,
+        user: &User,
         open: impl FnOnce(&Path, Arc<dyn Disk>) -> Result<Ledger, LedgerError>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, EmployerError> {
-        let home = Home::read(folder)?;
-        let settings = home.settings();
-        let mut connection = Settings::new(settings.relay.clone(), home.relay_ca().to_vec(), home.signing().clone());
-        connection.connect_timeout = settings.connect_timeout;
-        connection.idle_timeout = settings.idle_timeout;
         Ok(Self {
-            client: EmployerClient::new(&connection)?,
-            union_ca: TrustStore::new(home.union_ca().to_vec()),
-            ledger: Arc::new(open(folder, Arc::new(LocalDisk))?),
-            home,
-            clock,
-            random,
+            client: user.client()?,
+            ledger: Arc::new(open(user.home().folder(), Arc::new(LocalDisk))?),
+            home: user.home().clone(),
+            signing: user.signing().clone(),
+            clock: Arc::clone(user.clock()),
+            random: Arc::clone(user.random()),
             watcher,
             effort: Effort::default(),
         })
@@ -143,24 +117,9 @@ impl App {
 
     async fn union(&self) -> Result<Union, EmployerError> {
         let info = self.client.union().await?;
-        let settings = self.home.settings();
-        if (&info.union, &info.user, &info.office) != (&settings.union, &settings.user, &settings.office) {
-            return Err(EmployerError::Identity);
-        }
-        let encryption = self.newest_for_sealing(&info).ok_or(EmployerError::UnionCertificate)?;
-        Ok(Union { encryption, signing: read_all(&info.certificates.signing) })
-    }
-
-    /// The newest certificate that the union's CA vouches for today.
-    fn newest_for_sealing(&self, info: &UnionInfo) -> Option<Certificate> {
-        let (owner, now) = (Some(Address::Union(self.home.settings().union.clone())), self.clock.now());
-        let valid = read_all(&info.certificates.encryption).into_iter().filter(|certificate| {
-            self.union_ca.path(certificate, &[], now).is_ok()
-                && pki::owner(certificate) == owner
-                && pki::profile::may_encrypt(certificate)
-        });
-        // The relay's order is not believed: it might put one first that was replaced.
-        valid.max_by_key(Certificate::not_before)
+        let (home, now) = (self.home.clone(), self.clock.now());
+        let check = move || Union::check(&info, home.identity(), home.folder(), now);
+        tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
     }
 
     /// Refuses to go on with a folder that was restored from an old copy: its next number may have been used already, and
@@ -228,18 +187,17 @@ impl App {
         recipient: Certificate,
     ) -> Result<Record, EmployerError> {
         self.watcher.event(Event::Sealing { name: &file.name, size: file.size });
-        let settings = self.home.settings();
         let date = self.clock.now();
         let letter = Letter {
             id: MessageId::new(date, self.random.as_ref()),
             date,
-            from: settings.from(),
-            to: settings.to(),
+            from: self.home.identity().from(),
+            to: self.home.identity().to(),
             name: file.name.clone(),
             comment,
             size: file.size,
         };
-        let (signer, reserve) = (self.home.signing().clone(), settings.reserve);
+        let (signer, reserve) = (self.signing.clone(), self.home.settings().reserve);
         let (random, watcher) = (Arc::clone(&self.random), Arc::clone(&self.watcher));
         let record = self
             .on_disk(move |ledger| {
@@ -285,10 +243,6 @@ impl App {
         let done = tokio::task::spawn_blocking(move || work(&ledger)).await;
         done.expect("work on the ledger does not panic").map_err(Into::into)
     }
-}
-
-fn read_all(certificates: &[Der]) -> Vec<Certificate> {
-    certificates.iter().filter_map(|der| Certificate::from_der(&der.0).ok()).collect()
 }
 
 /// Tells how much has been read.

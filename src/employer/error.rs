@@ -3,10 +3,16 @@
 use std::path::PathBuf;
 
 use super::home::HomeError;
+use super::kit::KitError;
 use super::ledger::LedgerError;
 use super::outgoing::{RefusedComment, RefusedFile};
+use super::refusal::{PinRefused, SetupRefused};
 use crate::domain::ids::MessageId;
+use crate::message::words::WordsError;
+use crate::pki::PkiError;
+use crate::secret::password::WeakPassword;
 use crate::wire::client::{ClientError, SettingsError};
+use crate::wire::problem::Code;
 
 /// Why a command ended without having done what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +23,27 @@ pub enum EmployerError {
     /// Configuration: the connection.
     #[error(transparent)]
     Connection(#[from] SettingsError),
+    /// Input: the kit.
+    #[error(transparent)]
+    Kit(#[from] KitError),
+    /// Input or peer: the key store stays shut.
+    #[error(transparent)]
+    Pin(#[from] PinRefused),
+    /// Input: a new password that breaks the rule.
+    #[error(transparent)]
+    Password(#[from] WeakPassword),
+    /// The set-up does not go on.
+    #[error(transparent)]
+    Setup(#[from] SetupRefused),
+    /// Peer: an answer of the union that is not the union's, or about something else.
+    #[error("the answer to the request for certificates is not the union's")]
+    Answer,
+    /// Us: a key or a request for a certificate could not be made.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// Us: a request for certificates could not be sealed or signed.
+    #[error(transparent)]
+    Words(#[from] WordsError),
     /// Environment: the folder of what was sent.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -57,6 +84,14 @@ pub enum EmployerError {
 }
 
 impl EmployerError {
+    /// The code of the relay's refusal, if it was one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Relay(cause) | Self::Upload { cause, .. } => cause.code(),
+            _ => None,
+        }
+    }
+
     /// Whether the same command may well succeed later.
     pub fn is_temporary(&self) -> bool {
         match self {

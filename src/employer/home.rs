@@ -2,79 +2,109 @@
 //!
 //! ```text
 //! HOME/
-//!   employer.toml        settings (config/employer.toml names every key)
-//!   ca.pem               the union's CA: decides whose certificates are believed
-//!   relay-ca.pem         who vouches for the relay's TLS certificate
-//!   relay-receipt.pem    the certificates that the relay signs receipts with; the newest first
-//!   user/signing.pem     our certificate for signing and for TLS, with user/signing.key
-//!   user/encryption.pem  our certificate for receiving, with user/encryption.key
+//!   employer.toml        settings, where any are needed (config/employer.toml names every key)
+//!   identity.json        who we are, the union's CA, where the relay is: the kit, once it was believed
+//!   keys.box             the user's private keys, under PIN and relay
+//!   device.json          the PC's own keys: they prove "this PC" and nothing else
+//!   certificates.json    the certificates for all of them, the newest first
+//!   session.json         the session's token, as long as it is good
+//!   revoked.crl          the newest revocation list of the union's CA
+//!   kit.json, setup.json while the set-up is under way: the kit, and how far it has come
+//!   renewal.json         while new certificates are asked for
 //!   stream.json          the last message that got a number: the head of the chain
 //!   sent/ID.json         one small record for each message, for good
 //!   outbox/ID.kxm        sealed messages, until the union's `verified` receipt is there
-//!   lock                 keeps two processes apart
+//!   lock, setup.lock     keep two processes apart
 //! ```
 //!
-//! Keys are unencrypted PEM of mode 0600 at this stage: the PIN comes with the enrolment.
+//! Every file is of mode 0600, and written whole or not at all.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::Faults;
-use crate::domain::address::Address;
-use crate::employer::settings::Settings;
-use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
-use crate::pki;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-/// The folder and what it holds that does not change while we run.
+use super::disk::{LocalDisk, replace};
+use super::identity::Identity;
+use super::settings::{ProxyChoice, Settings};
+use crate::config::Faults;
+use crate::message::keys::{Certificate, Credential};
+use crate::wire::Der;
+use crate::wire::client::{self, Proxy, RelayUrl};
+
+/// The folder and what it holds that changes with the certificates only.
 #[derive(Debug, Clone)]
 pub struct Home {
     folder: PathBuf,
     settings: Settings,
-    signing: Credential,
-    union_ca: Vec<Certificate>,
-    relay_ca: Vec<Certificate>,
-    relay_receipt: Vec<Certificate>,
+    identity: Identity,
+    certificates: Certificates,
+}
+
+/// The certificates of this PC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificates {
+    /// For signing and TLS; the newest first.
+    pub signing: Vec<Der>,
+    /// For receiving; the newest first.
+    pub encryption: Vec<Der>,
+    /// For TLS before the PIN; the newest first.
+    pub device: Vec<Der>,
 }
 
 /// What is wrong with a home folder.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// No such folder, or none that was set up.
-    #[error("{} has not been set up: there is no employer.toml in it", .0.display())]
+    #[error("{} has not been set up", .0.display())]
     NotSetUp(PathBuf),
+    /// The set-up was interrupted.
+    #[error("the set-up of {} is not finished", .0.display())]
+    Unfinished(PathBuf),
     /// The settings.
     #[error(transparent)]
     Settings(#[from] Faults),
-    /// A file that cannot be read.
-    #[error("{} cannot be read", .0.display())]
+    /// A file that cannot be read or written.
+    #[error("{} cannot be read or written", .0.display())]
     File(PathBuf, #[source] io::Error),
-    /// A certificate or key that is none.
+    /// A file that does not hold what it should.
     #[error("{} does not hold what it should", .0.display())]
-    Key(PathBuf, #[source] KeyError),
-    /// The certificate belongs to somebody else than the settings say.
-    #[error("the certificate in {} is not that of the user in employer.toml", .0.display())]
-    Owner(PathBuf),
-    /// Others may read a private key.
+    Damaged(PathBuf),
+    /// Others may read what is secret.
     #[error("{} can be read by other users of this PC", .0.display())]
     Exposed(PathBuf),
 }
 
+/// Name of the settings.
+pub const SETTINGS: &str = "employer.toml";
+/// Name of the file with [`Identity`].
+pub(super) const IDENTITY: &str = "identity.json";
+/// Name of the file with [`Certificates`].
+pub(super) const CERTIFICATES: &str = "certificates.json";
+/// Name of the file that is there while the set-up is under way.
+pub(super) const SETUP: &str = "setup.json";
+
 impl Home {
-    /// Reads settings, certificates and keys.
+    /// Reads what was set up.
     pub fn read(folder: &Path) -> Result<Self, HomeError> {
-        let toml = folder.join("employer.toml");
-        if !toml.exists() {
+        if folder.join(SETUP).exists() {
+            return Err(HomeError::Unfinished(folder.to_owned()));
+        }
+        if !folder.join(IDENTITY).exists() {
             return Err(HomeError::NotSetUp(folder.to_owned()));
         }
-        let settings = Settings::load(&toml)?;
-        let signing = credential(folder, "signing", &settings.from())?;
+        Self::read_parts(folder)
+    }
+
+    /// Reads what is there when the certificates have been issued, whether or not the set-up is finished.
+    pub(super) fn read_parts(folder: &Path) -> Result<Self, HomeError> {
+        let identity = folder.join(IDENTITY);
         Ok(Self {
-            signing,
-            union_ca: certificates(&folder.join("ca.pem"))?,
-            relay_ca: certificates(&folder.join("relay-ca.pem"))?,
-            relay_receipt: certificates(&folder.join("relay-receipt.pem"))?,
-            settings,
+            settings: Settings::load(&folder.join(SETTINGS))?,
+            identity: Identity::from_json(&read(&identity)?).map_err(|_| HomeError::Damaged(identity))?,
+            certificates: read_json(&folder.join(CERTIFICATES))?,
             folder: folder.to_owned(),
         })
     }
@@ -89,105 +119,92 @@ impl Home {
         &self.settings
     }
 
-    /// What we sign with and come in with.
-    pub fn signing(&self) -> &Credential {
-        &self.signing
+    /// Who we are, and whom we believe.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
-    /// Who vouches for the union's certificates.
-    pub fn union_ca(&self) -> &[Certificate] {
-        &self.union_ca
+    /// The certificates.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
-    /// Who vouches for the relay's TLS certificate.
-    pub fn relay_ca(&self) -> &[Certificate] {
-        &self.relay_ca
+    /// Puts others in their place.
+    pub(super) fn set_certificates(&mut self, certificates: Certificates) -> Result<(), HomeError> {
+        write_json(&self.folder.join(CERTIFICATES), &certificates)?;
+        self.certificates = certificates;
+        Ok(())
     }
 
-    /// Who may sign as the relay.
-    pub fn relay_receipt(&self) -> &[Certificate] {
-        &self.relay_receipt
+    /// The newest certificate that we sign with.
+    pub fn signing_certificate(&self) -> Result<Certificate, HomeError> {
+        let first = self.certificates.signing.first().and_then(|der| Certificate::from_der(&der.0).ok());
+        first.ok_or_else(|| HomeError::Damaged(self.folder.join(CERTIFICATES)))
+    }
+
+    /// How the relay is reached, with one of our credentials.
+    pub fn connection(&self, credential: Credential) -> client::Settings {
+        connection(&self.settings, self.identity.relay(), self.identity.relay_roots(), credential)
     }
 }
 
-fn credential(folder: &Path, name: &str, owner: &Address) -> Result<Credential, HomeError> {
-    let (pem, key_pem) = (folder.join(format!("user/{name}.pem")), folder.join(format!("user/{name}.key")));
-    let certificate = certificates(&pem)?.remove(0);
-    if pki::owner(&certificate).as_ref() != Some(owner) {
-        return Err(HomeError::Owner(pem));
+/// How a relay is reached, as the settings want it.
+pub(super) fn connection(
+    settings: &Settings,
+    relay: &RelayUrl,
+    roots: &[Certificate],
+    credential: Credential,
+) -> client::Settings {
+    let relay = settings.relay.clone().unwrap_or_else(|| relay.clone());
+    let proxy = way_out(settings, &relay).cloned();
+    let mut connection = client::Settings::new(relay, roots.to_vec(), credential);
+    connection.connect_timeout = settings.connect_timeout;
+    connection.idle_timeout = settings.idle_timeout;
+    connection.proxy = proxy;
+    connection
+}
+
+/// The proxy on the way to that relay.
+pub(super) fn way_out<'s>(settings: &'s Settings, relay: &RelayUrl) -> Option<&'s Proxy> {
+    match &settings.proxy {
+        ProxyChoice::Direct => None,
+        ProxyChoice::Environment(_) if relay.is_loopback() => None,
+        ProxyChoice::Settings(proxy) | ProxyChoice::Environment(proxy) => Some(proxy),
     }
-    check_private(&key_pem)?;
-    let key = PrivateKey::from_pem(&read(&key_pem)?).map_err(|error| HomeError::Key(key_pem.clone(), error))?;
-    Credential::new(certificate, key).map_err(|error| HomeError::Key(key_pem, error))
 }
 
-/// At least one certificate.
-fn certificates(path: &Path) -> Result<Vec<Certificate>, HomeError> {
-    let wrong = |error| HomeError::Key(path.to_owned(), error);
-    let certificates = Certificate::all_from_pem(&read(path)?).map_err(wrong)?;
-    if certificates.is_empty() { Err(wrong(KeyError::Empty)) } else { Ok(certificates) }
-}
-
-fn check_private(path: &Path) -> Result<(), HomeError> {
+/// Reads a file of ours, which nobody else may read.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = fs::metadata(path).map_err(|error| HomeError::File(path.to_owned(), error))?;
+    let failed = |error| HomeError::File(path.to_owned(), error);
+    let metadata = fs::metadata(path).map_err(failed)?;
     // No bit for group or others.
-    if metadata.permissions().mode().trailing_zeros() >= 6 { Ok(()) } else { Err(HomeError::Exposed(path.to_owned())) }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
-    fs::read(path).map_err(|error| HomeError::File(path.to_owned(), error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::employer::testing::{Parties, union, user};
-    use std::os::unix::fs::PermissionsExt;
-
-    fn set_up(folder: &Path) -> Parties {
-        let parties = Parties::new();
-        fs::create_dir(folder.join("user")).unwrap();
-        let write = |name: &str, text: String| {
-            fs::write(folder.join(name), text).unwrap();
-            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600)).unwrap();
-        };
-        let (union, user) = (union(), user());
-        write(
-            "employer.toml",
-            format!("relay = 'https://localhost:1'\nunion = '{union}'\noffice = '12-34'\nuser = '{user}'"),
-        );
-        write("ca.pem", parties.ca.certificate().pem());
-        write("relay-ca.pem", parties.ca.certificate().pem());
-        write("relay-receipt.pem", parties.relay.certificate().pem());
-        write("user/signing.pem", parties.user.certificate().pem());
-        write("user/signing.key", parties.user.key().to_pem());
-        parties
+    if metadata.permissions().mode().trailing_zeros() < 6 {
+        return Err(HomeError::Exposed(path.to_owned()));
     }
+    fs::read(path).map_err(failed)
+}
 
-    #[test]
-    fn a_home_that_is_complete_is_read_and_everything_else_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let home = folder.path();
-        assert!(matches!(Home::read(home), Err(HomeError::NotSetUp(_))));
-        let parties = set_up(home);
-        assert_eq!(Home::read(home).unwrap().signing().certificate(), parties.user.certificate());
+/// Reads JSON out of a file of ours.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, HomeError> {
+    serde_json::from_slice(&read(path)?).map_err(|_| HomeError::Damaged(path.to_owned()))
+}
 
-        let key = home.join("user/signing.key");
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Home::read(home), Err(HomeError::Exposed(path)) if path == key));
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+/// Writes a file of ours, whole and durable or not at all.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    replace(&LocalDisk, path, bytes).map_err(|error| HomeError::File(path.to_owned(), error))
+}
 
-        fs::write(&key, parties.relay.key().to_pem()).unwrap();
-        assert!(matches!(Home::read(home), Err(HomeError::Key(path, KeyError::Mismatch)) if path == key));
+/// Writes JSON into a file of ours.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), HomeError> {
+    let text = zeroize::Zeroizing::new(serde_json::to_vec_pretty(value).expect("what is kept is plain data"));
+    write(path, &text)
+}
 
-        let pem = home.join("user/signing.pem");
-        fs::write(&pem, parties.relay.certificate().pem()).unwrap();
-        assert!(matches!(Home::read(home), Err(HomeError::Owner(path)) if path == pem));
-
-        fs::write(home.join("ca.pem"), "").unwrap();
-        fs::write(&pem, parties.user.certificate().pem()).unwrap();
-        fs::write(&key, parties.user.key().to_pem()).unwrap();
-        assert!(matches!(Home::read(home), Err(HomeError::Key(path, KeyError::Empty)) if path.ends_with("ca.pem")));
+/// Takes a file of ours away, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), HomeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HomeError::File(path.to_owned(), error)),
+        _ => Ok(()),
     }
 }

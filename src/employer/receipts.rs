@@ -3,23 +3,21 @@
 //! The relay is not trusted with them: each must be signed by whom its stage belongs to, speak of this message (id, tag,
 //! digest), name the receipt before it, and none that we have may be missing.
 
-use crate::domain::address::Address;
 use crate::message::keys::Certificate;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
-use crate::pki::{self, TrustStore};
+use crate::pki;
 use crate::wire::Der;
 
 use super::record::{KeptReceipt, Record};
+use super::union::Union;
 
 /// Whose signatures count.
 #[derive(Debug)]
 pub struct Signers<'a> {
     /// The relay's, pinned at set-up.
     pub relay: &'a [Certificate],
-    /// What the relay says that the union signs with.
-    pub union: &'a [Certificate],
-    /// Who vouches for the union's.
-    pub union_ca: &'a TrustStore,
+    /// The union's.
+    pub union: &'a Union,
 }
 
 /// A receipt that does not match: somebody lies or something is broken, and people must look.
@@ -155,14 +153,14 @@ fn by_relay(der: &Der, signers: &Signers<'_>) -> Result<Receipt, Alarm> {
 
 fn by_union(der: &Der, signers: &Signers<'_>) -> Result<Receipt, Alarm> {
     let signed = SignedReceipt::from_der(der.0.clone());
-    let verify = |signer: &Certificate| {
-        let receipt = signed.verify(signer).ok()?;
-        let owner = pki::owner(signer).filter(|owner| matches!(owner, Address::Union(_)))?;
-        // Valid when it was signed: certificates end, receipts stay.
-        let trusted = signers.union_ca.path(signer, &[], receipt.at).is_ok() && pki::profile::may_sign(signer);
-        (trusted && receipt.by == owner.to_string()).then_some(receipt)
+    let verified = |signer: &Certificate| signed.verify(signer).ok();
+    // Valid when it was signed: certificates end, receipts stay.
+    let at = signers.union.signing.iter().find_map(verified).ok_or(Alarm::Signature)?.at;
+    let by_owner = |signer: &Certificate| {
+        let owner = pki::owner(signer)?.to_string();
+        verified(signer).filter(|receipt| receipt.by == owner)
     };
-    signers.union.iter().find_map(verify).ok_or(Alarm::Signature)
+    signers.union.signer(at, by_owner).ok_or(Alarm::Signature)
 }
 
 #[cfg(test)]
@@ -217,9 +215,8 @@ mod tests {
 
     /// Checks against the parties' own certificates.
     fn check_with(parties: &Parties, record: &Record, offered: &[Der]) -> Result<Vec<KeptReceipt>, Alarm> {
-        let (relay, union) =
-            (vec![parties.relay.certificate().clone()], vec![parties.union_signing.certificate().clone()]);
-        check(record, offered, &Signers { relay: &relay, union: &union, union_ca: &parties.union_ca() })
+        let relay = vec![parties.relay.certificate().clone()];
+        check(record, offered, &Signers { relay: &relay, union: &parties.union() })
     }
 
     #[test]
@@ -268,8 +265,9 @@ mod tests {
         let signer = issue(&made_up, Subject::Union(union()), &Profile::UnionSigning);
         let relayed = sign(&receipt(&record, Stage::Relayed, None), &parties.relay);
         let verified = sign(&receipt(&record, Stage::Verified, Some(&relayed)), &signer);
-        let (relay, union) = ([parties.relay.certificate().clone()], [signer.certificate().clone()]);
-        let signers = Signers { relay: &relay, union: &union, union_ca: &parties.union_ca() };
+        let relay = [parties.relay.certificate().clone()];
+        let union = Union { signing: vec![signer.certificate().clone()], ..parties.union() };
+        let signers = Signers { relay: &relay, union: &union };
         assert_eq!(check(&record, &[relayed, verified], &signers), Err(Alarm::Signature));
     }
 

@@ -1,9 +1,12 @@
 //! What was sent, as lists show it.
 
+use std::path::Path;
+
 use crate::domain::ids::MessageId;
 use crate::wire::client::ClientError;
 
 use super::error::EmployerError;
+use super::ledger::Ledger;
 use super::receipts::Alarm;
 use super::record::Record;
 
@@ -37,4 +40,16 @@ pub struct SentList {
     pub unknown: Vec<MessageId>,
     /// Why the relay could not be asked; the list is what was known before, then.
     pub offline: Option<EmployerError>,
+}
+
+impl SentList {
+    /// What a home folder knows by itself, when the relay could not even be asked for the keys. Blocks.
+    pub fn known_before(folder: &Path, offline: EmployerError) -> Result<Self, EmployerError> {
+        Ok(Self::from_before(Ledger::look_into(folder).records()?, offline))
+    }
+
+    pub(super) fn from_before(records: Vec<Record>, offline: EmployerError) -> Self {
+        let items = records.into_iter().map(|record| Sent { record, fetched: false, trouble: None }).collect();
+        Self { items, unknown: Vec::new(), offline: Some(offline) }
+    }
 }

@@ -1,49 +1,48 @@
 //! `employer.toml`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::config::{self, Fault, Faults};
-use crate::domain::address::Address;
-use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
-use crate::wire::client::RelayUrl;
+use crate::wire::client::{Proxy, RelayUrl};
 
 /// What the app is told about its surroundings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the relay is.
-    pub relay: RelayUrl,
-    /// The union that files go to.
-    pub union: InsurerNumber,
-    /// The user's office.
-    pub office: OfficeCode,
-    /// Who we are.
-    pub user: UserId,
+    /// Where the relay is, if it has moved since the kit was made.
+    pub relay: Option<RelayUrl>,
     /// Bytes of the disk that sealing leaves free.
     pub reserve: u64,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
     /// How long the relay may be silent.
     pub idle_timeout: Duration,
+    /// The way out.
+    pub proxy: ProxyChoice,
+}
+
+/// Whether a proxy is used, and who says so.
+#[derive(Debug, Clone)]
+pub enum ProxyChoice {
+    /// None.
+    Direct,
+    /// The one of the settings, for whatever relay.
+    Settings(Proxy),
+    /// The one of the environment; for a relay on this machine it is not used.
+    Environment(Proxy),
 }
 
 impl Settings {
-    /// Reads them from a file, with the environment over it.
+    /// Reads them from a file, if there is one, with the environment over it.
     pub fn load(file: &Path) -> Result<Self, Faults> {
-        let written: Written = config::load(file)?;
-        written.parse().map_err(Faults)
-    }
-
-    /// Our address.
-    pub fn from(&self) -> Address {
-        Address::User(self.union.clone(), self.user.clone())
-    }
-
-    /// Where everything that we send goes.
-    pub fn to(&self) -> Address {
-        Address::Union(self.union.clone())
+        let written: Written = if file.exists() {
+            config::load(file)?
+        } else {
+            config::load_from("", file.parent().unwrap_or(Path::new(".")), std::env::vars())?
+        };
+        written.parse(|name| std::env::var(name).ok()).map_err(Faults)
     }
 }
 
@@ -51,9 +50,6 @@ impl Settings {
 #[derive(Debug, Deserialize)]
 struct Written {
     relay: String,
-    union: String,
-    office: String,
-    user: String,
     outbox: Outbox,
     network: Network,
 }
@@ -67,52 +63,79 @@ struct Outbox {
 struct Network {
     connect_timeout_seconds: u32,
     idle_timeout_seconds: u32,
+    proxy: String,
+    proxy_credentials: PathBuf,
 }
 
 impl config::Settings for Written {
     const TEMPLATE: &'static str = include_str!("../../config/employer.toml");
     const ENV_PREFIX: &'static str = "KX_EMPLOYER";
 
-    fn rebase(&mut self, _folder: &Path) {}
+    fn rebase(&mut self, folder: &Path) {
+        if !self.network.proxy_credentials.as_os_str().is_empty() {
+            self.network.proxy_credentials = folder.join(&self.network.proxy_credentials);
+        }
+    }
 
     fn faults(&self) -> Vec<Fault> {
-        self.parse().err().unwrap_or_default()
+        self.parse(|_| None).err().unwrap_or_default()
     }
 }
 
 impl Written {
-    fn parse(&self) -> Result<Settings, Vec<Fault>> {
+    fn parse(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<Fault>> {
         let mut faults = Vec::new();
-        let relay = value("relay", &self.relay, &mut faults);
-        let union = value("union", &self.union, &mut faults);
-        let office = value("office", &self.office, &mut faults);
-        let user = value("user", &self.user, &mut faults);
-        let connect_timeout =
-            seconds("network.connect_timeout_seconds", self.network.connect_timeout_seconds, &mut faults);
-        let idle_timeout = seconds("network.idle_timeout_seconds", self.network.idle_timeout_seconds, &mut faults);
-        match (relay, union, office, user) {
-            (Some(relay), Some(union), Some(office), Some(user)) if faults.is_empty() => Ok(Settings {
-                relay,
-                union,
-                office,
-                user,
-                reserve: u64::from(self.outbox.reserve_mib) << 20,
-                connect_timeout,
-                idle_timeout,
-            }),
-            _ => Err(faults),
+        let relay = match self.relay.as_str() {
+            "" => None,
+            text => text.parse().map_err(|error| faults.push(fault("relay", error))).ok(),
+        };
+        let network = &self.network;
+        let connect_timeout = seconds("network.connect_timeout_seconds", network.connect_timeout_seconds, &mut faults);
+        let idle_timeout = seconds("network.idle_timeout_seconds", network.idle_timeout_seconds, &mut faults);
+        let proxy = network.way_out(variable).unwrap_or_else(|fault| {
+            faults.push(fault);
+            ProxyChoice::Direct
+        });
+        if !faults.is_empty() {
+            return Err(faults);
         }
+        let reserve = u64::from(self.outbox.reserve_mib) << 20;
+        Ok(Settings { relay, reserve, connect_timeout, idle_timeout, proxy })
     }
 }
 
-fn value<T: std::str::FromStr<Err: std::fmt::Display>>(key: &str, text: &str, faults: &mut Vec<Fault>) -> Option<T> {
-    let problem = match text.parse() {
-        Ok(value) => return Some(value),
-        Err(_) if text.is_empty() => "must be set".to_owned(),
-        Err(error) => T::Err::to_string(&error),
-    };
-    faults.push(Fault::new(key, problem));
-    None
+impl Network {
+    fn way_out(&self, variable: impl Fn(&str) -> Option<String>) -> Result<ProxyChoice, Fault> {
+        let said = |names: [&str; 2]| names.into_iter().find_map(&variable).filter(|value| !value.is_empty());
+        match self.proxy.as_str() {
+            "none" => Ok(ProxyChoice::Direct),
+            "" => {
+                let Some(proxy) = said(["HTTPS_PROXY", "https_proxy"]) else { return Ok(ProxyChoice::Direct) };
+                let except = said(["NO_PROXY", "no_proxy"]);
+                let proxy = Proxy::from_environment(&proxy, except.as_deref());
+                let proxy = proxy.map_err(|error| fault("HTTPS_PROXY", error))?;
+                self.with_credentials(proxy).map(ProxyChoice::Environment)
+            }
+            text => {
+                let proxy = text.parse::<Proxy>().map_err(|error| fault("network.proxy", error))?;
+                self.with_credentials(proxy).map(ProxyChoice::Settings)
+            }
+        }
+    }
+
+    fn with_credentials(&self, proxy: Proxy) -> Result<Proxy, Fault> {
+        const KEY: &str = "network.proxy_credentials";
+        if self.proxy_credentials.as_os_str().is_empty() {
+            return Ok(proxy);
+        }
+        let text = std::fs::read_to_string(&self.proxy_credentials);
+        let text = zeroize::Zeroizing::new(text.map_err(|error| fault(KEY, error))?);
+        proxy.with_credentials(&text).map_err(|_| fault(KEY, "expected NAME:PASSWORD on the first line"))
+    }
+}
+
+fn fault(key: &str, problem: impl std::fmt::Display) -> Fault {
+    Fault::new(key, problem.to_string())
 }
 
 fn seconds(key: &str, number: u32, faults: &mut Vec<Fault>) -> Duration {
@@ -126,24 +149,33 @@ fn seconds(key: &str, number: u32, faults: &mut Vec<Fault>) -> Duration {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Settings, Faults> {
+    fn read(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
         let written: Written = config::load_from(text, Path::new("."), std::iter::empty())?;
-        written.parse().map_err(Faults)
+        written.parse(variable).map_err(Faults)
     }
 
     #[test]
     fn all_faults_are_named() {
-        let text = read("union = '123'\n[network]\nidle_timeout_seconds = 0").unwrap_err().to_string();
-        for expected in ["relay: must be set", "union: not a valid insurer number", "idle_timeout_seconds: must be"] {
+        let text = "relay = 'http://x'\n[network]\nidle_timeout_seconds = 0\nproxy = 'n:p@proxy'";
+        let text = read(text, |_| None).unwrap_err().to_string();
+        for expected in ["relay: not a relay's", "idle_timeout_seconds: must be", "network.proxy: not a proxy's"] {
             assert!(text.contains(expected), "{text}");
         }
     }
 
     #[test]
-    fn the_least_is_enough() {
-        let text = "relay = 'https://localhost:1'\nunion = '06123456'\noffice = '12'\nuser = 'hanako'";
-        let settings = read(text).unwrap();
-        assert_eq!(settings.from().to_string(), "hanako@06123456.kx");
+    fn nothing_has_to_be_said() {
+        let settings = read("", |_| None).unwrap();
+        assert!(settings.relay.is_none() && matches!(settings.proxy, ProxyChoice::Direct));
         assert_eq!((settings.reserve, settings.idle_timeout), (64 << 20, Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn the_settings_go_before_the_environment() {
+        let variable = |name: &str| (name == "https_proxy").then(|| "http://env.example:1".to_owned());
+        let choice = |text: &str| read(text, variable).unwrap().proxy;
+        assert!(matches!(choice(""), ProxyChoice::Environment(proxy) if proxy.to_string() == "http://env.example:1"));
+        assert!(matches!(choice("[network]\nproxy = 'http://p.example:2'"), ProxyChoice::Settings(_)));
+        assert!(matches!(choice("[network]\nproxy = 'none'"), ProxyChoice::Direct));
     }
 }

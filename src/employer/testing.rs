@@ -2,15 +2,23 @@
 
 use jiff::Timestamp;
 
+use super::identity::Identity;
+use super::kit::Unproven;
 use super::ledger::Ledger;
 use super::outgoing::Letter;
 use super::record::Record;
+use super::union::Union;
 use crate::domain::address::Address;
-use crate::domain::ids::{InsurerNumber, MessageId, UserId};
-use crate::message::keys::Credential;
+use crate::domain::ids::{EnrolmentId, InsurerNumber, MessageId, UserId};
+use crate::message::keys::{Certificate, Credential};
 use crate::pki::profile::USER_VALIDITY;
 use crate::pki::{Authority, KeyKind, Profile, Request, Subject, TrustStore, new_key};
 use crate::runtime::clock::SystemRandom;
+use crate::secret::{PasswordKeys, Salt};
+use crate::wire::Der;
+use crate::wire::employer::UnionInfo;
+use crate::wire::enrolment::{KIT_MAC, Kit, KitBody};
+use crate::wire::union::UnionCertificates;
 
 pub(super) struct Parties {
     pub(super) ca: Authority,
@@ -60,8 +68,54 @@ impl Parties {
         }
     }
 
-    pub(super) fn union_ca(&self) -> TrustStore {
-        TrustStore::new(vec![self.ca.certificate().clone()])
+    /// The union as one sees it who believes its CA.
+    pub(super) fn union(&self) -> Union {
+        Union {
+            encryption: self.union_encryption.certificate().clone(),
+            signing: vec![self.union_signing.certificate().clone()],
+            authorities: TrustStore::new(vec![self.ca.certificate().clone()]),
+        }
+    }
+
+    /// The union as an honest relay shows it.
+    pub(super) fn info(&self) -> UnionInfo {
+        UnionInfo {
+            union: union(),
+            user: user(),
+            office: "12-34".parse().unwrap(),
+            certificates: UnionCertificates {
+                encryption: vec![der(self.union_encryption.certificate())],
+                signing: vec![der(self.union_signing.certificate())],
+                revoked: None,
+            },
+            receipt_certificate: der(self.relay.certificate()),
+        }
+    }
+
+    /// A kit with this initial password.
+    pub(super) fn kit(&self, password: &str) -> Kit {
+        let subject = Subject::Device { union: union(), office: "12-34".parse().unwrap(), user: user() };
+        let device = issue(&self.ca, subject, &Profile::Device);
+        let login_salt = Salt::from([9; 16]);
+        let body = KitBody {
+            enrolment: EnrolmentId::new(now(), &SystemRandom),
+            union: union(),
+            office: "12-34".parse().unwrap(),
+            user: user(),
+            relay: "https://localhost:1".to_owned(),
+            relay_roots: vec![der(self.relay.certificate())],
+            relay_receipts: vec![der(self.relay.certificate())],
+            union_ca: vec![der(self.ca.certificate())],
+        };
+        let kit = PasswordKeys::derive(password, &login_salt).mac.seal(KIT_MAC, &body);
+        Kit { kit, login_salt, device: device.certificate().pem() + &device.key().to_pem() }
+    }
+
+    /// What is believed of such a kit.
+    pub(super) fn identity(&self, password: &str) -> Identity {
+        let kit = self.kit(password);
+        let keys = PasswordKeys::derive(password, &kit.login_salt);
+        Unproven::parse(&serde_json::to_vec(&kit).unwrap()).unwrap().prove(&keys.mac).unwrap()
     }
 
     /// The union gets a new certificate for encryption; answers the old one.
@@ -83,4 +137,8 @@ impl Parties {
         };
         ledger.seal(&letter, &self.user, self.union_encryption.certificate(), &SystemRandom, content, || true)
     }
+}
+
+fn der(certificate: &Certificate) -> Der {
+    Der(certificate.der().to_vec())
 }

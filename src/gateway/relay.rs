@@ -156,6 +156,7 @@ impl Relay for UnionClient {
 pub fn code(error: &ClientError) -> &'static str {
     match error {
         ClientError::Unreachable(_) => "relay.unreachable",
+        ClientError::Proxy(_) => "relay.proxy",
         ClientError::TimedOut => "relay.silent",
         ClientError::Untrusted(_) => "relay.untrusted",
         ClientError::Refused(_) => "relay.refused",
@@ -167,7 +168,7 @@ pub fn code(error: &ClientError) -> &'static str {
 /// Whether the failure is of the relay as a whole, and not of the one thing that was asked for.
 pub fn is_outage(error: &ClientError) -> bool {
     match error {
-        ClientError::Unreachable(_) | ClientError::TimedOut | ClientError::Untrusted(_) => true,
+        ClientError::Unreachable(_) | ClientError::Proxy(_) | ClientError::TimedOut | ClientError::Untrusted(_) => true,
         ClientError::Refused(problem) => problem.status >= 500 || matches!(problem.status, 401 | 403 | 429),
         ClientError::Protocol(_) | ClientError::Local(_) => false,
     }

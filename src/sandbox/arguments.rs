@@ -33,6 +33,10 @@ pub(super) struct Arguments {
     /// page, the console, metrics and health of the gateway, and of the relay.
     #[arg(long, value_name = "N", default_value_t = 18440, value_parser = clap::value_parser!(u16).range(1..=65_530))]
     pub(super) port_base: u16,
+    /// 同じキットを 2 台目のパソコンで使うと、組合の承認を待つことを見せます / Sets the same kit up on a second PC, to see that it
+    /// waits for the union's approval.
+    #[arg(long)]
+    pub(super) second_pc: bool,
     /// Print one JSON array of messages, as the union has them, on standard output and nothing else there.
     #[arg(long)]
     pub(super) json: bool,

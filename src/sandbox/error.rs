@@ -54,6 +54,12 @@ pub enum SandboxError {
     /// The relay has not confirmed the user.
     #[error("the relay has not confirmed the registration of the user")]
     NotRegistered,
+    /// The relay has not mailed the link.
+    #[error("the relay has not mailed the link to the kit")]
+    NoMail,
+    /// The page does not hand out the kit.
+    #[error("the enrolment page does not hand out the kit")]
+    NoKit,
     /// A message did not arrive in time.
     #[error("message {id} has not arrived ({})", cause.as_deref().unwrap_or("no cause is known"))]
     NotArrived {
@@ -114,7 +120,7 @@ impl SandboxError {
                     "Choose a folder with --dir that you may write to.",
                 ),
             ),
-            Self::NotRegistered | Self::NotArrived { .. } => (
+            Self::NotRegistered | Self::NoMail | Self::NotArrived { .. } => (
                 ("時間内に終わりませんでした。", "It was not done in time."),
                 ("フォルダー内の sandbox.log を確認してください。", "See sandbox.log in the folder."),
             ),

@@ -13,10 +13,9 @@ use super::voice::Voice;
 use super::world::World;
 use crate::domain::ids::MessageId;
 use crate::employer::app::App;
-use crate::employer::{Event, Record, State, Watcher};
+use crate::employer::{Event, Record, State, User, Watcher};
 use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::view::MessageDetail;
-use crate::runtime::clock::{SystemClock, SystemRandom};
 
 /// How long arrival may take for a file of any size, and how many bytes more a second it may have.
 const ARRIVAL: Duration = Duration::from_secs(90);
@@ -54,19 +53,18 @@ impl Exchanged {
 pub(super) async fn exchange(
     world: &World,
     admin: &Admin,
+    user: User,
     files: &[PathBuf],
     voice: Voice,
 ) -> Result<Vec<Exchanged>, SandboxError> {
-    voice.step(5, "事業所が暗号化・署名して送信します", "The employer seals, signs and sends");
-    let home = world.employer_home();
-    let watcher = Arc::new(Steps(voice));
-    let open = move || App::open(&home, Arc::new(SystemClock), Arc::new(SystemRandom), watcher);
+    voice.step("事業所が暗号化・署名して送信します", "The employer seals, signs and sends");
+    let open = move || App::open(&user, Arc::new(Steps(voice)));
     let app = tokio::task::spawn_blocking(open).await.expect("opening the home folder does not panic")?;
     let mut sent = app.send(files, None).await?;
     // What an earlier start had begun comes first.
     let sent = sent.split_off(sent.len() - files.len());
 
-    voice.step(6, "ゲートウェイが受信・検証・保管します", "The gateway fetches, verifies and archives");
+    voice.step("ゲートウェイが受信・検証・保管します", "The gateway fetches, verifies and archives");
     let mut arrived = Vec::new();
     for one in &sent {
         let detail = arrival(admin, &one.record).await?;
@@ -74,7 +72,7 @@ pub(super) async fn exchange(
         arrived.push(detail);
     }
 
-    voice.step(7, "保管庫から復号し、元のファイルと比べます", "Decrypted out of the archive and compared");
+    voice.step("保管庫から復号し、元のファイルと比べます", "Decrypted out of the archive and compared");
     let mut equal = Vec::new();
     for (detail, file) in arrived.iter().zip(files) {
         let same = detail.message.verdict == "accepted" && comes_back(admin, world, &sent, detail, file).await?;
@@ -83,7 +81,7 @@ pub(super) async fn exchange(
         equal.push(same);
     }
 
-    voice.step(8, "事業所が受領通知を検証します", "The employer checks the signed receipts");
+    voice.step("事業所が受領通知を検証します", "The employer checks the signed receipts");
     let records = receipts(&app, sent.iter().map(|one| one.record.clone()).collect()).await?;
     for record in &records {
         let stages: Vec<_> = record.receipts.iter().map(|kept| kept.receipt.stage.code()).collect();

@@ -2,10 +2,12 @@
 //!
 //! * [`world`]: the folder with everybody's settings, and [`parties`]: with everybody's certificates; made where they are
 //!   not there yet.
+//! * `enrol`: the user's way in, from the letter to the first login.
 //! * `exchange`: a file goes from the employer through the relay into the union's archive, and back out of it.
 //! * `voice`: what people read meanwhile.
 
 mod arguments;
+pub mod enrol;
 pub mod error;
 mod exchange;
 mod log;

@@ -11,8 +11,9 @@ use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::domain::person::OfficeName;
 use crate::employer::disk::{LocalDisk, replace};
 use crate::message::keys::{Certificate, Credential, PrivateKey};
-use crate::pki::profile::{SERVICE_VALIDITY, USER_VALIDITY};
+use crate::pki::profile::SERVICE_VALIDITY;
 use crate::pki::{Authority, KeyKind, PkiError, Profile, Request, Subject, new_key};
+use crate::store::gateway::users::Contact;
 
 /// The union of the sandbox.
 pub fn union() -> InsurerNumber {
@@ -34,6 +35,15 @@ pub fn user() -> UserId {
     "hanako-1".parse().expect("the sample id is lower-case")
 }
 
+/// The user's name and mail address.
+pub fn contact() -> Contact {
+    Contact {
+        name: "見本　花子".parse().expect("five characters are a name"),
+        mail: "hanako@example.jp".parse().expect("the sample address is one"),
+        device: Some("総務のパソコン".parse().expect("seven characters are a name")),
+    }
+}
+
 /// What others need of the certificates.
 #[derive(Debug)]
 pub struct Parties {
@@ -41,8 +51,8 @@ pub struct Parties {
     pub union_ca: Certificate,
     /// What the union's gateway comes in with.
     pub union_tls: Certificate,
-    /// The user's, for signing and for receiving.
-    pub user: [Certificate; 2],
+    /// Who vouches for the relay.
+    pub operator_ca: Certificate,
 }
 
 /// Makes what is missing below `dir`, and reads the rest.
@@ -62,14 +72,7 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
     let union_tls = maker.joined("gateway/tls.pem", &ca, of_union(), &Profile::TlsClient)?;
     maker.certificate("gateway/relay-ca.pem", operator.certificate())?;
     maker.certificate("gateway/relay-receipt.pem", &receipts)?;
-
-    let of_user = || Subject::User { union: union(), office: office(), user: user() };
-    let signing = maker.pair("employer-1/user/signing", &ca, of_user(), &Profile::UserSigning)?;
-    let encryption = maker.pair("employer-1/user/encryption", &ca, of_user(), &Profile::UserEncryption)?;
-    maker.certificate("employer-1/ca.pem", ca.certificate())?;
-    maker.certificate("employer-1/relay-ca.pem", operator.certificate())?;
-    maker.certificate("employer-1/relay-receipt.pem", &receipts)?;
-    Ok(Parties { union_ca: ca.certificate().clone(), union_tls, user: [signing, encryption] })
+    Ok(Parties { union_ca: ca.certificate().clone(), union_tls, operator_ca: operator.certificate().clone() })
 }
 
 struct Maker<'a> {
@@ -134,9 +137,9 @@ impl Maker<'_> {
     }
 
     fn issue(&self, issuer: &Authority, subject: Subject, profile: &Profile) -> Result<Credential, SandboxError> {
-        let validity = if matches!(subject, Subject::User { .. }) { USER_VALIDITY } else { SERVICE_VALIDITY };
         let key = new_key(KeyKind::P256)?;
-        let certificate = issuer.issue(&Request::new(subject, &key)?, profile, validity, self.now, self.random)?;
+        let request = Request::new(subject, &key)?;
+        let certificate = issuer.issue(&request, profile, SERVICE_VALIDITY, self.now, self.random)?;
         Ok(Credential::new(certificate, key).map_err(PkiError::from)?)
     }
 

@@ -13,7 +13,7 @@ use super::parties::write;
 use super::servers::{RunningGateway, RunningRelay};
 use super::voice::Voice;
 use super::world::World;
-use super::{log, sample};
+use super::{enrol, log, sample};
 use crate::domain::clock::Clock;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::Signals;
@@ -34,21 +34,21 @@ pub fn main() -> ExitCode {
 
 /// Whether every file went all the way and came back equal.
 async fn run(arguments: &Arguments) -> Result<bool, SandboxError> {
-    let voice = Voice::new(arguments.json);
+    let voice = if arguments.json { Voice::Program } else { Voice::Person };
     let (dir, base) = (arguments.dir.clone(), arguments.port_base);
     let make = move || World::open(&dir, base, SystemClock.now(), &SystemRandom);
     let world = tokio::task::spawn_blocking(make).await.expect("making the folder does not panic")?;
     log::start(&world.dir.join("sandbox.log")).map_err(|error| SandboxError::Folder(world.dir.clone(), error))?;
     voice.line("Kenpo eXpress サンドボックス（試用・開発専用） / sandbox, for trying out and development only");
     if world.is_old {
-        voice.step(1, "前回の続きから始めます", "Going on with what is there");
+        voice.step("前回の続きから始めます", "Going on with what is there");
     } else {
-        voice.step(1, "認証局・証明書・設定を作りました", "Authorities, certificates and settings were made");
+        voice.step("認証局・証明書・設定を作りました", "Authorities, certificates and settings were made");
     }
     voice.fact("フォルダー", "folder", world.dir.display());
 
     let relay = RunningRelay::start(&world).await?;
-    voice.step(2, "KX サーバー（中継）を起動しました", "The KX server (relay) is running");
+    voice.step("KX サーバー（中継）を起動しました", "The KX server (relay) is running");
     voice.fact("組合側 (VPN)", "for unions (VPN)", format!("https://{}", world.address(0)));
     voice.fact("事業所側", "for employers", format!("https://{}", world.address(1)));
     let done = with_relay(arguments, &world, voice).await;
@@ -58,7 +58,7 @@ async fn run(arguments: &Arguments) -> Result<bool, SandboxError> {
 
 async fn with_relay(arguments: &Arguments, world: &World, voice: Voice) -> Result<bool, SandboxError> {
     let gateway = RunningGateway::start(world).await?;
-    voice.step(3, "組合のゲートウェイを起動しました", "The union's gateway is running");
+    voice.step("組合のゲートウェイを起動しました", "The union's gateway is running");
     voice.fact("状態", "health", format!("http://{}/healthz", world.address(4)));
     let done = with_both(arguments, world, &gateway, voice).await;
     gateway.stop().await;
@@ -71,19 +71,20 @@ async fn with_both(
     gateway: &RunningGateway,
     voice: Voice,
 ) -> Result<bool, SandboxError> {
-    gateway.register(world).await?;
-    voice.step(4, "事業所と利用者を登録しました", "Office and user are registered");
-    voice.fact("利用者", "user", super::parties::user());
+    let user = enrol::user_of(world, gateway, voice).await?;
     let files = if arguments.file.is_empty() { vec![sample_file(world)?] } else { arguments.file.clone() };
-    let exchanged = exchange(world, &gateway.admin(), &files, voice).await?;
+    let exchanged = exchange(world, &gateway.admin(), user, &files, voice).await?;
     voice.json(&Value::Array(exchanged.iter().map(Exchanged::json).collect()));
-    let good = exchanged.iter().all(Exchanged::is_good);
+    let mut good = exchanged.iter().all(Exchanged::is_good);
     voice.line(if good {
         "\n成功: 送信したファイルはすべて検証・保管され、復号すると元と一致しました。\n\
          Success: every file was verified and archived, and comes back equal."
     } else {
         "\n失敗: 上の判定を確認してください。\nFailure: see the verdicts above."
     });
+    if arguments.second_pc {
+        good &= enrol::second_pc(world, voice).await?;
+    }
     if arguments.once {
         return Ok(good);
     }
@@ -94,12 +95,19 @@ async fn with_both(
 async fn stay_up(world: &World, voice: Voice) -> Result<(), SandboxError> {
     let mut signals = Signals::listen().map_err(|error| SandboxError::Folder(world.dir.clone(), error))?;
     voice.line("\n動作中です。別の端末で試せます: / Up and running. To try in another terminal:");
-    let employer = format!("{} --home {}", program("kx-employer"), world.employer_home().display());
+    let home = world.employer_home();
+    let home = home.display();
+    let employer = format!(
+        "{} --home {home} --pin-file {home}/pin.txt --password-file {home}/password.txt",
+        program("kx-employer")
+    );
     let gateway = format!("{} --config {}", program("kx-gateway"), world.gateway_settings_file().display());
     let relay = format!("{} --config {}", program("kx-server"), world.relay_settings_file().display());
     for command in [
         format!("{employer} send FILE"),
         format!("{employer} sent"),
+        format!("{employer} doctor"),
+        format!("{gateway} user list"),
         format!("{gateway} received list"),
         format!("{gateway} received export ID -o FILE"),
         format!("{relay} status"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::SandboxError;
-use super::parties::{office, office_name, user};
+use super::parties::{contact, office, office_name, user};
 use super::world::World;
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::{Admin, AdminError};
@@ -69,18 +69,22 @@ impl RunningGateway {
         Admin::new(&self.running.gateway, "sandbox")
     }
 
-    /// Registers office and user where they are not registered yet, and waits until the relay has confirmed it.
-    pub(super) async fn register(&self, world: &World) -> Result<(), SandboxError> {
+    /// Registers office and user by name, where they are not registered yet.
+    pub(super) async fn register(&self) -> Result<(), SandboxError> {
         let admin = self.admin();
         match admin.add_office(&office(), &office_name()).await {
             Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => (),
             Err(error) => return Err(error.into()),
         }
-        let [signing, encryption] = &world.parties.user;
-        match admin.add_user(&office(), &user(), signing, encryption).await {
-            Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => (),
-            Err(error) => return Err(error.into()),
+        match admin.register_user(&office(), Some(&user()), &contact()).await {
+            Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => Ok(()),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Waits until the relay has confirmed everything that it was told of the user.
+    pub(super) async fn confirmed(&self) -> Result<(), SandboxError> {
+        let admin = self.admin();
         self.running.orders.activate();
         let confirmed = async {
             while admin.user(&user()).await?.order.is_some_and(|order| order.confirmed_at.is_none()) {

@@ -1,20 +1,26 @@
 //! What people read: Japanese first, English beside.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Speaks on standard output, or on standard error where a program reads the output.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Voice {
-    json: bool,
+/// The number of the next heading.
+static STEPS: AtomicU32 = AtomicU32::new(1);
+
+/// Who listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// A person: everything on standard output.
+    Person,
+    /// A program reads the output; words go to standard error.
+    Program,
+    /// Nobody.
+    Nobody,
 }
 
 impl Voice {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json }
-    }
-
-    /// A heading, numbered by the caller.
-    pub(super) fn step(self, number: u32, japanese: &str, english: &str) {
+    /// A heading, with the next number.
+    pub(super) fn step(self, japanese: &str, english: &str) {
+        let number = STEPS.fetch_add(1, Ordering::Relaxed);
         self.line(&format!("\n[{number}] {japanese} / {english}"));
     }
 
@@ -26,12 +32,16 @@ impl Voice {
     /// A line as it is.
     pub(super) fn line(self, text: &str) {
         // Whoever closed our output does not want to read it.
-        let _ = if self.json { writeln!(std::io::stderr(), "{text}") } else { writeln!(std::io::stdout(), "{text}") };
+        let _ = match self {
+            Self::Person => writeln!(std::io::stdout(), "{text}"),
+            Self::Program => writeln!(std::io::stderr(), "{text}"),
+            Self::Nobody => Ok(()),
+        };
     }
 
     /// The one JSON value, if a program asked for it.
     pub(super) fn json(self, value: &serde_json::Value) {
-        if self.json {
+        if self == Self::Program {
             let _ = writeln!(std::io::stdout(), "{value:#}");
         }
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::SandboxError;
-use super::parties::{self, Parties, office, union, user, write};
+use super::parties::{self, Parties, union, write};
 use crate::config;
 use crate::domain::clock::Random;
 use crate::gateway::config::GatewaySettings;
@@ -46,7 +46,9 @@ impl World {
         let world = Self { dir, parties, base, is_old, _lock: lock };
         world.write_settings("relay/relay.toml", &world.relay_toml())?;
         world.write_settings("gateway/gateway.toml", &world.gateway_toml())?;
-        world.write_settings("employer-1/employer.toml", &world.employer_toml())?;
+        for number in [1, 2] {
+            world.write_settings(&format!("employer-{number}/employer.toml"), &world.employer_toml())?;
+        }
         Ok(world)
     }
 
@@ -61,6 +63,16 @@ impl World {
     /// The employer's home folder.
     pub fn employer_home(&self) -> PathBuf {
         self.dir.join("employer-1")
+    }
+
+    /// The home folder of a second PC of the same user.
+    pub fn second_home(&self) -> PathBuf {
+        self.dir.join("employer-2")
+    }
+
+    /// Where the relay's mails go.
+    pub fn mail_folder(&self) -> PathBuf {
+        self.dir.join("relay/mail")
     }
 
     /// `relay.toml`.
@@ -87,7 +99,7 @@ impl World {
     pub fn new_union(&self) -> NewUnion {
         NewUnion {
             insurer: union(),
-            name: "見本健康保険組合".to_owned(),
+            name: UNION_NAME.to_owned(),
             clients: vec![self.parties.union_tls.clone()],
             authorities: vec![self.parties.union_ca.clone()],
         }
@@ -104,11 +116,14 @@ impl World {
 
     fn relay_toml(&self) -> String {
         let (mark, vpn, employer) = (self.mark(), self.address(0), self.address(1));
-        let (enrolment, watch) = (self.address(2), self.address(5));
+        let (enrolment, watch, mail) = (self.address(2), self.address(5), self.mail_folder());
+        // A path may have what TOML takes for the end of a text.
+        let mail = toml::Value::String(format!("directory:{}", mail.display()));
         format!(
             "{mark}\n# Run by itself: kx-server --config relay.toml serve. All other keys: config/relay.toml.\n\n\
-             [vpn]\naddress = \"{vpn}\"\n\n[employer]\naddress = \"{employer}\"\n\n\
-             [enrolment]\naddress = \"{enrolment}\"\n\n[watch]\naddress = \"{watch}\"\n\n\
+             [vpn]\naddress = \"{vpn}\"\n\n[employer]\naddress = \"{employer}\"\nroots = \"../operator/ca.pem\"\n\n\
+             [enrolment]\naddress = \"{enrolment}\"\n\n[mail]\n# Each mail becomes a file there.\n\
+             transport = {mail}\n\n[watch]\naddress = \"{watch}\"\n\n\
              [parcels]\n# A sandbox is often on a small disk.\ndisk_reserve_bytes = {RESERVE}\n"
         )
     }
@@ -118,20 +133,24 @@ impl World {
         format!(
             "{mark}\n# Run by itself: kx-gateway --config gateway.toml serve. All other keys: config/gateway.toml.\n\n\
              insurer = \"{insurer}\"\n\n[relay]\nurl = \"https://{vpn}\"\n\n[keys]\nca_key = \"union-ca.key\"\n\n\
+             [letter]\nunion_name = \"{UNION_NAME}\"\ncontact = \"見本健保 適用課 03-0000-0000\"\n\n\
              [storage]\n# A sandbox is often on a small disk.\nreserve_bytes = {RESERVE}\n\n\
              [pull]\ninterval_seconds = 10\n\n[metrics]\nlisten = \"{health}\"\n"
         )
     }
 
     fn employer_toml(&self) -> String {
-        let (mark, relay, union, office, user) = (self.mark(), self.address(1), union(), office(), user());
+        let (mark, relay) = (self.mark(), self.address(1));
         format!(
             "{mark}\n# Used by: kx-employer --home (this folder). All other keys: config/employer.toml.\n\n\
-             relay = \"https://{relay}\"\nunion = \"{union}\"\noffice = \"{office}\"\nuser = \"{user}\"\n"
+             # The sandbox may start at other ports than those that the kit was made for.\n\
+             relay = \"https://{relay}\"\n"
         )
     }
 }
 
+/// The union's name, as the relay's operator and the letter have it.
+const UNION_NAME: &str = "見本健康保険組合";
 /// Bytes that stay free on the disk.
 const RESERVE: u64 = 64 << 20;
 

@@ -10,7 +10,7 @@ use kenpo_express::employer::app::App;
 use kenpo_express::employer::receipts::Alarm;
 use kenpo_express::employer::sent::Trouble;
 use kenpo_express::employer::watch::Nobody;
-use kenpo_express::employer::{EmployerError, State};
+use kenpo_express::employer::{EmployerError, Home, State};
 use kenpo_express::message::keys::{Certificate, Credential, PrivateKey};
 use kenpo_express::message::open::open;
 use kenpo_express::message::receipt::{Receipt, SignedReceipt, Stage};
@@ -18,14 +18,13 @@ use kenpo_express::pki::Authority;
 use kenpo_express::relay::{Relay, Running, admin};
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::runtime::lifecycle::Shutdown;
-use kenpo_express::sandbox::parties::{office, union, user};
+use kenpo_express::sandbox::enrol::{enrolled, log_in};
+use kenpo_express::sandbox::parties::{union, user};
 use kenpo_express::sandbox::world::World;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{Settings, UnionClient};
 use kenpo_express::wire::page::PageQuery;
-use kenpo_express::wire::union::{
-    Acknowledgement, DisableUser, Parcel, ParcelState, UnionCertificates, UserRegistration,
-};
+use kenpo_express::wire::union::{Acknowledgement, DisableUser, Parcel, ParcelState};
 
 use super::exchange_support::free_ports;
 
@@ -44,14 +43,10 @@ fn joined(path: &Path) -> Credential {
     Credential::new(Certificate::from_pem(&pem).unwrap(), PrivateKey::from_pem(&pem).unwrap()).unwrap()
 }
 
-fn der(certificate: &Certificate) -> Der {
-    Der(certificate.der().to_vec())
-}
-
 impl Parties {
     async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let world = World::open(dir.path(), free_ports(), SystemClock.now(), &SystemRandom).unwrap();
+        let world = enrolled(dir.path(), free_ports()).await.unwrap();
         let (relay, shutdown) = start_relay(&world).await;
         let gateway = world.dir.join("gateway");
         let roots = Certificate::all_from_pem(&fs::read(gateway.join("relay-ca.pem")).unwrap()).unwrap();
@@ -59,21 +54,12 @@ impl Parties {
         let union = UnionClient::new(&Settings::new(url, roots, joined(&gateway.join("tls.pem")))).unwrap();
         let signing = joined(&gateway.join("union-signing.pem"));
         let encryption = joined(&gateway.join("union-encryption.pem"));
-        let certificates = UnionCertificates {
-            encryption: vec![der(encryption.certificate())],
-            signing: vec![der(signing.certificate())],
-            revoked: None,
-        };
-        union.put_certificates(&certificates).await.unwrap();
-        let registration =
-            UserRegistration { office: office(), certificates: vec![der(&world.parties.user[0])], devices: vec![] };
-        union.put_user(&user(), &registration).await.unwrap();
         Self { world, relay, shutdown, union, signing, encryption, _dir: dir }
     }
 
-    fn app(&self) -> App {
-        let home = self.world.employer_home();
-        App::open(&home, Arc::new(SystemClock), Arc::new(SystemRandom), Arc::new(Nobody)).unwrap()
+    async fn app(&self) -> App {
+        let user = log_in(&self.world.employer_home()).await.unwrap();
+        App::open(&user, Arc::new(Nobody)).unwrap()
     }
 
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
@@ -107,7 +93,7 @@ impl Parties {
         let sealed = self.fetch(parcel).await;
         let keys = std::slice::from_ref(&self.encryption);
         let (opened, content) = open(sealed.as_slice(), keys, Vec::new()).unwrap();
-        opened.verify(&self.world.parties.user[0]).unwrap();
+        opened.verify(&Home::read(&self.world.employer_home()).unwrap().signing_certificate().unwrap()).unwrap();
         let receipt = Receipt {
             message_id: parcel.id,
             stage: Stage::Verified,
@@ -147,7 +133,7 @@ async fn files_arrive_and_are_kept_until_the_union_has_verified_them() {
     let files: Vec<_> =
         contents.iter().enumerate().map(|(n, content)| parties.file(&format!("届_{n}.csv"), content)).collect();
 
-    let sent = parties.app().send(&files, Some("四件です")).await.unwrap();
+    let sent = parties.app().await.send(&files, Some("四件です")).await.unwrap();
     assert!(sent.iter().all(|sent| sent.trouble.is_none() && sent.record.state() == State::Relayed));
     assert_eq!(sent.iter().map(|sent| sent.record.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
     assert_eq!(parties.outbox().len(), 4, "kept until the union says that it has them");
@@ -160,13 +146,13 @@ async fn files_arrive_and_are_kept_until_the_union_has_verified_them() {
         parties.acknowledge(parcel.id, &receipt).await;
     }
 
-    let list = parties.app().sent().await.unwrap();
+    let list = parties.app().await.sent().await.unwrap();
     assert!(list.offline.is_none() && list.unknown.is_empty());
     assert!(list.items.iter().all(|sent| sent.trouble.is_none() && sent.fetched));
     assert!(list.items.iter().all(|sent| sent.record.state() == State::Verified));
     assert!(parties.outbox().is_empty());
     // The next one goes on in the chain.
-    let next = parties.app().send(&files[..1], None).await.unwrap();
+    let next = parties.app().await.send(&files[..1], None).await.unwrap();
     assert_eq!((next[0].record.sequence, next[0].record.previous), (5, sent[3].record.signature_hash));
     parties.relay.stop(&parties.shutdown).await;
 }
@@ -175,13 +161,13 @@ async fn files_arrive_and_are_kept_until_the_union_has_verified_them() {
 async fn receipts_that_do_not_match_are_alarms_and_the_file_is_kept() {
     let parties = Parties::start().await;
     let file = parties.file("a.csv", b"wages");
-    parties.app().send(&[file], None).await.unwrap();
+    parties.app().await.send(&[file], None).await.unwrap();
     let parcel = parties.waiting().await.remove(0);
     let (honest, _) = parties.verified(&parcel).await;
     // The union got another content: somebody between us exchanged the message.
     let other = Receipt { digest: Some("00".repeat(32)), ..honest };
     parties.acknowledge(parcel.id, &other).await;
-    let list = parties.app().sent().await.unwrap();
+    let list = parties.app().await.sent().await.unwrap();
     assert!(matches!(list.items[0].trouble, Some(Trouble::Alarm(Alarm::Digest))), "{:?}", list.items[0].trouble);
     assert_eq!(list.items[0].record.state(), State::Relayed);
     assert_eq!(parties.outbox().len(), 1);
@@ -192,14 +178,14 @@ async fn receipts_that_do_not_match_are_alarms_and_the_file_is_kept() {
 async fn what_was_sealed_while_the_relay_was_away_goes_on_later() {
     let parties = Parties::start().await;
     let file = parties.file("a.csv", &vec![5; 2_000_000]);
-    let first = parties.app().send(std::slice::from_ref(&file), None).await.unwrap();
+    let first = parties.app().await.send(std::slice::from_ref(&file), None).await.unwrap();
     // As after a crash between sealing and upload: the record says that nothing was uploaded.
     let record_file = parties.world.employer_home().join(format!("sent/{}.json", first[0].record.id));
     let mut record = first[0].record.clone();
     (record.uploaded_at, record.receipts) = (None, Vec::new());
     fs::write(&record_file, serde_json::to_vec(&record).unwrap()).unwrap();
 
-    let again = parties.app().send(std::slice::from_ref(&file), None).await.unwrap();
+    let again = parties.app().await.send(std::slice::from_ref(&file), None).await.unwrap();
     let ids: Vec<_> = again.iter().map(|sent| sent.record.id).collect();
     assert_eq!((ids.len(), ids[0]), (2, first[0].record.id), "the same message first, then the new one");
     assert_eq!(again.iter().map(|sent| sent.record.sequence).collect::<Vec<_>>(), [1, 2]);
@@ -209,7 +195,7 @@ async fn what_was_sealed_while_the_relay_was_away_goes_on_later() {
     fs::remove_file(parties.world.employer_home().join(format!("sent/{}.json", ids[1]))).unwrap();
     fs::write(parties.world.employer_home().join("stream.json"), fs::read(&record_file).unwrap()).unwrap();
     // It must not use a number again: what it sent last has that number.
-    let app = parties.app();
+    let app = parties.app().await;
     assert_eq!(app.sent().await.unwrap().unknown, [ids[1]]);
     let refused = app.send(std::slice::from_ref(&file), None).await;
     assert!(matches!(&refused, Err(EmployerError::OldCopy(unknown)) if *unknown == [ids[1]]), "{refused:?}");
@@ -224,15 +210,16 @@ async fn a_disabled_user_and_refused_files_leave_nothing_behind() {
     let parties = Parties::start().await;
     let good = parties.file("good.csv", b"x");
     let device = parties.file("NUL.csv", b"x");
-    let refused = parties.app().send(&[good.clone(), device], None).await.unwrap_err();
+    let refused = parties.app().await.send(&[good.clone(), device], None).await.unwrap_err();
     assert!(matches!(refused, EmployerError::File { .. }), "{refused:?}");
     let long = "あ".repeat(501);
     assert!(matches!(
-        parties.app().send(std::slice::from_ref(&good), Some(&long)).await,
+        parties.app().await.send(std::slice::from_ref(&good), Some(&long)).await,
         Err(EmployerError::Comment(_))
     ));
+    let app = parties.app().await;
     parties.union.disable_user(&user(), DisableUser { at: SystemClock.now() }).await.unwrap();
-    let refused = parties.app().send(&[good], None).await.unwrap_err();
+    let refused = app.send(&[good], None).await.unwrap_err();
     assert!(matches!(refused, EmployerError::Relay(_)) && !refused.is_temporary(), "{refused:?}");
     assert!(parties.outbox().is_empty());
     assert!(parties.waiting().await.is_empty());
@@ -244,33 +231,34 @@ async fn nothing_is_sealed_for_a_union_that_our_own_ca_does_not_vouch_for() {
     let parties = Parties::start().await;
     let home = parties.world.employer_home();
     let file = parties.file("a.csv", b"wages");
-    let try_it = || async { parties.app().send(std::slice::from_ref(&file), None).await };
-    let replaced = |name: &str, text: String| {
-        let before = fs::read_to_string(home.join(name)).unwrap();
-        fs::write(home.join(name), text).unwrap();
-        before
+    let try_it = || async { parties.app().await.send(std::slice::from_ref(&file), None).await };
+    // What the kit said, as somebody who gets at the folder would like it.
+    let path = home.join("identity.json");
+    let honest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let replaced = |key: &str, value: serde_json::Value| {
+        let mut altered = honest.clone();
+        altered["kit"][key] = value;
+        fs::write(&path, altered.to_string()).unwrap();
     };
+    let other = Authority::create(&union(), "another CA", SystemClock.now(), &SystemRandom).unwrap();
+    let other = serde_json::to_value(vec![Der(other.certificate().der().to_vec())]).unwrap();
 
     // The relay hands over certificates of some union, but not of the one whose CA came with the kit.
-    let other = Authority::create(&union(), "another CA", SystemClock.now(), &SystemRandom).unwrap();
-    let ca = replaced("ca.pem", other.certificate().pem());
+    replaced("union_ca", other.clone());
     assert!(matches!(try_it().await, Err(EmployerError::UnionCertificate)));
-    replaced("ca.pem", ca);
 
     // The relay takes us for somebody of another office.
-    let toml = fs::read_to_string(home.join("employer.toml")).unwrap();
-    let toml = replaced("employer.toml", toml.replace("office = \"12-34\"", "office = \"99\""));
+    replaced("office", "99".into());
     assert!(matches!(try_it().await, Err(EmployerError::Identity)));
-    replaced("employer.toml", toml);
     assert!(parties.outbox().is_empty() && parties.waiting().await.is_empty());
 
     // Receipts are signed by somebody else than the relay that was pinned at set-up.
-    let pinned = replaced("relay-receipt.pem", other.certificate().pem());
+    replaced("relay_receipts", other);
     let sent = try_it().await.unwrap();
     assert!(matches!(sent[0].trouble, Some(Trouble::Alarm(Alarm::Signature))), "{:?}", sent[0].trouble);
     assert_eq!(sent[0].record.state(), State::Uploaded);
-    replaced("relay-receipt.pem", pinned);
-    assert_eq!(parties.app().sent().await.unwrap().items[0].record.state(), State::Relayed);
+    replaced("union", union().to_string().into());
+    assert_eq!(parties.app().await.sent().await.unwrap().items[0].record.state(), State::Relayed);
     parties.relay.stop(&parties.shutdown).await;
 }
 
@@ -278,7 +266,7 @@ async fn nothing_is_sealed_for_a_union_that_our_own_ca_does_not_vouch_for() {
 async fn a_sealed_file_that_somebody_removed_is_an_alarm() {
     let parties = Parties::start().await;
     let file = parties.file("a.csv", b"wages");
-    let sent = parties.app().send(&[file], None).await.unwrap();
+    let sent = parties.app().await.send(&[file], None).await.unwrap();
     let mut record = sent[0].record.clone();
     // As if it had never left: another id, no sealed bytes.
     (record.id, record.uploaded_at, record.receipts) = (other_id(), None, Vec::new());
@@ -287,7 +275,7 @@ async fn a_sealed_file_that_somebody_removed_is_an_alarm() {
     let home = parties.world.employer_home();
     fs::write(home.join(format!("sent/{}.json", record.id)), &json).unwrap();
     fs::write(home.join("stream.json"), &json).unwrap();
-    let list = parties.app().sent().await.unwrap();
+    let list = parties.app().await.sent().await.unwrap();
     let troubles: Vec<_> = list.items.iter().map(|sent| sent.trouble.as_ref().map(Trouble::code)).collect();
     assert_eq!(troubles, [None, Some("sent.gone")]);
     parties.relay.stop(&parties.shutdown).await;

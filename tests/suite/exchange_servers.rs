@@ -98,6 +98,9 @@ fn an_employer_killed_at_any_moment_sends_each_number_once() {
         std::thread::sleep(Duration::from_millis(milliseconds));
         sending.kill().unwrap();
         sending.wait().unwrap();
+        // A try at the PIN that leads to no login counts as a wrong one, and five lock it.
+        let proved = folder.run("kx-employer", &["login"]);
+        assert!(proved.status.success(), "{}", text(&proved.stderr));
     }
     let resumed = folder.run("kx-employer", &["send"]);
     assert!(resumed.status.success(), "{}", text(&resumed.stderr));

@@ -50,7 +50,11 @@ impl Folder {
         let mut command = Command::new(path);
         match program {
             "kx-sandbox" => command.args(["--port-base", &self.base.to_string(), "--dir"]).arg(self.path("sandbox")),
-            "kx-employer" => command.arg("--home").arg(self.path("sandbox/employer-1")),
+            "kx-employer" => {
+                let home = self.path("sandbox/employer-1");
+                command.arg("--home").arg(&home).arg("--pin-file").arg(home.join("pin.txt"));
+                command.arg("--password-file").arg(home.join("password.txt"))
+            }
             "kx-gateway" => command.arg("--config").arg(self.path("sandbox/gateway/gateway.toml")),
             _ => command.arg("--config").arg(self.path("sandbox/relay/relay.toml")),
         };

@@ -19,8 +19,7 @@ impl App {
         let (union, mut parcels) = match self.ask().await {
             Ok(answers) => answers,
             Err(error) => {
-                let items = records.into_iter().map(|record| Sent { record, fetched: false, trouble: None }).collect();
-                return Ok(SentList { items, unknown: Vec::new(), offline: Some(error) });
+                return Ok(SentList::from_before(records, error));
             }
         };
         let mut items = Vec::new();
@@ -28,7 +27,10 @@ impl App {
             let parcel = parcels.remove(&record.id);
             items.push(self.take_receipts(record, parcel.as_ref(), &union).await?);
         }
-        let mut unknown: Vec<_> = parcels.into_keys().collect();
+        // What was there before this folder began is of the PC before.
+        let seen = self.on_disk(Ledger::seen).await?;
+        let later = parcels.into_values().filter(|parcel| Some(parcel.cursor) > seen);
+        let mut unknown: Vec<_> = later.map(|parcel| parcel.id).collect();
         unknown.sort();
         Ok(SentList { items, unknown, offline: None })
     }
@@ -56,7 +58,7 @@ impl App {
         let Some(parcel) = parcel else {
             return self.not_at_the_relay(record).await;
         };
-        let signers = Signers { relay: self.home.relay_receipt(), union: &union.signing, union_ca: &self.union_ca };
+        let signers = Signers { relay: self.home.identity().relay_receipts(), union };
         let fetched = parcel.state == SentState::Acknowledged;
         match check(&record, &parcel.receipts, &signers) {
             Err(alarm) => Ok(Sent { record, fetched, trouble: Some(Trouble::Alarm(alarm)) }),

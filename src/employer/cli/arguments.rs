@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::runtime::version::VERSION;
 
@@ -15,12 +15,60 @@ pub(super) struct Arguments {
     /// 設定・証明書・送信記録のフォルダー / Folder with settings, certificates and the record of what was sent.
     #[arg(long, value_name = "DIR", env = "KX_EMPLOYER_HOME")]
     pub(super) home: PathBuf,
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
+/// Where PIN and password come from, when nobody sits there. They are never taken from the command line.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Secrets {
+    /// PIN コードを 1 行目に書いたファイル（省略時は入力） / File with the PIN on its first line; asked for without it.
+    #[arg(long, value_name = "FILE", env = "KX_EMPLOYER_PIN_FILE", global = true)]
+    pub(super) pin_file: Option<PathBuf>,
+    /// パスワードを 1 行目に書いたファイル（省略時は入力） / File with the password on its first line; asked for without it.
+    #[arg(long, value_name = "FILE", env = "KX_EMPLOYER_PASSWORD_FILE", global = true)]
+    pub(super) password_file: Option<PathBuf>,
+}
+
+/// What `setup` is told.
+#[derive(Debug, Args)]
+pub(super) struct SetupArguments {
+    /// ダウンロードした kenpoexpress.zip、または展開したフォルダー / The kit as it was downloaded, or the folder that came out
+    /// of it. Not needed to go on with a set-up that was interrupted.
+    #[arg(long, value_name = "ZIP")]
+    pub(super) kit: Option<PathBuf>,
+    /// 事業所名（省略時は入力） / The office's name as on the letter; asked for without it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) office: Option<String>,
+    /// 利用者名（省略時は入力） / The user's name as on the letter; asked for without it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// メールアドレス（省略時は入力） / The mail address as on the letter; asked for without it.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) mail: Option<String>,
+    /// 変更後のパスワードを 1 行目に書いたファイル / File with the password to change to.
+    #[arg(long, value_name = "FILE")]
+    pub(super) new_password_file: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// 初期設定をします（中断しても続きから） / Sets this PC up: PIN, names from the letter, certificates, first login.
+    ///
+    /// Every step is kept: after an interruption, run it again and it goes on where it stopped.
+    Setup(SetupArguments),
+    /// ログインします / Begins a session, which the other commands use.
+    Login,
+    /// ログアウトします / Ends the session.
+    Logout,
+    /// パスワードを変更します / Changes the password. The present one comes from --password-file or is asked for.
+    Password {
+        /// 変更後のパスワードを 1 行目に書いたファイル / File with the password to change to.
+        #[arg(long, value_name = "FILE")]
+        new_password_file: Option<PathBuf>,
+    },
     /// ファイルを送信します / Sends files.
     ///
     /// What was begun before is sent first, from where it stopped; without FILE, only that is done. Each file is kept sealed
@@ -43,6 +91,14 @@ pub(super) enum Command {
     /// alarm (exit status 1). Without a connection the list shows what was known before (exit status 1 too).
     Sent {
         /// Print one JSON array of messages, and nothing else, on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 接続できない原因を調べます / Looks for what stands in the way: folder, drive, clock, proxy, certificates, IP address.
+    ///
+    /// With --pin-file also the PIN, the session and the IP address; that counts as a try at the PIN.
+    Doctor {
+        /// Print one JSON array of checks, and nothing else, on standard output.
         #[arg(long)]
         json: bool,
     },

@@ -1,26 +1,39 @@
 //! The command line of the employer's app.
 
 mod arguments;
+mod ask;
+mod doctor;
+mod failure;
 pub mod json;
 mod list;
+mod open;
 mod progress;
+mod setup;
 mod words;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 
 use self::arguments::{Arguments, Command};
+use self::ask::{Asker, say};
+use self::failure::Failure;
+use self::open::{log_in, unlock, within_session};
 use self::progress::Terminal;
 pub use self::words::complain;
 use super::app::App;
 use super::error::EmployerError;
 use super::ledger::LedgerError;
+use super::pc::User;
+use super::renewal::{Renewed, renew};
 use super::sent::{Sent, SentList};
-use crate::runtime::clock::{SystemClock, SystemRandom};
+
+/// How long a login waits for new certificates.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the program: arguments, work, words, exit status (0 done; 1 refused or failed; 2 wrong usage).
 pub fn main() -> ExitCode {
@@ -30,37 +43,99 @@ pub fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            words::complain(&error);
+            error.complain();
             ExitCode::FAILURE
         }
     }
 }
 
 /// Whether everything is as it should be.
-async fn run(arguments: Arguments) -> Result<bool, EmployerError> {
-    let app = open(arguments.home, matches!(arguments.command, Command::Sent { .. })).await?;
-    match arguments.command {
+async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Failure> {
+    let asker = Asker(secrets);
+    match command {
+        Command::Setup(arguments) => setup::run(home, arguments, &asker).await,
+        Command::Login => login(home, &asker).await,
+        Command::Logout => {
+            unlock(home, &asker).await?.log_out().await?;
+            say("ログアウトしました。 / Logged out.");
+            Ok(true)
+        }
+        Command::Password { new_password_file } => password(home, &asker, new_password_file.as_deref()).await,
         Command::Send { files, comment, json } => {
-            let sent = app.send(&files, comment.as_deref()).await?;
+            let user = unlock(home, &asker).await?;
+            within_session(&user, &asker).await?;
+            let sent = app(user, false).await?.send(&files, comment.as_deref()).await?;
             print(&sent, json, &list::sent_now(&sent, files.is_empty()));
             Ok(report_troubles(&sent))
         }
         Command::Sent { json } => {
-            let list = app.sent().await?;
+            let list = sent(home, &asker).await?;
             print(&list.items, json, &list::table(&list.items));
             Ok(report(&list))
         }
+        Command::Doctor { json } => doctor::run(&home, json, &asker).await,
     }
 }
 
-/// Opens the home folder. While another process sends, one can still look.
-async fn open(home: PathBuf, only_looks: bool) -> Result<App, EmployerError> {
+async fn login(home: PathBuf, asker: &Asker) -> Result<bool, Failure> {
+    let user = unlock(home, asker).await?;
+    if log_in(&user, asker).await? {
+        say("ログインしました。 / Logged in.");
+        renewal(&user).await;
+        Ok(true)
+    } else {
+        say(
+            "ログインしました。初期パスワードを変更してください（kx-employer password）。\nLogged in. The initial password has to be changed: kx-employer password.",
+        );
+        Ok(false)
+    }
+}
+
+/// Certificates that end soon are renewed by the way. A failure is said and stands in the way of nothing.
+async fn renewal(user: &User) {
+    match renew(user, RENEWAL_PATIENCE).await {
+        Ok(Renewed::NotDue) => (),
+        Ok(Renewed::Asked) => say(
+            "電子証明書の更新を申請しました。次回のログイン時に受け取ります。\nNew certificates were asked for; the next login fetches them.",
+        ),
+        Ok(Renewed::Done(until)) => {
+            say(&format!("電子証明書を更新しました（{until} まで）。 / The certificates are renewed until {until}."))
+        }
+        Err(error) => words::complain(&error),
+    }
+}
+
+async fn password(home: PathBuf, asker: &Asker, new: Option<&Path>) -> Result<bool, Failure> {
+    let user = unlock(home, asker).await?;
+    let current = asker.password("現在のパスワード / Present password")?;
+    // Also where a session is kept: whoever changes the password has to know it.
+    user.log_in(current.clone()).await?;
+    setup::new_password(new, async |new| user.change_password(current.clone(), new).await).await?;
+    Ok(true)
+}
+
+/// The list; what was known before, when the relay cannot be reached at all.
+async fn sent(home: PathBuf, asker: &Asker) -> Result<SentList, Failure> {
+    let online = async {
+        let user = unlock(home.clone(), asker).await?;
+        within_session(&user, asker).await?;
+        Ok::<_, Failure>(app(user, true).await?.sent().await?)
+    };
+    match online.await {
+        Err(Failure::Employer(EmployerError::Relay(error))) if error.is_temporary() => {
+            let known = move || SentList::known_before(&home, error.into());
+            Ok(tokio::task::spawn_blocking(known).await.expect("reading the records does not panic")?)
+        }
+        other => other,
+    }
+}
+
+/// Goes to work. While another process sends, one can still look.
+async fn app(user: User, only_looks: bool) -> Result<App, EmployerError> {
     let open = move || {
         let terminal = Arc::new(Terminal::new());
-        match App::open(&home, Arc::new(SystemClock), Arc::new(SystemRandom), Arc::clone(&terminal) as _) {
-            Err(EmployerError::Ledger(LedgerError::Busy)) if only_looks => {
-                App::look_into(&home, Arc::new(SystemClock), Arc::new(SystemRandom), terminal)
-            }
+        match App::open(&user, Arc::clone(&terminal) as _) {
+            Err(EmployerError::Ledger(LedgerError::Busy)) if only_looks => App::look_into(&user, terminal),
             other => other,
         }
     };

@@ -26,6 +26,8 @@ use crate::employer::disk::{Disk, LocalDisk, TEMPORARY, replace};
 use crate::employer::outgoing::Letter;
 use crate::employer::record::Record;
 
+/// File of the newest message.
+const STREAM: &str = "stream.json";
 /// File of the place in the relay's list up to which every message is known.
 const SEEN: &str = "seen.json";
 /// Extension of a sealed message.
@@ -114,6 +116,11 @@ impl Ledger {
         let head = ledger.recover()?;
         *ledger.lock_head() = Head::At(head.map(Box::new));
         Ok(ledger)
+    }
+
+    /// Whether anything was ever sent from the folder.
+    pub fn has_begun(folder: &Path) -> bool {
+        folder.join(STREAM).exists()
     }
 
     /// Opens the folder for looking only, whoever works in it: nothing is put right, sealed or kept.
@@ -280,7 +287,7 @@ impl Ledger {
     }
 
     fn stream_path(&self) -> PathBuf {
-        self.folder.join("stream.json")
+        self.folder.join(STREAM)
     }
 
     fn lock_head(&self) -> MutexGuard<'_, Head> {

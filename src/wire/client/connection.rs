@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::error::{ClientError, Fault};
+use super::proxy::Proxy;
 use crate::message::keys::{Certificate, Credential};
 use crate::wire::problem::{Code, Problem};
 
@@ -54,6 +57,15 @@ impl FromStr for RelayUrl {
     }
 }
 
+impl RelayUrl {
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+}
+
 impl TryFrom<String> for RelayUrl {
     type Error = InvalidRelayUrl;
 
@@ -91,6 +103,8 @@ pub struct Settings {
     pub source_address: Option<IpAddr>,
     /// The interface, when the way out is prescribed (Linux: `SO_BINDTODEVICE`).
     pub interface: Option<String>,
+    /// The HTTP proxy, where there is one between us and the relay.
+    pub proxy: Option<Proxy>,
 }
 
 impl Settings {
@@ -104,6 +118,7 @@ impl Settings {
             idle_timeout: Duration::from_mins(1),
             source_address: None,
             interface: None,
+            proxy: None,
         }
     }
 }
@@ -123,33 +138,33 @@ pub enum SettingsError {
 }
 
 /// One relay's pool of connections. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connection {
     http: reqwest::Client,
     relay: RelayUrl,
     idle_timeout: Duration,
+    session: Option<Arc<Zeroizing<String>>>,
 }
 
 impl Connection {
     pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(settings)?)
-            .http1_only()
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connect_timeout(settings.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .local_address(settings.source_address)
-            .user_agent(concat!("kenpo-express/", env!("CARGO_PKG_VERSION")));
+        let builder =
+            builder(tls(settings)?).connect_timeout(settings.connect_timeout).local_address(settings.source_address);
         let builder = match &settings.interface {
             Some(interface) => bind(builder, interface),
             None => builder,
         };
+        let builder = match &settings.proxy {
+            Some(proxy) => builder.proxy(proxy.to_reqwest().map_err(SettingsError::Client)?),
+            None => builder,
+        };
         let http = builder.build().map_err(SettingsError::Client)?;
-        Ok(Self { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout })
+        Ok(Self { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout, session: None })
+    }
+
+    /// The same connections, with a session on every request.
+    pub(super) fn within(&self, token: Zeroizing<String>) -> Self {
+        Self { session: Some(Arc::new(token)), ..self.clone() }
     }
 
     pub(super) const fn idle_timeout(&self) -> Duration {
@@ -159,7 +174,11 @@ impl Connection {
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.relay.0.clone();
         url.set_path(path);
-        self.http.request(method, url)
+        let request = self.http.request(method, url);
+        match &self.session {
+            Some(token) => request.bearer_auth(token.as_str()),
+            None => request,
+        }
     }
 
     /// Sends and waits for the head of the answer, `patience` longer than the idle timeout.
@@ -219,7 +238,8 @@ impl Connection {
         }
     }
 
-    async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, ClientError> {
+    /// A whole body of at most so many bytes.
+    pub(super) async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, ClientError> {
         let (mut body, mut pace) = (BytesMut::new(), Pace::default());
         while let Some(chunk) = pace.next_chunk(&mut response, self.idle_timeout).await? {
             if body.len() + chunk.len() > limit {
@@ -228,6 +248,12 @@ impl Connection {
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.relay)
     }
 }
 
@@ -266,22 +292,45 @@ impl Pace {
 }
 
 fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
-    if settings.roots.is_empty() {
+    let chain = vec![CertificateDer::from(settings.credential.certificate().der().to_vec())];
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(settings.credential.key().to_der()));
+    trusting(&settings.roots)?.with_client_auth_cert(chain, key).map_err(SettingsError::Tls)
+}
+
+fn trusting(authorities: &[Certificate]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, SettingsError> {
+    if authorities.is_empty() {
         return Err(SettingsError::NoRoots);
     }
     let mut roots = RootCertStore::empty();
-    for root in &settings.roots {
+    for root in authorities {
         roots.add(CertificateDer::from(root.der().to_vec())).map_err(SettingsError::Tls)?;
     }
-    let chain = vec![CertificateDer::from(settings.credential.certificate().der().to_vec())];
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(settings.credential.key().to_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(SettingsError::Tls)?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .map_err(SettingsError::Tls)
+        .map_err(SettingsError::Tls)?;
+    Ok(builder.with_root_certificates(roots))
+}
+
+/// A connection of somebody without a certificate, such as a browser has.
+pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connection, SettingsError> {
+    let idle_timeout = Duration::from_mins(1);
+    let builder = builder(trusting(roots)?.with_no_client_auth());
+    let http = builder.build().map_err(SettingsError::Client)?;
+    Ok(Connection { http, relay, idle_timeout, session: None })
+}
+
+fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .retry(reqwest::retry::never())
+        .pool_idle_timeout(POOL_IDLE)
+        .user_agent(concat!("kenpo-express/", env!("CARGO_PKG_VERSION")))
 }
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use zeroize::Zeroizing;
 
 use super::connection::{Connection, Settings, SettingsError};
+use super::device::about;
 use super::error::{ClientError, Fault};
 use super::tus_upload::{Effort, Progress, Source, Upload};
 use super::union::checked_page;
 use crate::domain::clock::Random;
-use crate::domain::ids::MessageId;
-use crate::wire::employer::{SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent};
+use crate::domain::ids::{MessageId, RequestId};
+use crate::wire::employer::{
+    CERTIFICATE_REQUESTS, LOGIN, LOGOUT, PASSWORD, SENT, SentParcel, UNION, UPLOADS, UnionInfo, certificate_request,
+    sent,
+};
+use crate::wire::enrolment::{CertificateRequest, RequestState};
 use crate::wire::page::{Page, PageQuery};
+use crate::wire::session::{Login, PasswordChange, Session};
 use crate::wire::tus::{TUS_MAX_SIZE, TUS_RESUMABLE, VERSION};
 
 /// Speaks `/employer/v1`. Cheap to clone; all clones share their connections.
@@ -22,6 +29,39 @@ impl EmployerClient {
     /// Prepares the client; nothing is sent yet.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         Connection::new(settings).map(Self)
+    }
+
+    /// The same connections, within a session.
+    #[must_use]
+    pub fn within(&self, token: Zeroizing<String>) -> Self {
+        Self(self.0.within(token))
+    }
+
+    /// Begins a session.
+    pub async fn log_in(&self, login: &Login) -> Result<Session, ClientError> {
+        self.0.json(self.0.request(Method::POST, LOGIN).json(login), Duration::ZERO).await
+    }
+
+    /// Ends the session.
+    pub async fn log_out(&self) -> Result<(), ClientError> {
+        self.0.no_content(self.0.request(Method::POST, LOGOUT)).await
+    }
+
+    /// Changes the password. The session stays.
+    pub async fn change_password(&self, change: &PasswordChange) -> Result<(), ClientError> {
+        self.0.no_content(self.0.request(Method::POST, PASSWORD).json(change)).await
+    }
+
+    /// Asks for new certificates in place of those that end soon. The same request may be posted again.
+    pub async fn request_certificates(&self, request: &CertificateRequest) -> Result<RequestState, ClientError> {
+        let sent = self.0.request(Method::POST, CERTIFICATE_REQUESTS).json(request);
+        about(request.id, self.0.json(sent, Duration::ZERO).await?)
+    }
+
+    /// What became of a request; waits so long for an answer.
+    pub async fn certificate_request(&self, id: RequestId, wait: Duration) -> Result<RequestState, ClientError> {
+        let request = self.0.request(Method::GET, &certificate_request(id)).query(&[("wait", wait.as_secs())]);
+        about(id, self.0.json(request, wait).await?)
     }
 
     /// The union and ourselves, as the relay knows both.

@@ -11,6 +11,9 @@ pub enum ClientError {
     /// No connection, or it broke: the network or the relay is away.
     #[error("the relay cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// A proxy on the way lets nothing through: our own surroundings.
+    #[error("the HTTP proxy does not let the connection through")]
+    Proxy(#[source] Box<dyn Error + Send + Sync>),
     /// TLS refused one of the two: a certificate that does not verify, is not known, or has expired.
     #[error("the secure connection was refused")]
     Untrusted(#[source] rustls::Error),
@@ -64,7 +67,7 @@ impl ClientError {
     /// Whether the same request may well succeed later, with nothing changed on our side.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut => true,
+            Self::Unreachable(_) | Self::Proxy(_) | Self::TimedOut => true,
             Self::Refused(problem) => is_temporary(problem),
             Self::Untrusted(_) | Self::Protocol(_) | Self::Local(_) => false,
         }
@@ -86,6 +89,9 @@ impl ClientError {
         }
         if let Some(tls) = tls_error(&error) {
             return Self::Untrusted(tls);
+        }
+        if is_of_proxy(&error) {
+            return Self::Proxy(Box::new(error));
         }
         Self::Unreachable(Box::new(error))
     }
@@ -127,4 +133,16 @@ fn tls_error(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
         };
     }
     None
+}
+
+/// The library's error of a failed CONNECT has no public type, only its words.
+fn is_of_proxy(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if cause.to_string().starts_with("tunnel error") {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }

@@ -2,16 +2,20 @@
 //!
 //! The relay is blind and not trusted, so nothing it says is taken at its word: lengths, ranges, ids, cursors and
 //! sizes are compared with what was asked, answers are bounded, redirects are not followed, and neither the system's
-//! roots nor the environment's proxies are looked at.
+//! roots nor the environment's proxies are looked at, unless a caller hands one in.
 //!
 //! * [`UnionClient`]: what a gateway asks (`wire::union`).
+//! * [`DeviceClient`]: what a PC asks before its user's keys are open: enrolment and PIN.
 //! * [`EmployerClient`]: what an employer's app asks (`wire::employer`), with uploads by tus that go on where they
 //!   stopped.
 
 mod connection;
 mod content;
+mod device;
 mod employer;
 mod error;
+mod page;
+mod proxy;
 mod tus_upload;
 mod union;
 
@@ -20,7 +24,10 @@ mod testing;
 
 pub use connection::{InvalidRelayUrl, RelayUrl, Settings, SettingsError};
 pub use content::Content;
+pub use device::DeviceClient;
 pub use employer::EmployerClient;
 pub use error::{ClientError, Fault};
+pub use page::{EnrolmentPage, InvalidLink};
+pub use proxy::{InvalidProxy, Proxy};
 pub use tus_upload::{Effort, FileSource, Progress, Source};
 pub use union::UnionClient;

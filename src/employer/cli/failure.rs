@@ -1,0 +1,35 @@
+//! Why a command failed, with what only a face can meet.
+
+use super::ask::Unanswered;
+use super::words;
+use crate::employer::error::EmployerError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The core says why.
+    #[error(transparent)]
+    Employer(#[from] EmployerError),
+    /// Nobody answered.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+}
+
+impl Failure {
+    /// Says it on standard error.
+    pub(super) fn complain(&self) {
+        match self {
+            Self::Employer(error) => words::complain(error),
+            Self::Unanswered(Unanswered::Stopped) => {
+                eprintln!(
+                    "中止しました。もう一度実行すると続きから始まります。 / Stopped; the next run goes on from here."
+                );
+            }
+            Self::Unanswered(error) => {
+                eprintln!("エラー: 入力を読み取れません。\nError: nobody answers.\n  {error}");
+                eprintln!("→ 端末から実行するか、--pin-file と --password-file を指定してください。");
+                eprintln!("→ Run it in a terminal, or give --pin-file and --password-file.");
+            }
+        }
+    }
+}

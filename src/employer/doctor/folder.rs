@@ -1,0 +1,198 @@
+//! The folder: can it be written to, is its path short enough, is it on a drive of this PC.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Finding, Health};
+
+/// Most characters of the folder's path, as the manual has it.
+const MAX_PATH: usize = 70;
+
+/// Names that folders of cloud services have, in lower case. A service's folder is often followed by a company's name.
+const CLOUD: &[&str] = &[
+    "onedrive",
+    "dropbox",
+    "google drive",
+    "googledrive",
+    "my drive",
+    "マイドライブ",
+    "box",
+    "box sync",
+    "icloud",
+    "icloud drive",
+    "iclouddrive",
+    "cloudstorage",
+    "nextcloud",
+    "sharepoint",
+];
+
+/// `f_type` of file systems that are on another machine (statfs(2)).
+const NETWORK: &[(u64, &str)] = &[
+    (0x6969, "NFS"),
+    (0x517B, "SMB"),
+    (0xFF53_4D42, "CIFS"),
+    (0xFE53_4D42, "SMB2"),
+    (0x5346_414F, "AFS"),
+    (0x00C3_6400, "Ceph"),
+    (0x0102_1997, "9P"),
+    (0x7375_7245, "Coda"),
+    (0x564C, "NCP"),
+];
+/// FUSE: cloud services and network drives often, but not always.
+const FUSE: u64 = 0x6573_5546;
+
+/// Section 3.2: make a folder, make a file, write to it, write over it, delete both.
+pub(super) fn write(folder: &Path) -> Finding {
+    const CHECK: &str = "folder.write";
+    match try_out(folder) {
+        Ok(()) => Finding::good(
+            CHECK,
+            "フォルダーとファイルの作成・編集・削除ができます",
+            "folders and files can be made, written and deleted",
+        ),
+        Err((step, error)) => Finding::good(CHECK, format!("{}: {error}", step.0), format!("{}: {error}", step.1))
+            .todo(
+                Health::Bad,
+                "KX を利用するための権限が不足しています。社内のシステムご担当者へご相談ください。",
+                "Permissions are missing: ask whoever looks after this PC.",
+            ),
+    }
+}
+
+type Step = (&'static str, &'static str);
+
+fn try_out(folder: &Path) -> Result<(), (Step, io::Error)> {
+    let at = |step: Step| move |error| (step, error);
+    let inner = folder.join(format!(".kx-doctor-{}", std::process::id()));
+    let file = folder.join(format!(".kx-doctor-{}.txt", std::process::id()));
+    fs::create_dir(&inner).map_err(at(("フォルダーを作成できません", "a folder cannot be made")))?;
+    let written = || {
+        fs::write(&file, b"12345").map_err(at(("ファイルを作成できません", "a file cannot be made")))?;
+        let over = fs::OpenOptions::new().write(true).truncate(true).open(&file);
+        over.and_then(|mut over| over.write_all(b"67890").and_then(|()| over.sync_all()))
+            .map_err(at(("ファイルを上書きできません", "a file cannot be written over")))?;
+        fs::remove_file(&file).map_err(at(("ファイルを削除できません", "a file cannot be deleted")))
+    };
+    let outcome = written();
+    let removed = fs::remove_dir(&inner).map_err(at(("フォルダーを削除できません", "a folder cannot be deleted")));
+    outcome.and(removed)
+}
+
+/// Section 2.2: at most 70 characters.
+pub(super) fn path_length(folder: &Path) -> Finding {
+    let path = absolute(folder);
+    let length = path.to_string_lossy().chars().count();
+    let finding = Finding::good(
+        "folder.path",
+        format!("フォルダーパスは {length} 文字です（{MAX_PATH} 文字以下）"),
+        format!("the path has {length} characters of at most {MAX_PATH}"),
+    );
+    if length <= MAX_PATH {
+        return finding;
+    }
+    finding.todo(
+        Health::Bad,
+        "kenpoexpress フォルダーまでのパスが 70 文字以下になる場所に移してください。",
+        "Move the folder to a place whose path has at most 70 characters.",
+    )
+}
+
+/// Section 2.2: a local drive, and none that a cloud service keeps a copy of.
+pub(super) fn local_drive(folder: &Path) -> Finding {
+    const CHECK: &str = "folder.local";
+    let path = absolute(folder);
+    if let Some(name) = cloud_folder(&path) {
+        return Finding::good(
+            CHECK,
+            format!("クラウドサービスと同期しているフォルダーの中です: {name}"),
+            format!("it is inside a folder that a cloud service keeps a copy of: {name}"),
+        )
+        .todo(
+            Health::Bad,
+            "同期の対象外のフォルダーに移すか、このフォルダーを同期の対象外に設定してください。",
+            "Move it out of there, or take it out of what is synchronised.",
+        );
+    }
+    let kind = rustix::fs::statfs(&path).ok().and_then(|stat| u64::try_from(stat.f_type).ok());
+    match kind {
+        Some(kind) if NETWORK.iter().any(|(magic, _)| *magic == kind) => {
+            let name = NETWORK.iter().find(|(magic, _)| *magic == kind).map_or("?", |(_, name)| name);
+            Finding::good(
+                CHECK,
+                format!("ネットワークドライブ ({name}) です"),
+                format!("it is on a network drive ({name})"),
+            )
+            .todo(
+                Health::Bad,
+                "このパソコンのローカルドライブに移してください。",
+                "Move it to a local drive of this PC.",
+            )
+        }
+        Some(FUSE) => Finding::good(
+            CHECK,
+            "ローカルドライブか確認できません (FUSE)",
+            "whether the drive is local cannot be seen (FUSE)",
+        )
+        .todo(
+            Health::Warning,
+            "オンラインストレージやネットワークドライブでないことを確認してください。",
+            "Make sure that it is no online storage and no network drive.",
+        ),
+        _ => Finding::good(CHECK, "ローカルドライブにあります", "it is on a local drive"),
+    }
+}
+
+/// The part of the path that a cloud service's folder is named by.
+fn cloud_folder(path: &Path) -> Option<String> {
+    let parts = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    parts.into_iter().find(|part| {
+        let part = part.to_lowercase();
+        // "OneDrive - 株式会社見本", "Dropbox (個人)"
+        CLOUD
+            .iter()
+            .any(|name| part == *name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '-', '('])))
+    })
+}
+
+fn absolute(folder: &Path) -> PathBuf {
+    folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_cloud_services_are_known_by_their_names() {
+        for path in [
+            "/Users/hanako/OneDrive - 株式会社見本/kenpoexpress",
+            "/home/hanako/Dropbox/kx",
+            "/mnt/c/Users/a/Box/kx",
+            "/Users/a/Library/CloudStorage/x",
+            "/home/a/Google Drive/マイドライブ/kx",
+        ] {
+            assert!(cloud_folder(Path::new(path)).is_some(), "{path}");
+        }
+        for path in ["/home/hanako/kenpoexpress", "/srv/mailbox/kx", "/home/boxer/inbox", "/data/boxes"] {
+            assert_eq!(cloud_folder(Path::new(path)), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_seventy_characters_is_the_longest() {
+        let folder = |length: usize| PathBuf::from(format!("/nowhere-{}", "件".repeat(length - 9)));
+        assert_eq!(path_length(&folder(70)).result, Health::Good);
+        assert_eq!(path_length(&folder(71)).result, Health::Bad);
+    }
+
+    #[test]
+    fn trying_out_leaves_nothing_and_names_what_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(write(folder.path()).result, Health::Good);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let missing = write(&folder.path().join("missing"));
+        assert_eq!(missing.result, Health::Bad);
+        assert!(missing.found.starts_with("フォルダーを作成できません"), "{missing:?}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What stands in the way on this PC: the checks of the manual (its sections 2.2 and 3.2) and those of the connection.
+
+mod folder;
+mod network;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::home::{Home, HomeError, SETTINGS};
+use super::keys::KeyBox;
+use super::pc::Pc;
+use super::settings::Settings;
+use crate::domain::clock::{Clock, Random};
+use crate::secret::Pin;
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable name.
+    pub check: &'static str,
+    /// How it went.
+    pub result: Health,
+    /// What was found, in Japanese.
+    pub found: String,
+    /// What was found, in English.
+    pub found_en: String,
+    /// What to do, in Japanese, where something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo: Option<&'static str>,
+    /// What to do, in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub todo_en: Option<&'static str>,
+}
+
+/// How a check went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// It works, but not for ever or not everywhere.
+    Warning,
+    /// It does not work.
+    Bad,
+    /// Something else has to be done first.
+    Skipped,
+}
+
+impl Finding {
+    fn good(check: &'static str, found: impl Into<String>, found_en: impl Into<String>) -> Self {
+        Self { check, result: Health::Good, found: found.into(), found_en: found_en.into(), todo: None, todo_en: None }
+    }
+
+    fn skipped(check: &'static str, found: &str, found_en: &str) -> Self {
+        Self { result: Health::Skipped, ..Self::good(check, found, found_en) }
+    }
+
+    fn todo(self, result: Health, todo: &'static str, todo_en: &'static str) -> Self {
+        Self { result, todo: Some(todo), todo_en: Some(todo_en), ..self }
+    }
+}
+
+/// Looks at everything. With a PIN, which counts as a try, also at what only the user's own keys can see.
+pub async fn examine(folder: &Path, pin: Option<Pin>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Vec<Finding> {
+    let at = folder.to_owned();
+    let look = move || {
+        let findings = vec![folder::write(&at), folder::path_length(&at), folder::local_drive(&at), settings(&at)];
+        (findings, Home::read(&at))
+    };
+    let (mut findings, home) = tokio::task::spawn_blocking(look).await.expect("looking at a folder does not panic");
+    let home = match home {
+        Ok(home) => home,
+        Err(error) => {
+            findings.push(not_set_up(&error));
+            return findings;
+        }
+    };
+    findings.push(certificate(&home, &*clock));
+    findings.push(network::way(&home));
+    let pc = match Pc::open(folder, Arc::clone(&clock), random) {
+        Ok(pc) => pc,
+        Err(_) => {
+            findings.push(damaged());
+            return findings;
+        }
+    };
+    findings.extend(network::device(&pc, &*clock).await);
+    findings.extend(network::user(pc, pin).await);
+    findings
+}
+
+fn settings(folder: &Path) -> Finding {
+    const CHECK: &str = "settings";
+    match Settings::load(&folder.join(SETTINGS)) {
+        Ok(_) => Finding::good(CHECK, "設定に誤りはありません", "the settings are in order"),
+        Err(faults) => Finding::good(CHECK, faults.to_string(), faults.to_string()).todo(
+            Health::Bad,
+            "employer.toml の上記の項目を直してください。",
+            "Correct these keys in employer.toml.",
+        ),
+    }
+}
+
+fn not_set_up(error: &HomeError) -> Finding {
+    let (found, found_en) = match error {
+        HomeError::Unfinished(_) => ("初期設定の途中です", "the set-up is not finished"),
+        HomeError::NotSetUp(_) => ("初期設定されていません", "this folder has not been set up"),
+        _ => return damaged(),
+    };
+    Finding::good("setup", found, found_en).todo(
+        Health::Bad,
+        "setup を実行してください（中断した場合は続きから始まります）。",
+        "Run setup; after an interruption it goes on where it stopped.",
+    )
+}
+
+fn damaged() -> Finding {
+    Finding::good("setup", "フォルダーのファイルが読めません", "a file in the folder cannot be read").todo(
+        Health::Bad,
+        "フォルダーを変更せずに、健康保険組合に連絡してください。",
+        "Leave the folder as it is, and ask the union.",
+    )
+}
+
+fn certificate(home: &Home, clock: &dyn Clock) -> Finding {
+    const CHECK: &str = "certificate.days-left";
+    let Ok(certificate) = home.signing_certificate() else { return damaged() };
+    if KeyBox::read(home.folder()).is_err() {
+        return damaged();
+    }
+    let left = certificate.not_after().duration_since(clock.now());
+    let days = left.as_hours() / 24;
+    let finding = Finding::good(CHECK, format!("電子証明書の残り {days} 日"), format!("{days} days are left"));
+    if left <= SignedDuration::ZERO {
+        finding.todo(
+            Health::Bad,
+            "電子証明書の期限が切れています。健康保険組合に連絡してください。",
+            "The certificate has expired: ask the union.",
+        )
+    } else if days < 60 {
+        finding.todo(
+            Health::Warning,
+            "login を実行すると更新されます。更新されない場合は健康保険組合に連絡してください。",
+            "Log in, which renews it. If it does not, ask the union.",
+        )
+    } else {
+        finding
+    }
+}

@@ -1,0 +1,424 @@
+//! The first start on a PC: from the kit to the first login, in the order of the manual.
+//!
+//! A face asks [`Setup::need`] what comes next, gets it from the person, and hands it in; [`Setup::work`] does what needs
+//! nobody. Every step is durable before the next begins, so that a set-up that was cut off at any instruction is gone on
+//! with by [`Setup::begin`] on the same folder, as the same PC.
+
+mod progress;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use self::progress::{Progress, Step};
+use super::answer::{self, NewKeys};
+use super::error::EmployerError;
+use super::home::{self, CERTIFICATES, Certificates, Home, HomeError, IDENTITY, SETTINGS, SETUP};
+use super::identity::Identity;
+use super::keys::{KeyBox, Keys};
+use super::kit::Unproven;
+use super::pc::User;
+use super::refusal::{PinRefused, SetupRefused};
+use super::session;
+use super::settings::Settings;
+use super::successor::begin_after_others;
+use super::union::Union;
+use super::unlock::{Open, try_pin, unlock};
+use crate::domain::clock::{Clock, Random};
+use crate::domain::ids::RequestId;
+use crate::failpoint;
+use crate::secret::password::check_chosen;
+use crate::secret::{PasswordKeys, Pin};
+use crate::wire::client::DeviceClient;
+use crate::wire::enrolment::{
+    CertificateRequest, FirstRequest, KeyRequests, Outcome, REQUEST_MAC, RefusalReason, SealedRequest,
+};
+use crate::wire::problem::Code;
+
+/// Name of the kit's copy in the home folder.
+const KIT: &str = "kit.json";
+
+/// A set-up under way, holding its folder.
+#[derive(Debug)]
+pub struct Setup {
+    folder: PathBuf,
+    settings: Settings,
+    kit: Unproven,
+    progress: Progress,
+    identity: Option<Identity>,
+    open: Option<Open>,
+    names: Option<Names>,
+    password: Option<Zeroizing<String>>,
+    /// The user, once the certificates are here and the PIN was typed; `true` once logged in.
+    user: Option<(User, bool)>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    /// Held as long as we live; the operating system gives it back if we do not.
+    _lock: File,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Somebody chooses a PIN: [`Setup::choose_pin`].
+    NewPin,
+    /// The PIN: [`Setup::prove_pin`].
+    Pin,
+    /// Office, user and mail address: [`Setup::names`].
+    Names,
+    /// The initial password from the letter: [`Setup::initial_password`].
+    InitialPassword,
+    /// The login password: [`Setup::password`]. When a change was begun before, it may be the old or the new one.
+    Password {
+        /// Whether a change was begun.
+        changing: bool,
+    },
+    /// A new password: [`Setup::new_password`].
+    NewPassword,
+    /// Nobody: [`Setup::work`].
+    Work,
+    /// Nothing: it is done.
+    Nothing,
+}
+
+/// What [`Setup::work`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worked {
+    /// Something is done: ask [`Setup::need`] again.
+    On,
+    /// The union has not answered yet.
+    Waits,
+    /// Another PC is set up for this user: staff of the union have to approve the replacement.
+    WaitsForApproval,
+    /// Office, user or mail address are not those that the union has: they are needed again.
+    WrongNames,
+}
+
+/// What the letter says, as somebody typed it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Names {
+    /// 事業所名.
+    pub office: String,
+    /// 利用者名.
+    pub user: String,
+    /// メールアドレス.
+    pub mail: String,
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Names(..)")
+    }
+}
+
+impl Setup {
+    /// Begins with a kit, or goes on with what was begun. Blocks.
+    pub fn begin(
+        folder: &Path,
+        kit: Option<&Path>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, EmployerError> {
+        let given = kit.map(Unproven::read).transpose()?;
+        let lock = lock(folder)?;
+        let settings = Settings::load(&folder.join(SETTINGS)).map_err(HomeError::from)?;
+        let kept = Progress::read(folder)?;
+        let (kit, progress) = match (given, kept) {
+            (None, None) => return Err(SetupRefused::NeedsKit.into()),
+            (None, Some(progress)) => {
+                let kept = Unproven::parse(&home::read(&folder.join(KIT))?)?;
+                (kept, progress)
+            }
+            (Some(kit), Some(progress)) if kit.claims().enrolment == progress.enrolment => (kit, progress),
+            (Some(kit), _) => {
+                check_folder(folder, &kit)?;
+                let progress = Progress::new(kit.claims().enrolment, &*random);
+                session::forget(folder)?;
+                home::write(&folder.join(KIT), &kit.to_json())?;
+                progress.write(folder)?;
+                (kit, progress)
+            }
+        };
+        failpoint!("setup.begun");
+        let identity = match progress.step {
+            Step::Answer { .. } | Step::Login { .. } => Some(read_identity(folder)?),
+            _ => None,
+        };
+        let folder = folder.to_owned();
+        let (open, names, password, user) = (None, None, None, None);
+        Ok(Self { folder, settings, kit, progress, identity, open, names, password, user, clock, random, _lock: lock })
+    }
+
+    /// What comes next.
+    pub fn need(&self) -> Need {
+        match (&self.progress.step, &self.user) {
+            (Step::Choose, _) => Need::NewPin,
+            (Step::Prove { .. }, _) => Need::Pin,
+            (Step::Ask { .. }, _) if self.names.is_none() => Need::Names,
+            (Step::Ask { .. }, _) => Need::InitialPassword,
+            (Step::Answer { .. }, _) => Need::Work,
+            (Step::Login { .. }, None) if self.open.is_none() => Need::Pin,
+            (Step::Login { changing }, None | Some((_, false))) if self.password.is_none() => {
+                Need::Password { changing: *changing }
+            }
+            (Step::Login { .. }, None | Some((_, false))) => Need::Work,
+            (Step::Login { .. }, Some((_, true))) if self.folder.join(SETUP).exists() => Need::NewPassword,
+            (Step::Login { .. }, Some((_, true))) => Need::Nothing,
+        }
+    }
+
+    /// Makes the keys and shuts them in under a PIN.
+    pub async fn choose_pin(&mut self, pin: Pin) -> Result<(), EmployerError> {
+        let device = self.device(None)?;
+        let tried =
+            match try_pin(&device, (self.progress.pc, self.progress.salt, None), pin.clone(), &*self.random).await {
+                // Nothing lies under this PC's key yet, so a set-up that was cut off too often may be another PC.
+                Err(EmployerError::Pin(PinRefused::Locked)) => {
+                    self.progress = Progress::new(self.progress.enrolment, &*self.random);
+                    self.progress.write(&self.folder)?;
+                    try_pin(&device, (self.progress.pc, self.progress.salt, None), pin, &*self.random).await?
+                }
+                other => other?,
+            };
+        failpoint!("setup.evaluated");
+        let made = NewKeys::make()?;
+        let requests = made.requests(&self.kit.claims().user)?;
+        let keys = Keys::new(vec![made.signing, made.encryption]);
+        let store = (self.progress.pc, self.progress.salt, tried.relay_key);
+        KeyBox::seal(store, &keys, &tried.key, &*self.random).write(&self.folder)?;
+        failpoint!("setup.keys");
+        Keys::new(vec![made.device]).write_device(&self.folder)?;
+        failpoint!("setup.device");
+        Ok(self.progress.go_to(Step::Prove { requests }, &self.folder)?)
+    }
+
+    /// Opens the keys with the PIN.
+    pub async fn prove_pin(&mut self, pin: Pin) -> Result<(), EmployerError> {
+        let key_box = KeyBox::read(&self.folder)?;
+        let own = matches!(self.progress.step, Step::Login { .. });
+        let home = own.then(|| Home::read_parts(&self.folder)).transpose()?;
+        let open = unlock(&self.device(home.as_ref())?, &key_box, pin, &*self.random).await?;
+        self.open = Some(open);
+        failpoint!("setup.proved");
+        if let Step::Prove { requests } = self.progress.step.clone() {
+            self.progress.go_to(Step::Ask { requests }, &self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what was typed from the letter. Nothing is sent yet.
+    pub fn names(&mut self, names: Names) {
+        self.names = Some(names);
+    }
+
+    /// Checks the kit with the initial password, and only then asks the union for certificates.
+    ///
+    /// # Errors
+    /// [`SetupRefused::Password`]: wrong, or the kit was altered; nothing was sent.
+    pub async fn initial_password(&mut self, password: Zeroizing<String>) -> Result<(), EmployerError> {
+        let (Step::Ask { requests }, Some(names)) = (self.progress.step.clone(), self.names.clone()) else {
+            return Ok(());
+        };
+        let (kit, typed) = (self.kit.clone(), password.clone());
+        let prove = move || {
+            let keys = PasswordKeys::derive(&typed, kit.salt());
+            kit.prove(&keys.mac).map(|identity| (keys, identity))
+        };
+        let proven = tokio::task::spawn_blocking(prove).await.expect("stretching a password does not panic");
+        let (keys, identity) = proven.map_err(|_| SetupRefused::Password)?;
+        home::write(&self.folder.join(IDENTITY), &identity.to_json())?;
+        failpoint!("setup.identity");
+        self.identity = Some(identity);
+        let union = self.union().await?;
+        let request = self.request(&keys, &requests, &names, &union)?;
+        self.progress.go_to(Step::Answer { requests, request }, &self.folder)?;
+        failpoint!("setup.request");
+        self.password = Some(password);
+        Ok(())
+    }
+
+    /// Takes the login password, when it is not the one that was typed before.
+    pub fn password(&mut self, password: Zeroizing<String>) {
+        self.password = Some(password);
+    }
+
+    /// Changes the initial password.
+    pub async fn new_password(&mut self, new: Zeroizing<String>) -> Result<(), EmployerError> {
+        check_chosen(&new)?;
+        let (Some((user, true)), Some(current)) = (&self.user, &self.password) else { return Ok(()) };
+        self.progress.go_to(Step::Login { changing: true }, &self.folder)?;
+        failpoint!("setup.changing");
+        user.change_password(current.clone(), new.clone()).await?;
+        failpoint!("setup.changed");
+        self.password = Some(new);
+        self.finish().await
+    }
+
+    /// Does what needs nobody: hears the union's answer, for which it waits so long, or logs in.
+    pub async fn work(&mut self, patience: Duration) -> Result<Worked, EmployerError> {
+        match self.progress.step.clone() {
+            Step::Answer { requests, request } => self.hear(requests, request, patience).await,
+            Step::Login { .. } => self.log_in().await,
+            _ => Ok(Worked::On),
+        }
+    }
+
+    async fn hear(
+        &mut self,
+        requests: KeyRequests,
+        request: CertificateRequest,
+        patience: Duration,
+    ) -> Result<Worked, EmployerError> {
+        let device = self.device(None)?;
+        let mut state = device.request_certificates(&request).await?;
+        failpoint!("setup.sent");
+        if state.answer.is_none() {
+            state = device.certificate_request(request.id, patience).await?;
+        }
+        let Some(der) = state.answer else { return Ok(Worked::Waits) };
+        let union = self.union().await?;
+        match answer::read(&der, &request, &union)? {
+            Outcome::Issued { signing, encryption, device } => {
+                let keys = answer::public_keys(&requests)?;
+                let identity = self.identity.as_ref().ok_or(EmployerError::Answer)?;
+                let issued = [&signing, &encryption, &device];
+                answer::check_issued(issued, &keys, identity, &union, self.clock.now())?;
+                failpoint!("setup.answered");
+                let certificates =
+                    Certificates { signing: vec![signing], encryption: vec![encryption], device: vec![device] };
+                home::write_json(&self.folder.join(CERTIFICATES), &certificates)?;
+                failpoint!("setup.certificates");
+                self.progress.go_to(Step::Login { changing: false }, &self.folder)?;
+                Ok(Worked::On)
+            }
+            Outcome::WaitsForApproval => Ok(Worked::WaitsForApproval),
+            Outcome::Refused { reason } => {
+                // A later try is another request, under another id.
+                self.progress.go_to(Step::Ask { requests }, &self.folder)?;
+                (self.names, self.password) = (None, None);
+                if reason == RefusalReason::Names {
+                    Ok(Worked::WrongNames)
+                } else {
+                    Err(SetupRefused::Union(reason).into())
+                }
+            }
+        }
+    }
+
+    async fn log_in(&mut self) -> Result<Worked, EmployerError> {
+        if self.user.is_none()
+            && let Some(open) = self.open.take()
+        {
+            let (home, key_box) = (Home::read_parts(&self.folder)?, KeyBox::read(&self.folder)?);
+            let user = User::of(home, key_box, open, Arc::clone(&self.clock), Arc::clone(&self.random))?;
+            self.user = Some((user, false));
+        }
+        let (Some((user, logged_in)), Some(password)) = (&mut self.user, &self.password) else { return Ok(Worked::On) };
+        match user.log_in(password.clone()).await {
+            Ok(session) => {
+                failpoint!("setup.logged-in");
+                *logged_in = true;
+                if !session.must_change_password {
+                    // The change was done before we could write it down.
+                    self.finish().await?;
+                }
+                Ok(Worked::On)
+            }
+            Err(error) => {
+                if error.code() == Some(Code::LoginFailed) {
+                    self.password = None;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The last step: from here on the folder is a home.
+    async fn finish(&mut self) -> Result<(), EmployerError> {
+        if let Some((user, _)) = &self.user {
+            begin_after_others(user).await?;
+        }
+        failpoint!("setup.done");
+        home::remove(&self.folder.join(SETUP))?;
+        home::remove(&self.folder.join(KIT))?;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        keys: &PasswordKeys,
+        requests: &KeyRequests,
+        names: &Names,
+        union: &Union,
+    ) -> Result<CertificateRequest, EmployerError> {
+        let id = RequestId::new(self.clock.now(), &*self.random);
+        let claims = self.kit.claims();
+        let first = FirstRequest {
+            id,
+            enrolment: claims.enrolment,
+            user: claims.user.clone(),
+            pc: self.progress.pc,
+            office_name: names.office.clone(),
+            user_name: names.user.clone(),
+            mail: names.mail.clone(),
+            keys: requests.clone(),
+        };
+        let request = keys.mac.seal(REQUEST_MAC, &first);
+        answer::seal(id, &SealedRequest::Enrolment { enrolment: claims.enrolment, request }, union, &*self.random)
+    }
+
+    /// The union, as far as the identity that was proven vouches for it.
+    async fn union(&self) -> Result<Union, EmployerError> {
+        let identity = self.identity.clone().ok_or(EmployerError::UnionCertificate)?;
+        let info = self.device(None)?.union().await?;
+        let (folder, now) = (self.folder.clone(), self.clock.now());
+        let check = move || Union::check(&info, &identity, &folder, now);
+        tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
+    }
+
+    /// Speaks with the PC's own credential once it is there, and with the kit's before.
+    fn device(&self, home: Option<&Home>) -> Result<DeviceClient, EmployerError> {
+        let own = match home {
+            Some(home) => Keys::read_device(&self.folder)?.credentials(&home.certificates().device).into_iter().next(),
+            None => None,
+        };
+        let credential = own.unwrap_or_else(|| self.kit.credential().clone());
+        let connection = home::connection(&self.settings, self.kit.relay(), self.kit.roots(), credential);
+        Ok(DeviceClient::new(&connection)?)
+    }
+}
+
+fn read_identity(folder: &Path) -> Result<Identity, HomeError> {
+    let path = folder.join(IDENTITY);
+    Identity::from_json(&home::read(&path)?).map_err(|_| HomeError::Damaged(path))
+}
+
+/// A folder is for one user of one union; a new kit of the same user begins anew in it.
+fn check_folder(folder: &Path, kit: &Unproven) -> Result<(), EmployerError> {
+    if !folder.join(IDENTITY).exists() {
+        return Ok(());
+    }
+    let (identity, claims) = (read_identity(folder)?, kit.claims());
+    let who = identity.who();
+    if (&who.union, &who.user) != (&claims.union, &claims.user) {
+        return Err(SetupRefused::OtherUser.into());
+    }
+    let finished = who.enrolment == claims.enrolment && !folder.join(SETUP).exists();
+    if finished { Err(SetupRefused::Finished.into()) } else { Ok(()) }
+}
+
+fn lock(folder: &Path) -> Result<File, EmployerError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let path = folder.join("setup.lock");
+    let failed = |error| HomeError::File(path.clone(), error);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let lock = File::create(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(SetupRefused::Busy.into()),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(error).into()),
+    }
+}
