@@ -29,6 +29,9 @@ pub enum MailError {
     /// Peer: the server cannot be reached, does not do TLS, or broke off.
     #[error("the mail server cannot be reached")]
     Unreachable(#[source] lettre::transport::smtp::Error),
+    /// Peer: the server does not answer.
+    #[error("the mail server takes too long")]
+    Slow,
     /// Peer: the server does not take it now.
     #[error("the mail server does not take the mail at present")]
     Deferred(#[source] lettre::transport::smtp::Error),
@@ -46,6 +49,7 @@ impl MailError {
         match self {
             Self::Made(_) => "mail.not-made",
             Self::Unreachable(_) => "mail.unreachable",
+            Self::Slow => "mail.slow",
             Self::Deferred(_) => "mail.deferred",
             Self::Refused(_) => "mail.refused",
             Self::Folder(_) => "mail.folder",

@@ -3,16 +3,20 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, SinglePart};
 use lettre::{AsyncTransport, Message};
+use tokio::time::timeout;
 
 use super::address::MailAddress;
 use super::error::{MailError, MailerError};
 use super::smtp::{self, Login};
+
+/// How long a server may take for one mail.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mail: plain text.
 #[derive(Debug, Clone)]
@@ -59,7 +63,8 @@ impl Mailer {
         let message = mail.message()?;
         match self {
             Self::Smtp(transport) => {
-                transport.send(message).await?;
+                // The library minds the time of connecting only.
+                timeout(PATIENCE, transport.send(message)).await.map_err(|_| MailError::Slow)??;
             }
             Self::Directory(folder) => {
                 let (folder, id) = (folder.clone(), mail.id.clone());
@@ -149,5 +154,14 @@ mod tests {
         {
             assert!(Mailer::new(transport, Path::new("."), None, None).is_err(), "{transport}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_is_not_waited_for() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://127.0.0.1:{}", silent.local_addr().unwrap().port());
+        let mailer = Mailer::new(&url, Path::new("."), None, None).unwrap();
+        let error = mailer.send(&mail()).await.unwrap_err();
+        assert!(matches!(error, MailError::Slow | MailError::Unreachable(_)), "{error:?}");
     }
 }

@@ -186,6 +186,7 @@ async fn open(
         random: Arc::new(SystemRandom),
         mailer,
         outbox: OnceLock::new(),
+        sending: tokio::sync::Mutex::default(),
         entrances: OnceLock::new(),
         receipts: ArcSwap::from_pointee(receipts),
         arrivals: Arrivals::default(),

@@ -44,6 +44,8 @@ pub struct State {
     pub mailer: Mailer,
     /// Sends what is in the outbox.
     pub outbox: OnceLock<Task>,
+    /// Held while the outbox is emptied, so that nobody sends a mail beside somebody else.
+    pub sending: tokio::sync::Mutex<()>,
     /// How employers and people reach the relay.
     pub entrances: OnceLock<Entrances>,
     /// What the relay signs its receipts with.

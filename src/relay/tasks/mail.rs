@@ -25,6 +25,7 @@ pub async fn send_mail(state: &State) -> Result<(), &'static str> {
         tracing::error!(code = "outbox.failed", error = chain(&error), "the outbox cannot be read or written");
         "outbox.failed"
     };
+    let _alone = state.sending.lock().await;
     let now = state.clock.now();
     let since = now.checked_sub(GIVE_UP).unwrap_or(Timestamp::MIN);
     let mut problem = None;

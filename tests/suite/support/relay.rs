@@ -69,6 +69,8 @@ impl RelayWorld {
             let subject = Subject::Service("relay".to_owned());
             write(&issue(&operator, subject, profile, clock.now()), certificate, key);
         }
+        config.employer.roots = folder.path().join("roots.pem");
+        std::fs::write(&config.employer.roots, operator.certificate().pem()).unwrap();
         let store = Faulty::open(&config.parcel_folder());
         let mut world = Self { _folder: folder, clock, operator, config, store, running: None };
         world.resume().await;
