@@ -91,7 +91,7 @@ impl Mail {
             // So that no holiday notice answers.
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()));
         let encoding = ContentTransferEncoding::Base64;
-        let body = Body::new_with_encoding(self.text.clone(), encoding).unwrap_or_else(|text| Body::new(text));
+        let body = Body::new_with_encoding(self.text.clone(), encoding).unwrap_or_else(Body::new);
         Ok(message.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))?)
     }
 }

@@ -71,6 +71,14 @@ impl TryFrom<PendingRow> for Pending {
     }
 }
 
+#[derive(sqlx::FromRow)]
+struct KnownRow {
+    user_seq: i64,
+    sealed: Vec<u8>,
+    received_at: i64,
+    answer: Option<Vec<u8>>,
+}
+
 /// Takes a request.
 pub async fn post(
     connection: &mut SqliteConnection,
@@ -80,16 +88,16 @@ pub async fn post(
     sealed: &[u8],
     now: Timestamp,
 ) -> Result<Posted, StoreError> {
-    let known: Option<(i64, Vec<u8>, i64, Option<Vec<u8>>)> = sqlx::query_as(
+    let known: Option<KnownRow> = sqlx::query_as(
         "SELECT user_seq, sealed, received_at, answer FROM certificate_requests WHERE insurer = $1 AND id = $2",
     )
     .bind(insurer.as_str())
     .bind(id.to_string())
     .fetch_optional(&mut *connection)
     .await?;
-    if let Some((owner, bytes, received_at, answer)) = known {
-        let same = owner == user && bytes == sealed;
-        let standing = Standing { received_at: moment(received_at)?, answer };
+    if let Some(known) = known {
+        let same = known.user_seq == user && known.sealed == sealed;
+        let standing = Standing { received_at: moment(known.received_at)?, answer: known.answer };
         return Ok(if same { Posted::Known(standing) } else { Posted::Conflict });
     }
     let waiting: i64 =
