@@ -110,8 +110,8 @@ fn begin(user: &User, union: &Union) -> Result<UnderWay, EmployerError> {
     let id = RequestId::new(now, &**user.random());
     let renewal = Renewal { id, user: who.user.clone(), pc: key_box.pc, keys: requests.clone() };
     let signed = Der(words::sign(&renewal, user.signing(), now)?);
-    let signer = user.signing().certificate().fingerprint();
-    let request = answer::seal(id, &SealedRequest::Renewal { signed, signer }, union, &**user.random())?;
+    let present = user.signing().certificate().fingerprint();
+    let request = answer::seal(id, &SealedRequest::Renewal { signed, signer: present }, union, &**user.random())?;
     Ok(UnderWay { requests, request })
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod enrol_employer;
+mod enrol_employer_lies;
 mod exchange_alarms;
 mod exchange_employer;
 mod exchange_sandbox;
@@ -43,3 +45,6 @@ mod relay_storage;
 mod relay_upload_rules;
 mod relay_uploads;
 mod support;
+mod walk_lost_pc;
+mod walk_manual;
+mod walk_support;

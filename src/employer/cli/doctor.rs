@@ -31,9 +31,9 @@ fn words(finding: &Finding) -> String {
         Health::Bad => "異常/BAD    ",
         Health::Skipped => "省略/SKIPPED",
     };
-    let mut text = format!("{mark} {}\n             {} ({})\n", finding.found, finding.found_en, finding.check);
-    if let (Some(todo), Some(todo_en)) = (finding.todo, finding.todo_en) {
-        text += &format!("             → {todo}\n             → {todo_en}\n");
+    let found = format!("{mark} {}\n             {} ({})\n", finding.found, finding.found_en, finding.check);
+    match (finding.todo, finding.todo_en) {
+        (Some(todo), Some(todo_en)) => format!("{found}             → {todo}\n             → {todo_en}\n"),
+        _ => found,
     }
-    text
 }

@@ -25,8 +25,8 @@ const QUESTIONS: u32 = 9;
 pub(super) async fn run(folder: PathBuf, arguments: SetupArguments, asker: &Asker) -> Result<bool, Failure> {
     let (at, kit) = (folder.clone(), arguments.kit.clone());
     let begin = move || Setup::begin(&at, kit.as_deref(), Arc::new(SystemClock), Arc::new(SystemRandom));
-    let begun = tokio::task::spawn_blocking(begin).await.expect("reading a kit does not panic")?;
-    let mut face = Face { setup: begun, arguments, asker, questions: 0, issued: false };
+    let setup = tokio::task::spawn_blocking(begin).await.expect("reading a kit does not panic")?;
+    let mut face = Face { setup, arguments, asker, questions: 0, issued: false };
     let done = face.run().await;
     if let Err(Failure::Employer(_)) = &done {
         say(&format!("（確認: kx-employer --home {} doctor / to look for the cause）", folder.display()));
@@ -50,10 +50,11 @@ impl Face<'_> {
                 Need::Pin => self.pin().await?,
                 Need::Names => self.names()?,
                 Need::InitialPassword => self.initial_password().await?,
-                Need::Work => match self.work().await? {
-                    true => (),
-                    false => return Ok(false),
-                },
+                Need::Work => {
+                    if !self.work().await? {
+                        return Ok(false);
+                    }
+                }
                 Need::Password { changing } => self.password(changing)?,
                 Need::NewPassword => self.new_password().await?,
                 Need::Nothing => {

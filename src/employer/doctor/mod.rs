@@ -80,12 +80,9 @@ pub async fn examine(folder: &Path, pin: Option<Pin>, clock: Arc<dyn Clock>, ran
     };
     findings.push(certificate(&home, &*clock));
     findings.push(network::way(&home));
-    let pc = match Pc::open(folder, Arc::clone(&clock), random) {
-        Ok(pc) => pc,
-        Err(_) => {
-            findings.push(damaged());
-            return findings;
-        }
+    let Ok(pc) = Pc::open(folder, Arc::clone(&clock), random) else {
+        findings.push(damaged());
+        return findings;
     };
     findings.extend(network::device(&pc, &*clock).await);
     findings.extend(network::user(pc, pin).await);

@@ -159,12 +159,11 @@ impl Setup {
             (Step::Prove { .. }, _) => Need::Pin,
             (Step::Ask { .. }, _) if self.names.is_none() => Need::Names,
             (Step::Ask { .. }, _) => Need::InitialPassword,
-            (Step::Answer { .. }, _) => Need::Work,
             (Step::Login { .. }, None) if self.open.is_none() => Need::Pin,
             (Step::Login { changing }, None | Some((_, false))) if self.password.is_none() => {
                 Need::Password { changing: *changing }
             }
-            (Step::Login { .. }, None | Some((_, false))) => Need::Work,
+            (Step::Answer { .. }, _) | (Step::Login { .. }, None | Some((_, false))) => Need::Work,
             (Step::Login { .. }, Some((_, true))) if self.folder.join(SETUP).exists() => Need::NewPassword,
             (Step::Login { .. }, Some((_, true))) => Need::Nothing,
         }

@@ -1,0 +1,192 @@
+//! The set-up of a PC by its real binary: cut off at every step, on a second PC, through a proxy; PINs and sessions.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use kenpo_express::gateway::admin::Admin;
+use kenpo_express::gateway::flows::enrol::Review;
+use kenpo_express::sandbox::parties::user;
+
+use super::exchange_support::{json, text};
+use super::walk_support::{ConnectProxy, Manners, NEW_PASSWORD, Walk};
+
+fn succeeds(output: &std::process::Output) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+fn fails_saying(output: &std::process::Output, words: &str) {
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains(words), "{words}:\n{}", text(&output.stderr));
+}
+
+/// Cuts the set-up off at each point in turn, on one PC with one kit, and then lets it come to its end.
+#[cfg(feature = "failpoints")]
+fn cut_off_at(walk: &Walk, home: &Path, kit: &Path, points: &[&str]) {
+    for point in points {
+        let mut setup = walk.setup(home, kit);
+        let status = setup.env("KX_FAILPOINT", format!("setup.{point}")).output().unwrap();
+        assert_eq!(status.status.signal(), Some(6), "{point}: {}", text(&status.stderr));
+        let early = walk.run(home, &["sent"]);
+        assert!(!early.status.success(), "{point}: what is not finished is of no use");
+    }
+    succeeds(&walk.setup(home, kit).output().unwrap());
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_that_is_cut_off_at_any_step_is_gone_on_with_as_the_same_pc() {
+    let walk = Walk::start().await;
+    let file = walk.folder.file("届.csv", b"x");
+    let rounds: [&[&str]; 3] = [
+        &["begun", "evaluated", "keys", "device"],
+        &["proved", "identity", "request", "sent"],
+        &["answered", "certificates", "logged-in", "changing", "changed", "done"],
+    ];
+    // One home folder: a new letter for the same user begins anew in it.
+    let mut pc = None;
+    for points in rounds {
+        let (kit, letter) = walk.kit().await;
+        let home = walk.home("pc", &letter);
+        cut_off_at(&walk, &home, &kit, points);
+        let left: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(!left.iter().any(|name| name == "setup.json" || name == "kit.json"), "{left:?}");
+        succeeds(&walk.run(&home, &["send", file.to_str().unwrap()]));
+        // The union knows one PC, and it is another one for each enrolment.
+        let gateway = walk.gateway().await;
+        let view = Admin::new(&gateway, "staff").user(&user()).await.unwrap();
+        let enrolment = view.enrolment.unwrap();
+        assert_eq!(enrolment.state, "enrolled", "{points:?}: no second PC by accident");
+        assert_ne!(enrolment.pc, pc);
+        pc = enrolment.pc;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let (first, second) = (walk.home("first", &letter), walk.home("second", &letter));
+    succeeds(&walk.setup(&first, &kit).output().unwrap());
+    let file = walk.folder.file("届.csv", b"x");
+    succeeds(&walk.run(&first, &["send", file.to_str().unwrap()]));
+
+    fails_saying(&walk.setup(&second, &kit).output().unwrap(), "組合の承認後");
+    // Asking again is no other PC, and costs no try at the PIN.
+    for _ in 0..6 {
+        fails_saying(&walk.setup(&second, &kit).output().unwrap(), "組合の承認後");
+    }
+    succeeds(&walk.run(&first, &["sent"]));
+
+    let gateway = walk.gateway().await;
+    let admin = Admin::new(&gateway, "staff");
+    admin.review_device(&user(), None, Review::Approve).await.unwrap();
+    succeeds(&walk.setup(&second, &kit).output().unwrap());
+    // The first one is refused with a clear word; the second begins a stream of its own.
+    fails_saying(&walk.run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");
+    succeeds(&walk.run(&second, &["send", file.to_str().unwrap()]));
+    let sent = json(&walk.run(&second, &["sent", "--json"]));
+    assert_eq!(sent.len(), 1, "what the PC before sent is not this one's, and no alarm: {sent:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_passwords_and_kits_that_are_wrong_are_named() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    fails_saying(&walk.run(&home, &["login"]), "初期設定されていません");
+    let mut without = walk.employer(&home);
+    fails_saying(&without.arg("setup").output().unwrap(), "--kit");
+    let no_kit = walk.folder.file("kenpoexpress.zip", b"PK no");
+    fails_saying(&walk.setup(&home, &no_kit).output().unwrap(), "壊れています");
+
+    // Nobody at the terminal and no file.
+    let mut nobody = walk.employer(&home);
+    nobody.args(["setup", "--kit"]).arg(&kit);
+    let mut detached = std::process::Command::new("setsid");
+    detached.arg("--wait").arg(nobody.get_program()).args(nobody.get_args()).stdin(std::process::Stdio::null());
+    fails_saying(&detached.output().unwrap(), "--pin-file");
+
+    fs::write(home.join("password.txt"), "wrong-password1").unwrap();
+    fails_saying(&walk.setup(&home, &kit).output().unwrap(), "初期パスワードが違うか");
+    fs::write(home.join("password.txt"), &*letter.login).unwrap();
+    let mut somebody = walk.employer(&home);
+    somebody.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("password.txt"));
+    somebody.args(["setup", "--office", "他社", "--user", "他人", "--mail", "x@example.jp", "--kit"]).arg(&kit);
+    fails_saying(&somebody.output().unwrap(), "登録と一致しません");
+    // The same kit goes on with the right names.
+    succeeds(&walk.setup(&home, &kit).output().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_wrong_pins_lock_the_keys_for_good_and_offline_there_is_nothing_to_try() {
+    let mut walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    fs::write(home.join("pin.txt"), "0000").unwrap();
+    for left in (1..5).rev() {
+        fails_saying(&walk.run(&home, &["sent"]), &format!("{left} tries are left"));
+    }
+    fails_saying(&walk.run(&home, &["sent"]), "PIN コードがロックされました");
+    fs::write(home.join("pin.txt"), "4711").unwrap();
+    fails_saying(&walk.run(&home, &["sent"]), "PIN コードがロックされました");
+    // Without the relay not even the right PIN opens anything: every guess needs its answer.
+    walk.stop();
+    fails_saying(&walk.run(&home, &["login"]), "サーバーに接続できません");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_with_credentials_is_gone_through_and_another_address_ends_the_session() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    let proxy = ConnectProxy::start(Manners { credentials: Some("kx:secret"), ..Manners::default() }).await;
+    let use_proxy = |address: std::net::SocketAddr| {
+        let toml = format!("[network]\nproxy = \"http://{address}\"\nproxy_credentials = \"proxy.txt\"\n");
+        fs::write(home.join("employer.toml"), toml).unwrap();
+    };
+    use_proxy(proxy.address);
+    fs::write(home.join("proxy.txt"), "kx:wrong\n").unwrap();
+    fails_saying(&walk.setup(&home, &kit).output().unwrap(), "プロキシサーバーが接続を通しません");
+    assert_eq!(proxy.tunnels.load(Ordering::SeqCst), 0);
+    fs::write(home.join("proxy.txt"), "kx:secret\n").unwrap();
+    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    let file = walk.folder.file("届.csv", &vec![7; 300_000]);
+    succeeds(&walk.run(&home, &["send", file.to_str().unwrap()]));
+    assert!(proxy.tunnels.load(Ordering::SeqCst) > 0 && proxy.bytes.load(Ordering::SeqCst) > 300_000);
+
+    // The same session from another address.
+    let elsewhere = Manners { from: Some("127.0.0.2".parse().unwrap()), ..Manners::default() };
+    use_proxy(ConnectProxy::start(elsewhere).await.address);
+    let examined = walk.run(&home, &["doctor", "--json"]);
+    let findings = json(&examined);
+    let address = findings.iter().find(|finding| finding["check"] == "network.address").unwrap();
+    assert_eq!(address["result"], "bad", "{findings:#?}");
+    let sent = walk.run(&home, &["sent"]);
+    succeeds(&sent);
+    assert!(text(&sent.stderr).contains("IP アドレスが変わった"), "{}", text(&sent.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_change_by_the_rule_and_wrong_ones_lock_the_login() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    let next = |password: &str| {
+        fs::write(home.join("next.txt"), password).unwrap();
+        walk.run(&home, &["password", "--new-password-file", home.join("next.txt").to_str().unwrap()])
+    };
+    fails_saying(&next("short1"), "長さ");
+    fails_saying(&next("onlyletters"), "英字と数字");
+    fails_saying(&next(NEW_PASSWORD), "現在と同じ");
+    succeeds(&next("Another2026kx"));
+    for _ in 0..5 {
+        let refused = walk.run(&home, &["login"]);
+        assert!(!refused.status.success());
+    }
+    fs::write(home.join("new.txt"), "Another2026kx").unwrap();
+    fails_saying(&walk.run(&home, &["login"]), "ロック");
+}

@@ -1,0 +1,161 @@
+//! Sections 2 and 3 of the manual, from the letter to the first file, with real processes over TLS and somebody at a terminal.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use kenpo_express::sandbox::parties::{contact, office_name};
+
+use super::exchange_support::{files_below, json, text, wait_for};
+use super::walk_support::{NEW_PASSWORD, Terminal, Walk};
+
+/// 「すべて展開」.
+fn unpack(zip: &Path, into: &Path) {
+    let mut zip = zip::ZipArchive::new(fs::File::open(zip).unwrap()).unwrap();
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).unwrap();
+        let path = into.join(entry.enclosed_name().expect("no name leads out of the folder"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_manual_says_works_in_its_order() {
+    let mut walk = Walk::start().await;
+    // 2.1: the letter comes from the union, the mail from the KX server.
+    let letter = walk.letter().await;
+    let mail = walk.new_mail(&[]);
+    assert_eq!(mail.subject, "[Kenpo eXpress] アプリケーションおよび電子証明書ダウンロードのご案内");
+    assert_eq!(mail.from, "noreply-kenpoexpress@kmail.kenpo.gr.jp");
+
+    // 2.2 ① to ⑤: link, password, button, the ZIP, unpacked on a local drive.
+    let page = walk.page(&mail.link);
+    assert!(page.download("not-the-password").await.unwrap().is_none());
+    let zip = page.download(&letter.download).await.unwrap().expect("the password is right");
+    let saved = walk.folder.path("kenpoexpress.zip");
+    fs::write(&saved, zip).unwrap();
+    let drive = walk.folder.path("C");
+    unpack(&saved, &drive);
+    let home = drive.join("kenpoexpress");
+    let shown_path = home.display().to_string();
+
+    // 3.1 ① to ⑬, as somebody at a terminal does it.
+    let program = env!("CARGO_BIN_EXE_kx-employer");
+    let mut terminal = Terminal::start(&format!("{program} --home {shown_path} setup --kit {shown_path}"));
+    terminal.answer("PIN登録", "12a4");
+    terminal.read("PINは半角数字4桁です");
+    terminal.answer("PIN登録", "4711");
+    terminal.answer("PIN再確認", "4712");
+    terminal.read("一致しません");
+    terminal.answer("PIN登録", "4711");
+    terminal.answer("PIN再確認", "4711");
+    terminal.answer("PINを登録しますか", "はい");
+    terminal.answer("登録したPINを入力", "9999");
+    terminal.read("残り 3 回");
+    terminal.answer("登録したPINを入力", "4711");
+    // Names may be typed in full or half width; somebody else's are refused and asked for again.
+    terminal.answer("事業所名", office_name().as_str());
+    terminal.answer("利用者名", "他人 太郎");
+    terminal.answer("メールアドレス", contact().mail.as_str());
+    terminal.answer("初期設定を行いますか", "はい");
+    terminal.answer("初期パスワード", "wrong-password1");
+    terminal.read("初期パスワードが違うか");
+    terminal.answer("初期パスワード", &letter.login);
+    terminal.read("登録と一致しません");
+    terminal.answer("事業所名", office_name().as_str());
+    terminal.answer("利用者名", "見本 花子");
+    terminal.answer("メールアドレス", "HANAKO@example.jp");
+    terminal.answer("初期設定を行いますか", "はい");
+    terminal.answer("初期パスワード", &letter.login);
+    terminal.read("初期設定が完了しました");
+    terminal.answer("初期パスワードを変更します", "はい");
+    terminal.answer("変更後のパスワード（", "short1");
+    terminal.answer("変更後のパスワード確認", "short1");
+    terminal.answer("パスワードを更新しますか", "はい");
+    terminal.read("8 文字以上 16 文字以内");
+    terminal.answer("変更後のパスワード（", NEW_PASSWORD);
+    terminal.answer("変更後のパスワード確認", NEW_PASSWORD);
+    terminal.answer("パスワードを更新しますか", "はい");
+    terminal.read("パスワード更新が完了しました");
+    terminal.read("お疲れ様でした");
+    let (done, shown) = terminal.end();
+    assert!(done, "{shown}");
+    for secret in ["4711", &letter.login, NEW_PASSWORD] {
+        assert!(!shown.contains(secret), "nothing secret is ever shown:\n{shown}");
+    }
+
+    // 3.2: the checks.
+    for (file, secret) in [("pin.txt", "4711"), ("new.txt", NEW_PASSWORD)] {
+        fs::write(home.join(file), secret).unwrap();
+    }
+    let examined = walk.run(&home, &["doctor", "--json"]);
+    let findings = json(&examined);
+    let of = |check: &str| {
+        let found = findings.iter().find(|finding| finding["check"] == check);
+        found.unwrap_or_else(|| panic!("{check}: {findings:#?}"))["result"].clone()
+    };
+    for check in
+        ["folder.write", "folder.local", "network.relay", "certificate.accepted", "clock", "pin", "network.address"]
+    {
+        assert_eq!(of(check), "good", "{check}: {findings:#?}");
+    }
+    assert_eq!(of("certificate.days-left"), "good");
+
+    // The app is there: a file goes to the union, within the session of the set-up.
+    let file = walk.folder.file("算定基礎届.csv", b"wages");
+    let sent = walk.run(&home, &["send", file.to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", text(&sent.stderr));
+    let received = || json(&walk.folder.run("kx-gateway", &["received", "list", "--json"]));
+    wait_for(|| received().iter().any(|message| message["verdict"] == "accepted"), "the union has it");
+
+    // Logged out, a password is needed again; set up, the kit is of no more use here.
+    assert!(walk.run(&home, &["logout"]).status.success());
+    let again = walk.setup(&home, &saved).output().unwrap();
+    assert!(text(&again.stderr).contains("初期設定は完了しています"), "{}", text(&again.stderr));
+    fs::write(home.join("wrong.txt"), "wrong-password1").unwrap();
+    let mut wrong = walk.employer(&home);
+    wrong.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("wrong.txt")).arg("sent");
+    let wrong = wrong.output().unwrap();
+    assert!(text(&wrong.stderr).contains("パスワードが違います"), "{}", text(&wrong.stderr));
+    assert!(walk.run(&home, &["sent"]).status.success());
+
+    walk.stop();
+    let secrets = [
+        "4711",
+        &letter.login,
+        &letter.download,
+        NEW_PASSWORD,
+        office_name().as_str(),
+        "花子",
+        "hanako@example",
+        "HANAKO",
+    ]
+    .map(str::to_owned);
+    assert_silent(&walk, &secrets);
+}
+
+/// No log of any party has any of these in it.
+fn assert_silent(walk: &Walk, secrets: &[String]) {
+    let logs: Vec<_> = files_below(&walk.folder.path("sandbox"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    assert_eq!(logs.len(), 2, "{logs:?}");
+    for log in logs {
+        let said = fs::read_to_string(&log).unwrap();
+        assert!(said.lines().count() > 10, "the log is as full as it gets: {said}");
+        for secret in secrets {
+            // Four digits are in every time of day: a PIN would stand by itself.
+            let found = if secret.len() == 4 {
+                said.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == secret)
+            } else {
+                said.contains(secret.as_str())
+            };
+            assert!(!found, "{} holds a secret", log.display());
+        }
+        assert!(!said.contains("PRIVATE KEY"));
+    }
+}
