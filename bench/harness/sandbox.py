@@ -49,7 +49,7 @@ class Sandbox:
         home = self.folder / "employer-1"
         command = [self.bench.binary("kx-employer"), "--home", home]
         if (home / "pin.txt").exists() and "--pin-file" in quietly(*command, "send", "--help"):
-            command += ["--pin-file", home / "pin.txt"]
+            command += ["--pin-file", home / "pin.txt", "--password-file", home / "password.txt"]
         # Far below what one command line may hold.
         for start in range(0, len(files), 1000):
             quietly(*command, "send", *files[start : start + 1000], env=ENVIRONMENT)
