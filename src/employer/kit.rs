@@ -189,7 +189,7 @@ mod tests {
             assert!(matches!(read(&[(name, &text)]), Err(KitError::NoKit(_))), "{name}");
         }
         // A bomb: small in the ZIP, large out of it.
-        assert!(matches!(read(&[("kenpoexpress/kit.json", &[b' '; 1 << 20])]), Err(KitError::TooLarge(_))));
+        assert!(matches!(read(&[("kenpoexpress/kit.json", &vec![b' '; 1 << 20])]), Err(KitError::TooLarge(_))));
         assert!(matches!(read(&[("kenpoexpress/kit.json", b"{}")]), Err(KitError::Json(_))));
         std::fs::write(&path, b"no zip").unwrap();
         assert!(matches!(Unproven::read(&path), Err(KitError::Zip(..))));

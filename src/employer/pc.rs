@@ -96,6 +96,12 @@ impl User {
         Ok(Self { home, key_box, key, keys, signing, client, clock, random })
     }
 
+    /// The same user with newer certificates, and the keys for them.
+    pub(super) fn with(&self, home: Home, keys: Keys) -> Result<Self, EmployerError> {
+        let (key_box, open) = (KeyBox::read(home.folder())?, Open { key: self.key.clone(), keys });
+        Self::of(home, key_box, open, Arc::clone(&self.clock), Arc::clone(&self.random))
+    }
+
     /// What is at home.
     pub fn home(&self) -> &Home {
         &self.home

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{self, NewKeys};
@@ -29,14 +29,14 @@ pub const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(90 * 24);
 const RENEWAL: &str = "renewal.json";
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Renewed {
     /// The certificates are good for a while.
     NotDue,
     /// Asked for; a later call hears the answer.
     Asked,
-    /// New ones are here. They end then.
-    Done(Timestamp),
+    /// New ones are here: the user with them. A session is bound to its certificate, so this user has to log in.
+    Done(Box<User>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,13 +52,13 @@ struct UnderWay {
 pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerError> {
     let path = user.home().folder().join(RENEWAL);
     let client = user.client()?;
-    let under_way: UnderWay = if path.exists() {
-        home::read_json(&path)?
+    let (under_way, keys) = if path.exists() {
+        (home::read_json(&path)?, user.store().2.clone())
     } else if user.home().signing_certificate()?.not_after().duration_since(user.clock().now()) < RENEWED_BEFORE {
-        let begun = begin(user, &union(user, &client).await?)?;
-        home::write_json(&path, &begun)?;
+        let (asked, keys) = begin(user, &union(user, &client).await?)?;
+        home::write_json(&path, &asked)?;
         failpoint!("renewal.kept");
-        begun
+        (asked, keys)
     } else {
         return Ok(Renewed::NotDue);
     };
@@ -84,7 +84,7 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
             home.set_certificates(certificates)?;
             failpoint!("renewal.certificates");
             home::remove(&path)?;
-            Ok(Renewed::Done(home.signing_certificate()?.not_after()))
+            Ok(Renewed::Done(Box::new(user.with(home, keys)?)))
         }
         Outcome::WaitsForApproval => Ok(Renewed::Asked),
         Outcome::Refused { reason } => {
@@ -95,7 +95,7 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
 }
 
 /// Makes new keys, shuts them in beside the old ones, and says what is asked for them.
-fn begin(user: &User, union: &Union) -> Result<UnderWay, EmployerError> {
+fn begin(user: &User, union: &Union) -> Result<(UnderWay, Keys), EmployerError> {
     let who = user.home().identity().who();
     let made = NewKeys::make()?;
     let requests = made.requests(&who.user)?;
@@ -112,7 +112,7 @@ fn begin(user: &User, union: &Union) -> Result<UnderWay, EmployerError> {
     let signed = Der(words::sign(&renewal, user.signing(), now)?);
     let present = user.signing().certificate().fingerprint();
     let request = answer::seal(id, &SealedRequest::Renewal { signed, signer: present }, union, &**user.random())?;
-    Ok(UnderWay { requests, request })
+    Ok((UnderWay { requests, request }, keys))
 }
 
 async fn union(user: &User, client: &EmployerClient) -> Result<Union, EmployerError> {

@@ -9,7 +9,7 @@ use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::sandbox::parties::user;
 
-use super::exchange_support::{json, text};
+use super::exchange_support::{json, text, wait_for};
 use super::walk_support::{ConnectProxy, Manners, NEW_PASSWORD, Walk};
 
 fn succeeds(output: &std::process::Output) {
@@ -82,7 +82,7 @@ async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
     let gateway = walk.gateway().await;
     let admin = Admin::new(&gateway, "staff");
     admin.review_device(&user(), None, Review::Approve).await.unwrap();
-    succeeds(&walk.setup(&second, &kit).output().unwrap());
+    wait_for(|| walk.setup(&second, &kit).output().unwrap().status.success(), "the approval comes through");
     // The first one is refused with a clear word; the second begins a stream of its own.
     fails_saying(&walk.run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");
     succeeds(&walk.run(&second, &["send", file.to_str().unwrap()]));

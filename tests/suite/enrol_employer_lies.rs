@@ -137,8 +137,8 @@ impl Played {
 
     /// Puts an answer at the relay, in place of the one before.
     async fn answer(&self, pending: &PendingRequest, answer: &Answer, signer: &Credential) {
-        let signed = Der(words::sign(answer, signer, answer.at).unwrap());
-        let answer = RequestAnswer { answer: signed, registration: None, login: None };
+        let told = Der(words::sign(answer, signer, answer.at).unwrap());
+        let answer = RequestAnswer { answer: told, registration: None, login: None };
         self.union.answer_request(pending.id, &answer).await.unwrap();
     }
 

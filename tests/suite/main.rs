@@ -5,6 +5,7 @@
 mod architecture;
 mod enrol_employer;
 mod enrol_employer_lies;
+mod enrol_employer_renewal;
 mod exchange_alarms;
 mod exchange_employer;
 mod exchange_sandbox;

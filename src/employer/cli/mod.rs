@@ -15,7 +15,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
 
@@ -29,11 +28,7 @@ use super::app::App;
 use super::error::EmployerError;
 use super::ledger::LedgerError;
 use super::pc::User;
-use super::renewal::{Renewed, renew};
 use super::sent::{Sent, SentList};
-
-/// How long a login waits for new certificates.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the program: arguments, work, words, exit status (0 done; 1 refused or failed; 2 wrong usage).
 pub fn main() -> ExitCode {
@@ -62,8 +57,7 @@ async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Fa
         }
         Command::Password { new_password_file } => password(home, &asker, new_password_file.as_deref()).await,
         Command::Send { files, comment, json } => {
-            let user = unlock(home, &asker).await?;
-            within_session(&user, &asker).await?;
+            let user = within_session(unlock(home, &asker).await?, &asker).await?;
             let sent = app(user, false).await?.send(&files, comment.as_deref()).await?;
             print(&sent, json, &list::sent_now(&sent, files.is_empty()));
             Ok(report_troubles(&sent))
@@ -78,30 +72,14 @@ async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Fa
 }
 
 async fn login(home: PathBuf, asker: &Asker) -> Result<bool, Failure> {
-    let user = unlock(home, asker).await?;
-    if log_in(&user, asker).await? {
+    if log_in(unlock(home, asker).await?, asker).await?.1 {
         say("ログインしました。 / Logged in.");
-        renewal(&user).await;
         Ok(true)
     } else {
         say(
             "ログインしました。初期パスワードを変更してください（kx-employer password）。\nLogged in. The initial password has to be changed: kx-employer password.",
         );
         Ok(false)
-    }
-}
-
-/// Certificates that end soon are renewed by the way. A failure is said and stands in the way of nothing.
-async fn renewal(user: &User) {
-    match renew(user, RENEWAL_PATIENCE).await {
-        Ok(Renewed::NotDue) => (),
-        Ok(Renewed::Asked) => say(
-            "電子証明書の更新を申請しました。次回のログイン時に受け取ります。\nNew certificates were asked for; the next login fetches them.",
-        ),
-        Ok(Renewed::Done(until)) => {
-            say(&format!("電子証明書を更新しました（{until} まで）。 / The certificates are renewed until {until}."))
-        }
-        Err(error) => words::complain(&error),
     }
 }
 
@@ -117,8 +95,7 @@ async fn password(home: PathBuf, asker: &Asker, new: Option<&Path>) -> Result<bo
 /// The list; what was known before, when the relay cannot be reached at all.
 async fn sent(home: PathBuf, asker: &Asker) -> Result<SentList, Failure> {
     let online = async {
-        let user = unlock(home.clone(), asker).await?;
-        within_session(&user, asker).await?;
+        let user = within_session(unlock(home.clone(), asker).await?, asker).await?;
         Ok::<_, Failure>(app(user, true).await?.sent().await?)
     };
     match online.await {
