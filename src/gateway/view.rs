@@ -1,17 +1,25 @@
 //! What `--json` prints: one shape for each thing.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::flows::enrol::MISMATCHES;
 use crate::domain::verdict::Verdict;
+use crate::store::gateway::certificates::Registered;
 use crate::store::gateway::directory::Listed;
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::offices::Office;
 use crate::store::gateway::orders::Order;
 use crate::store::gateway::runs::Run;
 use crate::store::gateway::waiting::Waiting;
+
+/// A moment as a Japanese office writes it, in JST.
+pub fn jst(at: Timestamp) -> String {
+    let zone = TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC);
+    at.to_zoned(zone).strftime("%Y年%m月%d日 %H:%M:%S").to_string()
+}
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -177,6 +185,67 @@ impl UserView {
     }
 }
 
+/// A user with all that is known.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct UserDetail {
+    #[serde(flatten)]
+    pub user: UserView,
+    pub certificates: Vec<CertificateView>,
+    /// The newest orders about the user, the newest first.
+    pub orders: Vec<OrderView>,
+    /// PCs that wait for approval.
+    pub waiting: Vec<String>,
+    /// What the relay says, if it can be reached.
+    pub relay: Option<RelayView>,
+}
+
+/// A registered certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct CertificateView {
+    pub purpose: &'static str,
+    pub fingerprint: String,
+    pub not_after: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+    pub pc: Option<String>,
+}
+
+impl From<&Registered> for CertificateView {
+    fn from(one: &Registered) -> Self {
+        Self {
+            purpose: one.purpose.code(),
+            fingerprint: one.fingerprint.to_string(),
+            not_after: one.not_after,
+            revoked_at: one.revoked_at,
+            pc: one.pc.map(|pc| pc.to_string()),
+        }
+    }
+}
+
+/// A user as the relay has it.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct RelayView {
+    pub enabled: bool,
+    pub last_login_at: Option<Timestamp>,
+    pub pin_locked: bool,
+    pub login_locked_until: Option<Timestamp>,
+    /// The enrolment that is open there.
+    pub enrolment: Option<MailView>,
+}
+
+/// How the mail with the link fares.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct MailView {
+    pub mailed_at: Option<Timestamp>,
+    pub mail_problem: Option<String>,
+    pub link_expires_at: Timestamp,
+    pub link_locked: bool,
+    pub downloaded_at: Option<Timestamp>,
+}
+
 /// An order to the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields are named like what they show")]
@@ -287,6 +356,12 @@ pub struct StatusView {
     pub unacknowledged: u64,
     pub waiting: Vec<WaitingView>,
     pub open_orders: Vec<OrderView>,
+    /// Users of whom another PC waits for approval.
+    pub devices_waiting: Vec<String>,
+    /// Enabled users whose certificates end within 60 days.
+    pub certificates_ending: usize,
+    /// Enabled users whose certificates have ended.
+    pub certificates_ended: usize,
     /// The newest runs, the newest first.
     pub runs: Vec<RunView>,
 }

@@ -14,6 +14,9 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
 
+/// A transaction that may write.
+pub type WriteTransaction = Transaction<'static, Sqlite>;
+
 /// What can go wrong between us and a database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -6,6 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, TryStreamExt};
+
 use super::{Admin, AdminError};
 use crate::domain::ids::UserId;
 use crate::domain::user::UserState;
@@ -33,6 +35,16 @@ impl Admin {
         })
         .await?;
         self.user(id).await
+    }
+
+    /// Letters for many, into a folder, a file for each; as many side by side as there are processors. Ends at the first that
+    /// cannot be made.
+    pub async fn write_letters(&self, ids: &[UserId], folder: &Path) -> Result<Vec<String>, AdminError> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let letters = ids.iter().map(|id| async move {
+            self.write_letter(id, false, &folder.join(format!("{id}.html"))).await.map(|view| view.id)
+        });
+        futures_util::stream::iter(letters).buffered(cores).try_collect().await
     }
 
     /// Makes an enrolment for whoever writes the letter otherwise. The passwords exist nowhere else.

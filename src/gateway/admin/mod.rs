@@ -4,6 +4,7 @@
 pub mod enrolments;
 pub mod export;
 pub mod import;
+pub mod incident;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
@@ -17,12 +18,13 @@ use crate::config::Faults;
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
 use crate::gateway::flows::enrol::StaffError;
+use crate::gateway::flows::expiry;
 use crate::gateway::flows::revocation::RevocationError;
 use crate::message::error::OpenError;
 use crate::pki::PkiError;
 use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
-use crate::store::gateway::{acknowledgements, audit, counters, orders, runs, waiting};
+use crate::store::gateway::{acknowledgements, audit, counters, directory, orders, requests, runs, waiting};
 use crate::store::sqlite::{Connection, StoreError};
 
 use super::start::Gateway;
@@ -187,7 +189,8 @@ impl Admin {
     /// How the gateway is.
     pub async fn status(&self) -> Result<StatusView, AdminError> {
         let receiver = &self.gateway.receiver;
-        let read = receiver.database.read();
+        let (read, now) = (receiver.database.read(), self.now());
+        let soon = now.saturating_add(expiry::FIRST).unwrap_or(now);
         let counters = counters::all(read).await?;
         let counter = |name: &str| counters.get(name).copied().unwrap_or(0);
         Ok(StatusView {
@@ -201,6 +204,9 @@ impl Admin {
             unacknowledged: acknowledgements::count(read).await?,
             waiting: waiting::list(read, 1_000).await?.iter().map(Into::into).collect(),
             open_orders: orders::open(read, 1_000).await?.iter().map(Into::into).collect(),
+            devices_waiting: requests::users_waiting(read, 1_000).await?.iter().map(ToString::to_string).collect(),
+            certificates_ending: directory::ending(read, now, soon).await?.len(),
+            certificates_ended: directory::ending(read, Timestamp::UNIX_EPOCH, now).await?.len(),
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
         })
     }

@@ -1,5 +1,7 @@
 //! Users: registered with certificates, disabled, enabled.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Admin, AdminError};
@@ -7,8 +9,8 @@ use crate::domain::address::Address;
 use crate::domain::clock::Random;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::user::{DisableReason, UserState};
-use crate::gateway::flows::revocation;
-use crate::gateway::view::UserView;
+use crate::gateway::flows::{orders as line, revocation};
+use crate::gateway::view::{UserDetail, UserView};
 use crate::message::keys::Certificate;
 use crate::pki::identity::{Subject, owner};
 use crate::pki::profile::{Profile, may_encrypt, may_sign};
@@ -19,6 +21,9 @@ use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, NewUser, User};
 use crate::store::gateway::{enrolments, messages, offices, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
+
+/// How long a person waits for the relay.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Admin {
     /// Registers a user with certificates that exist already.
@@ -182,6 +187,25 @@ impl Admin {
     pub async fn user(&self, id: &UserId) -> Result<UserView, AdminError> {
         let filter = Filter { user: Some(id.clone()), ..Filter::default() };
         Ok(self.users(&filter, 1).await?.pop().ok_or(StoreError::Missing("user"))?)
+    }
+
+    /// One user with all that is known; asks the relay, too.
+    pub async fn user_detail(&self, id: &UserId) -> Result<UserDetail, AdminError> {
+        let read = self.gateway.receiver.database.read();
+        let waiting = requests::waiting(read, id).await?;
+        Ok(UserDetail {
+            user: self.user(id).await?,
+            certificates: certificates::of_user(read, id).await?.iter().map(Into::into).collect(),
+            orders: orders::of_user(read, id, 20).await?.iter().map(Into::into).collect(),
+            waiting: waiting.into_iter().filter_map(|one| one.pc).map(|pc| pc.to_string()).collect(),
+            relay: self.at_relay(id).await,
+        })
+    }
+
+    /// Tells the relay now what stands in the line about this user. Answers a stable code when it does not work.
+    pub async fn tell_relay(&self, id: &UserId) -> Result<(), &'static str> {
+        let told = line::send_about(&self.gateway.receiver, id);
+        tokio::time::timeout(PATIENCE, told).await.map_err(|_| "relay.silent")?
     }
 
     /// A page of users, by id.

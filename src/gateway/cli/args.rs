@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
-use jiff::Timestamp;
 
-use crate::domain::ids::{MessageId, OfficeCode, UserId};
-use crate::domain::person::OfficeName;
-use crate::domain::user::DisableReason;
+use super::people::{Office, User};
+use crate::domain::ids::{MessageId, OfficeCode};
 use crate::runtime::version::VERSION;
 
 /// 健康保険組合のゲートウェイ。The gateway of a health insurance union.
@@ -162,75 +160,6 @@ pub enum Quarantine {
         /// 理由。Why.
         #[arg(long)]
         reason: String,
-        /// Prints one JSON value.
-        #[command(flatten)]
-        json: Json,
-    },
-}
-
-/// `office`
-#[derive(Debug, Subcommand)]
-pub enum Office {
-    /// 登録する。Registers an office.
-    Add {
-        /// 事業所記号。
-        #[arg(long)]
-        code: OfficeCode,
-        /// 事業所名。
-        #[arg(long)]
-        name: OfficeName,
-        /// Prints one JSON value.
-        #[command(flatten)]
-        json: Json,
-    },
-    /// 一覧。Lists.
-    List(Json),
-}
-
-/// `user`
-#[derive(Debug, Subcommand)]
-pub enum User {
-    /// 電子証明書とともに登録する。Registers a user with certificates.
-    Add {
-        /// 事業所記号。
-        #[arg(long)]
-        office: OfficeCode,
-        /// 利用者ID。
-        #[arg(long)]
-        user: UserId,
-        /// 署名用電子証明書 (PEM)。Certificate for signing.
-        #[arg(long)]
-        signing_cert: PathBuf,
-        /// 暗号用電子証明書 (PEM)。Certificate for encryption.
-        #[arg(long)]
-        encryption_cert: PathBuf,
-        /// Prints one JSON value.
-        #[command(flatten)]
-        json: Json,
-    },
-    /// 一覧。Lists.
-    List(Json),
-    /// 無効にする。Disables a user, here at once, at the KX server as soon as it can be reached.
-    Disable {
-        /// 利用者ID。
-        user: UserId,
-        /// 理由: lost (紛失), stolen (盗難), left (退職・異動), other (その他)。
-        #[arg(long)]
-        reason: DisableReason,
-        /// 紛失・盗難の日時 (例 2026-11-22T09:00:00+09:00)。When the PC was lost.
-        #[arg(long)]
-        lost_at: Option<Timestamp>,
-        /// Prints one JSON value.
-        #[command(flatten)]
-        json: Json,
-    },
-    /// 有効に戻す。操作者とは別の人の承認が必要。Enables a user again, approved by a second person; a new letter is needed then.
-    Enable {
-        /// 利用者ID。
-        user: UserId,
-        /// 承認者の名前。Who approves it: somebody else than who types this.
-        #[arg(long)]
-        approver: String,
         /// Prints one JSON value.
         #[command(flatten)]
         json: Json,

@@ -2,11 +2,10 @@
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::domain::verdict::{Reason, Warning};
+pub(super) use crate::gateway::view::jst;
 use crate::gateway::view::{MessageView, StatusView, UserView};
 
 /// One JSON value on standard output and nothing else.
@@ -19,12 +18,6 @@ pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
 /// A line for people.
 pub(super) fn line(text: impl AsRef<str>) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{}", text.as_ref())
-}
-
-/// A moment as a Japanese office writes it, in JST.
-pub(super) fn jst(at: Timestamp) -> String {
-    let zone = TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC);
-    at.to_zoned(zone).strftime("%Y年%m月%d日 %H:%M:%S").to_string()
 }
 
 /// A message in one line, and a further one for each thing that is to be known of it.
@@ -63,15 +56,20 @@ pub(super) fn message(view: &MessageView) -> io::Result<()> {
 
 /// A user in one line.
 pub(super) fn user(view: &UserView) -> io::Result<()> {
-    let state = match view.state {
-        "enabled" => "有効 enabled".to_owned(),
-        _ => format!("無効 disabled ({})", view.disabled_reason.unwrap_or("-")),
+    let state = match (view.state, view.enrolment.as_ref().map(|enrolment| enrolment.state)) {
+        ("registered", _) => "登録のみ registered".to_owned(),
+        ("disabled", _) => format!("無効 disabled ({})", view.disabled_reason.unwrap_or("-")),
+        (_, Some("letter")) => "有効・セットアップ待ち enabled, letter made".to_owned(),
+        (_, Some("waits-for-approval")) => "有効・別端末が承認待ち enabled, another PC waits".to_owned(),
+        (_, Some("locked")) => "有効・登録情報の入力誤りでロック enabled, enrolment locked".to_owned(),
+        _ => "有効 enabled".to_owned(),
     };
     let order = view.order.as_ref().map_or(String::new(), |order| match order.confirmed_at {
         Some(at) => format!("  KXサーバー確認済 confirmed {}", jst(at)),
         None => format!("  KXサーバー依頼中 requested {}", jst(order.requested_at)),
     });
-    line(format!("{}  {}  {state}{order}", view.id, view.office))
+    let name = printable(view.name.as_deref().unwrap_or("-"));
+    line(format!("{}  {}  {name}  {state}{order}", view.id, view.office))
 }
 
 /// The status in some lines.
@@ -82,6 +80,14 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
     line(format!("ディスク空き disk free: {free} MiB (予約 reserve {} MiB)", view.disk_reserve_bytes / 1_048_576))?;
     line(format!("受領通知の未送信 unacknowledged: {}", view.unacknowledged))?;
     line(format!("KXサーバーへの未確認の依頼 open orders: {}", view.open_orders.len()))?;
+    if !view.devices_waiting.is_empty() {
+        let users = view.devices_waiting.join(" ");
+        line(format!("端末入替えの承認待ち PCs that wait for approval: {users} (user approve-device)"))?;
+    }
+    line(format!(
+        "電子証明書 certificates: 60日以内に期限 end within 60 days {}  期限切れ ended {}",
+        view.certificates_ending, view.certificates_ended
+    ))?;
     line(format!("待機中 waiting: {}", view.waiting.len()))?;
     for waiting in &view.waiting {
         let next = jst(waiting.next_try);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Args, Command, Json, ListArgs, Office, Quarantine, Received, User};
-use super::print;
+use super::args::{Args, Command, Json, ListArgs, Quarantine, Received};
+use super::{print, run_people};
 use crate::config::{Fault, Faults, load};
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::received::Review;
@@ -18,19 +18,17 @@ use crate::gateway::config::GatewaySettings;
 use crate::gateway::flows::receive::Cause;
 use crate::gateway::keys::Keys;
 use crate::gateway::start::{Gateway, StartError};
-use crate::gateway::view::OfficeView;
-use crate::message::keys::{Certificate, KeyError};
+use crate::message::keys::KeyError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
 use crate::runtime::telemetry;
 use crate::store::gateway::MIGRATIONS;
-use crate::store::gateway::directory::Filter;
 use crate::store::gateway::messages::{self, State};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-enum CommandError {
+pub(super) enum CommandError {
     #[error(transparent)]
     Settings(#[from] Faults),
     #[error(transparent)]
@@ -88,8 +86,8 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::Status(json) => status(&admin, json).await,
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
-        Command::Office(command) => office(&admin, command).await,
-        Command::User(command) => user(&admin, command).await,
+        Command::Office(command) => run_people::office(&admin, command).await,
+        Command::User(command) => run_people::user(&admin, command).await,
         Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
     };
     gateway.receiver.database.close().await;
@@ -107,7 +105,11 @@ fn own_names() -> Vec<String> {
 }
 
 /// For a program or for a person.
-fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>) -> Result<(), CommandError> {
+pub(super) fn show<T: Serialize>(
+    json: bool,
+    view: &T,
+    words: impl Fn(&T) -> io::Result<()>,
+) -> Result<(), CommandError> {
     let printed = if json { print::json(view) } else { words(view) };
     Ok(printed?)
 }
@@ -264,49 +266,4 @@ async fn quarantine(admin: &Admin, command: Quarantine) -> Result<(), CommandErr
             show(json.json, &view, print::message)
         }
     }
-}
-
-async fn office(admin: &Admin, command: Office) -> Result<(), CommandError> {
-    match command {
-        Office::Add { code, name, json } => {
-            let view = OfficeView::from(&admin.add_office(&code, &name).await?);
-            show(json.json, &view, |_| print::line(format!("登録しました (registered): {code}")))
-        }
-        Office::List(json) => {
-            let views: Vec<OfficeView> = admin.offices(None, 10_000).await?.iter().map(Into::into).collect();
-            if json.json {
-                return Ok(print::json(&views)?);
-            }
-            Ok(views.iter().try_for_each(|view| print::line(format!("{}  {}", view.code, view.name)))?)
-        }
-    }
-}
-
-async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
-    let (view, json) = match command {
-        User::Add { office, user, signing_cert, encryption_cert, json } => {
-            let signing = Certificate::from_pem(&std::fs::read(signing_cert)?)?;
-            let encryption = Certificate::from_pem(&std::fs::read(encryption_cert)?)?;
-            (admin.add_user(&office, &user, &signing, &encryption).await?, json)
-        }
-        User::Enable { user, approver, json } => (admin.enable_user(&user, &approver).await?, json),
-        User::Disable { user, reason, lost_at, json } => {
-            let disabled = admin.disable_user(&user, reason, lost_at).await?;
-            if json.json {
-                return Ok(print::json(&disabled)?);
-            }
-            if !disabled.suspects.is_empty() {
-                print::line(format!("疑わしいファイル (suspect messages): {}", disabled.suspects.len()))?;
-            }
-            (disabled.user, json)
-        }
-        User::List(json) => {
-            let views = admin.users(&Filter::default(), 100_000).await?;
-            if json.json {
-                return Ok(print::json(&views)?);
-            }
-            return Ok(views.iter().try_for_each(print::user)?);
-        }
-    };
-    show(json.json, &view, print::user)
 }

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod enrolments;
 pub mod evidence;
 pub mod gaps;
+pub mod incidents;
 pub mod messages;
 pub mod offices;
 pub mod orders;

@@ -1,0 +1,133 @@
+//! A lost PC: who, when, what came from it since, what it could have read, and whether the relay has shut it out.
+
+use std::path::Path;
+use std::time::Duration;
+
+use askama::Template;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::enrolments::write_once;
+use super::{Admin, AdminError};
+use crate::domain::ids::UserId;
+use crate::gateway::relay::Relay;
+use crate::gateway::view::{MailView, OrderView, RelayView, UserView};
+use crate::store::gateway::orders::{self, OrderKind};
+use crate::store::gateway::{incidents, users};
+use crate::store::sqlite::StoreError;
+use crate::wire::page::{MAX_LIMIT, PageQuery};
+
+/// How long the relay is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything that is known of a loss.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct Incident {
+    pub user: UserView,
+    /// The order to shut the user out: requested, later confirmed.
+    pub disabling: Option<OrderView>,
+    /// What came in the user's name since the loss, oldest first.
+    pub arrived: Vec<ArrivedView>,
+    /// How many messages were ever sent to this user: what could have been read on the PC.
+    pub sent_to_user: i64,
+    /// What the relay says, if it can be reached.
+    pub relay: Option<RelayView>,
+}
+
+/// A message that came after the loss.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct ArrivedView {
+    pub id: String,
+    pub state: String,
+    pub received_at: Timestamp,
+    /// It had been archived, and is marked as suspect now.
+    pub suspect: bool,
+}
+
+impl Admin {
+    /// What was affected.
+    pub async fn incident(&self, id: &UserId) -> Result<Incident, AdminError> {
+        let read = self.gateway.receiver.database.read();
+        let user = users::find(read, id).await?.ok_or(StoreError::Missing("user"))?;
+        let view = self.user(id).await?;
+        let since = user.lost_at.or(view.disabled_at);
+        let arrived = match since {
+            Some(since) => incidents::arrived(read, &user.office, id, since).await?,
+            None => Vec::new(),
+        };
+        let newest = orders::of_user(read, id, 1_000).await?;
+        let disabling = newest.iter().find(|order| order.kind == OrderKind::Disable).map(OrderView::from);
+        let arrived = arrived.into_iter().map(|one| ArrivedView {
+            id: one.id,
+            state: one.state,
+            received_at: one.received_at,
+            suspect: one.suspect,
+        });
+        Ok(Incident {
+            user: view,
+            disabling,
+            arrived: arrived.collect(),
+            sent_to_user: incidents::sent_to(read, &user.office, id).await?,
+            relay: self.at_relay(id).await,
+        })
+    }
+
+    /// The report to print, written once, for the owner's eyes only.
+    pub async fn write_incident(&self, id: &UserId, output: &Path) -> Result<Incident, AdminError> {
+        let incident = self.incident(id).await?;
+        let page =
+            Report { incident: &incident, made_at: self.now(), union_name: &self.gateway.settings.letter.union_name };
+        write_once(output, page.render()?.as_bytes())?;
+        Ok(incident)
+    }
+
+    /// The user as the relay has it now; nothing when it cannot be reached.
+    pub async fn at_relay(&self, id: &UserId) -> Option<RelayView> {
+        let look = async {
+            let mut after = None;
+            loop {
+                let query = PageQuery { after, limit: Some(MAX_LIMIT), wait: None };
+                let page = Relay::users(&self.gateway.receiver.relay, query).await.ok()?;
+                if let Some(found) = page.items.into_iter().find(|user| user.id == *id) {
+                    return Some(found);
+                }
+                after = page.next.filter(|_| page.more);
+                after?;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, look).await.ok()??;
+        Some(RelayView {
+            enabled: found.enabled,
+            last_login_at: found.last_login_at,
+            pin_locked: found.pin_locked,
+            login_locked_until: found.login_locked_until,
+            enrolment: found.enrolment.map(|open| MailView {
+                mailed_at: open.mailed_at,
+                mail_problem: open.mail_problem,
+                link_expires_at: open.link_expires_at,
+                link_locked: open.link_locked,
+                downloaded_at: open.downloaded_at,
+            }),
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "gateway/incident.html")]
+struct Report<'a> {
+    incident: &'a Incident,
+    made_at: Timestamp,
+    union_name: &'a str,
+}
+
+impl Report<'_> {
+    fn time(&self, at: &Timestamp) -> String {
+        crate::gateway::view::jst(*at)
+    }
+
+    fn maybe(&self, at: &Option<Timestamp>) -> String {
+        at.as_ref().map_or_else(|| "－".to_owned(), |at| self.time(at))
+    }
+}
