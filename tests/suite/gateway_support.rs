@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::archive::Archive;
+use kenpo_express::config::load_from;
 use kenpo_express::domain::address::Address;
 use kenpo_express::domain::clock::{Clock, ManualClock};
 use kenpo_express::domain::digest::Sha256;
 use kenpo_express::domain::ids::{MessageId, OfficeCode, UserId};
 use kenpo_express::domain::policy::Rules;
 use kenpo_express::domain::user::UserState;
+use kenpo_express::gateway::Gateway;
+use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::flows::receive::{Beside, Cause, Limits, Receiver, Report, Seen};
 use kenpo_express::gateway::keys::Keys;
 use kenpo_express::gateway::metrics::GatewayMetrics;
@@ -33,6 +36,7 @@ use kenpo_express::store::gateway::{
 use kenpo_express::store::sqlite::Database;
 use kenpo_express::stream::disk::Disk;
 use kenpo_express::stream::spool::Spool;
+use kenpo_express::wire::client::{Settings, UnionClient};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -77,13 +81,26 @@ impl GatewayWorld {
         };
         keys(&mut own);
         let folder = tempfile::tempdir_in(within).unwrap();
-        let mut receiver = receiver(folder.path().to_owned(), Arc::new(own), &clock).await;
+        let mut receiver = receiver(FakeRelay::default(), folder.path(), Arc::new(own), &clock).await;
         change(&mut receiver);
         Self { folder, clock, union, relay: receiver.relay.clone(), receiver: Arc::new(receiver) }
     }
 
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The command line on the same database and keys, by an account of that name. It reaches no relay: the orders that it
+    /// puts in the line are sent by [`Self::receiver`].
+    pub(crate) async fn admin(&self, actor: &str) -> Admin {
+        let text = "insurer = '06123456'\n[relay]\nurl = 'https://127.0.0.1:1'\n[letter]\nunion_name = '見本健康保険組合'\n\
+                    contact = '業務課 03-0000-0000'\n";
+        let settings = load_from(text, self.folder.path(), std::iter::empty()).unwrap();
+        let roots = vec![self.union.authority.certificate().clone()];
+        let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
+        let relay = UnionClient::new(&away).unwrap();
+        let receiver = receiver(relay, self.folder.path(), Arc::clone(&self.receiver.keys), &self.clock).await;
+        Admin::new(&Gateway { settings: Arc::new(settings), receiver: Arc::new(receiver) }, actor)
     }
 
     /// One run, as `kx-gateway pull` does it.
@@ -225,7 +242,7 @@ impl Sender {
     }
 }
 
-async fn receiver(folder: PathBuf, keys: Arc<Keys>, clock: &Arc<ManualClock>) -> Receiver<FakeRelay> {
+async fn receiver<R>(relay: R, folder: &Path, keys: Arc<Keys>, clock: &Arc<ManualClock>) -> Receiver<R> {
     let database = Database::open(&folder.join("gateway.db"), &MIGRATIONS).await.unwrap();
     let mut transaction = database.write().await.unwrap();
     claim(&mut transaction, &keys.union).await.unwrap();
@@ -233,7 +250,7 @@ async fn receiver(folder: PathBuf, keys: Arc<Keys>, clock: &Arc<ManualClock>) ->
     let spool = Spool::open(&folder.join("spool")).unwrap();
     let backoff = Backoff { first: SignedDuration::from_millis(20), longest: SignedDuration::from_secs(300) };
     Receiver {
-        relay: FakeRelay::default(),
+        relay,
         certificates: Certificates::new(database.clone(), Arc::clone(&keys), false),
         database,
         archive: Archive::open(&folder.join("archive"), &folder.join("quarantine")).unwrap(),

@@ -1,10 +1,13 @@
 //! Arguments of `kx-gateway`.
 
+pub mod people;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
 
-use super::people::{Office, User};
+use people::{Office, User};
+
 use crate::domain::ids::{MessageId, OfficeCode};
 use crate::runtime::version::VERSION;
 

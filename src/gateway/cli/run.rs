@@ -1,5 +1,7 @@
 //! What the commands do.
 
+mod people;
+
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
@@ -9,7 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Command, Json, ListArgs, Quarantine, Received};
-use super::{print, run_people};
+use super::print;
 use crate::config::{Fault, Faults, load};
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::received::Review;
@@ -28,7 +30,7 @@ use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommandError {
+enum CommandError {
     #[error(transparent)]
     Settings(#[from] Faults),
     #[error(transparent)]
@@ -86,8 +88,8 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::Status(json) => status(&admin, json).await,
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
-        Command::Office(command) => run_people::office(&admin, command).await,
-        Command::User(command) => run_people::user(&admin, command).await,
+        Command::Office(command) => people::office(&admin, command).await,
+        Command::User(command) => people::user(&admin, command).await,
         Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
     };
     gateway.receiver.database.close().await;
@@ -105,11 +107,7 @@ fn own_names() -> Vec<String> {
 }
 
 /// For a program or for a person.
-pub(super) fn show<T: Serialize>(
-    json: bool,
-    view: &T,
-    words: impl Fn(&T) -> io::Result<()>,
-) -> Result<(), CommandError> {
+fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>) -> Result<(), CommandError> {
     let printed = if json { print::json(view) } else { words(view) };
     Ok(printed?)
 }

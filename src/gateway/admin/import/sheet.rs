@@ -50,10 +50,10 @@ impl Sheet {
             None => return Err(Refused::one(1, "ファイルが空です (the file is empty)")),
         };
         let columns = columns(&heading, encoding, needed, optional)?;
-        let mut rows = Vec::new();
+        let (mut rows, mut lines) = (Vec::new(), Lines { file, from: 0, line: 1 });
         for record in records {
             let record = record.map_err(|error| broken(&error))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.of(record.position().map_or(0, csv::Position::byte));
             if record.iter().all(|field| field.iter().all(u8::is_ascii_whitespace)) {
                 continue;
             }
@@ -70,6 +70,25 @@ impl Sheet {
             return Err(Refused::one(1, "登録する行がありません (there are no rows under the heading)"));
         }
         Ok(Self { rows, encoding: name })
+    }
+}
+
+/// Counts lines. The reader's own count is one behind where lines end in CR LF.
+struct Lines<'a> {
+    file: &'a [u8],
+    from: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of a record that begins at this octet or, after line breaks, behind it. Records come in their order.
+    fn of(&mut self, begins: u64) -> u64 {
+        let begins = usize::try_from(begins).unwrap_or(usize::MAX).clamp(self.from, self.file.len());
+        let breaks = self.file[begins..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = &self.file[self.from..begins + breaks];
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.from = begins + breaks;
+        self.line
     }
 }
 

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::args::Json;
-use super::people::{Import, Office, One, Pair, User};
-use super::print;
-use super::run::{CommandError, show};
+use super::super::args::Json;
+use super::super::args::people::{Import, Office, One, Pair, User};
+use super::super::print;
+use super::{CommandError, show};
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::import::Imported;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use jiff::Timestamp;
 
-use super::args::Json;
+use super::Json;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::{DeviceLabel, MailAddress, OfficeName, PersonName};
 use crate::domain::user::DisableReason;
