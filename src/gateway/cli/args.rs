@@ -1,6 +1,6 @@
 //! Arguments of `kx-gateway`.
 
-pub mod people;
+mod people;
 
 use std::path::PathBuf;
 
