@@ -102,7 +102,7 @@ impl Admin {
     pub async fn import_users(&self, file: Vec<u8>, dry_run: bool) -> Result<Imported, AdminError> {
         let sheet = read(file, &[OFFICE, OFFICE_NAME, NAME, MAIL, DEVICE], &[USER]).await?;
         let mut bad = Bad::default();
-        let lines: Vec<Line> = sheet.rows.iter().filter_map(|row| Line::read(row, &mut bad)).collect();
+        let lines: Vec<Wish> = sheet.rows.iter().filter_map(|row| Wish::read(row, &mut bad)).collect();
         let mut transaction = self.gateway.receiver.database.write().await?;
         let of_offices: Vec<_> = lines.iter().map(|l| (l.line, l.office.clone(), l.office_name.clone())).collect();
         let new = offices_of(&mut transaction, &of_offices, &mut bad).await?;
@@ -141,7 +141,7 @@ impl Admin {
     }
 
     /// Ids for those who were given none.
-    async fn with_ids(&self, connection: &mut Connection, lines: Vec<Line>) -> Result<Vec<NewUser>, StoreError> {
+    async fn with_ids(&self, connection: &mut Connection, lines: Vec<Wish>) -> Result<Vec<NewUser>, StoreError> {
         let random = self.gateway.receiver.random.as_ref();
         let mut used: HashSet<String> =
             lines.iter().filter_map(|line| line.user.as_ref()).map(ToString::to_string).collect();
@@ -153,7 +153,7 @@ impl Admin {
             made.extend(more.into_iter().filter(|id| !taken.contains(id.as_str()) && used.insert(id.to_string())));
         }
         let mut made = made.into_iter();
-        let with_id = |line: Line| {
+        let with_id = |line: Wish| {
             let id = line.user.or_else(|| made.next()).expect("as many ids were made as were missing");
             NewUser { id, office: line.office, contact: line.contact }
         };
@@ -188,6 +188,9 @@ async fn read(
     Ok(task.await.map_err(std::io::Error::other)??)
 }
 
+/// It was written down what is wrong.
+struct Wrong;
+
 /// Collects what is wrong.
 #[derive(Default)]
 struct Bad(Vec<BadLine>);
@@ -209,10 +212,10 @@ impl Bad {
     }
 
     /// Something that may be empty.
-    fn parse_some<T: FromStr<Err: fmt::Display>>(&mut self, row: &Row, column: &str) -> Option<Option<T>> {
+    fn parse_some<T: FromStr<Err: fmt::Display>>(&mut self, row: &Row, column: &str) -> Result<Option<T>, Wrong> {
         match row.get(column) {
-            Ok(text) if text.trim().is_empty() => Some(None),
-            _ => self.parse(row, column).map(Some),
+            Ok(text) if text.trim().is_empty() => Ok(None),
+            _ => self.parse(row, column).map(Some).ok_or(Wrong),
         }
     }
 
@@ -222,8 +225,8 @@ impl Bad {
     }
 }
 
-/// A line of users that reads.
-struct Line {
+/// A line that reads: somebody who is to be registered.
+struct Wish {
     line: u64,
     office: OfficeCode,
     office_name: OfficeName,
@@ -231,14 +234,14 @@ struct Line {
     user: Option<UserId>,
 }
 
-impl Line {
+impl Wish {
     /// Reads all columns, so that everything wrong with a line is said at once.
     fn read(row: &Row, bad: &mut Bad) -> Option<Self> {
         let (office, office_name) = (bad.parse(row, OFFICE), bad.parse(row, OFFICE_NAME));
         let (name, mail) = (bad.parse(row, NAME), bad.parse(row, MAIL));
         let (device, user) = (bad.parse_some(row, DEVICE), bad.parse_some(row, USER));
-        let contact = Contact { name: name?, mail: mail?, device: device? };
-        Some(Self { line: row.line, office: office?, office_name: office_name?, contact, user: user? })
+        let contact = Contact { name: name?, mail: mail?, device: device.ok()? };
+        Some(Self { line: row.line, office: office?, office_name: office_name?, contact, user: user.ok()? })
     }
 
     fn recognised(&self) -> users::Recognised {
@@ -279,7 +282,7 @@ async fn offices_of(
 }
 
 /// Whoever is registered already, or stands in the file twice.
-async fn known_before(connection: &mut Connection, lines: &[Line], bad: &mut Bad) -> Result<(), StoreError> {
+async fn known_before(connection: &mut Connection, lines: &[Wish], bad: &mut Bad) -> Result<(), StoreError> {
     let ids: Vec<UserId> = lines.iter().filter_map(|line| line.user.clone()).collect();
     let mut taken = users::taken(connection, &ids).await?;
     let mails: Vec<MailAddress> = lines.iter().map(|line| line.contact.mail.clone()).collect();

@@ -122,12 +122,13 @@ struct Report<'a> {
     union_name: &'a str,
 }
 
+#[expect(clippy::unused_self, reason = "a template calls methods")]
 impl Report<'_> {
     fn time(&self, at: &Timestamp) -> String {
         crate::gateway::view::jst(*at)
     }
 
-    fn maybe(&self, at: &Option<Timestamp>) -> String {
-        at.as_ref().map_or_else(|| "－".to_owned(), |at| self.time(at))
+    fn maybe(&self, at: Option<&Timestamp>) -> String {
+        at.map_or_else(|| "－".to_owned(), |at| self.time(at))
     }
 }

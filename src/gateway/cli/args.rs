@@ -1,6 +1,6 @@
 //! Arguments of `kx-gateway`.
 
-mod people;
+pub(super) mod people;
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! A CSV file as a spreadsheet writes it: UTF-8, with or without a mark in front, or Shift_JIS as Windows knows it.
+//! A CSV file as a spreadsheet writes it: UTF-8, with or without a mark in front, or `Shift_JIS` as Windows knows it.
 
 use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{Encoding, SHIFT_JIS, UTF_8};
@@ -86,7 +86,7 @@ impl Lines<'_> {
         let begins = usize::try_from(begins).unwrap_or(usize::MAX).clamp(self.from, self.file.len());
         let breaks = self.file[begins..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let passed = &self.file[self.from..begins + breaks];
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += passed.split(|byte| *byte == b'\n').count() as u64 - 1;
         self.from = begins + breaks;
         self.line
     }

@@ -29,7 +29,7 @@ pub(super) struct About {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Certificates; `anew` when whatever the user had before ends.
-    Issue { wanted: Wanted, anew: bool },
+    Issue { wanted: Box<Wanted>, anew: bool },
     /// Staff decide.
     Wait(KeyRequests),
     /// No.
@@ -89,7 +89,7 @@ async fn first<R: Relay>(
         return Ok(Verdict::Refuse(RefusalReason::Malformed));
     };
     if enrolment.pc.is_none_or(|pc| pc == request.pc) {
-        return Ok(Verdict::Issue { wanted, anew: true });
+        return Ok(Verdict::Issue { wanted: Box::new(wanted), anew: true });
     }
     let waiting = requests::waiting(&mut *connection, &request.user).await?;
     let full = waiting.len() >= WAITING;
@@ -131,7 +131,7 @@ async fn renew<R: Relay>(
         return Ok(Verdict::Refuse(RefusalReason::NotNow));
     }
     Ok(match Wanted::new(&receiver.keys.union, &user, renewal.pc, &renewal.keys) {
-        Ok(wanted) => Verdict::Issue { wanted, anew: false },
+        Ok(wanted) => Verdict::Issue { wanted: Box::new(wanted), anew: false },
         Err(_) => Verdict::Refuse(RefusalReason::Malformed),
     })
 }

@@ -63,10 +63,8 @@ pub async fn review<R: Relay>(
         return Err(StaffError::Disabled);
     }
     let enrolment = enrolments::open(&mut *transaction, user).await?;
-    let (secrets, keys) = match (enrolment.and_then(|open| open.secrets), &chosen.keys) {
-        (Some(secrets), Some(keys)) => (secrets, keys),
-        _ => return Err(StaffError::NothingWaits),
-    };
+    let secrets = enrolment.and_then(|open| open.secrets);
+    let (Some(secrets), Some(keys)) = (secrets, &chosen.keys) else { return Err(StaffError::NothingWaits) };
     let refused = Outcome::Refused { reason: RefusalReason::NotApproved };
     if review == Review::Approve {
         let pc = chosen.pc.ok_or(StoreError::Corrupt("PC"))?;

@@ -60,7 +60,7 @@ async fn first<R: Relay>(
 async fn renewal<R: Relay>(
     receiver: &Receiver<R>,
     id: RequestId,
-    signed: Vec<u8>,
+    text: Vec<u8>,
     signer: Fingerprint,
 ) -> Result<Understood, EnrolError> {
     let mut reader = receiver.database.reader().await?;
@@ -69,12 +69,12 @@ async fn renewal<R: Relay>(
     let Some(registered) = found.filter(|one| one.purpose == Purpose::Signing) else {
         return Ok(Understood::Refused(RefusalReason::NotNow));
     };
-    let verified = tokio::task::spawn_blocking(move || {
+    let checked = tokio::task::spawn_blocking(move || {
         let certificate = Certificate::from_der(&registered.der).ok()?;
-        words::verify::<Renewal>(&signed, &certificate).ok()
+        words::verify::<Renewal>(&text, &certificate).ok()
     });
-    let verified = verified.await.map_err(|_| EnrolError::Internal)?;
-    Ok(match verified {
+    let checked = checked.await.map_err(|_| EnrolError::Internal)?;
+    Ok(match checked {
         Some(renewal) if renewal.id == id => Understood::Renewal(renewal, signer),
         _ => Understood::Refused(RefusalReason::Malformed),
     })
