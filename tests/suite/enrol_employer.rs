@@ -10,7 +10,7 @@ use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::sandbox::parties::user;
 
 use super::exchange_support::{json, text, wait_for};
-use super::walk_support::{ConnectProxy, Manners, NEW_PASSWORD, Walk};
+use super::walk_support::{ConnectProxy, Manners, NEW_PASSWORD, Walk, employer};
 
 fn succeeds(output: &std::process::Output) {
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -23,15 +23,15 @@ fn fails_saying(output: &std::process::Output, words: &str) {
 
 /// Cuts the set-up off at each point in turn, on one PC with one kit, and then lets it come to its end.
 #[cfg(feature = "failpoints")]
-fn cut_off_at(walk: &Walk, home: &Path, kit: &Path, points: &[&str]) {
+fn cut_off_at(home: &Path, kit: &Path, points: &[&str]) {
     for point in points {
-        let mut setup = walk.setup(home, kit);
+        let mut setup = Walk::setup(home, kit);
         let status = setup.env("KX_FAILPOINT", format!("setup.{point}")).output().unwrap();
         assert_eq!(status.status.signal(), Some(6), "{point}: {}", text(&status.stderr));
-        let early = walk.run(home, &["sent"]);
+        let early = Walk::run(home, &["sent"]);
         assert!(!early.status.success(), "{point}: what is not finished is of no use");
     }
-    succeeds(&walk.setup(home, kit).output().unwrap());
+    succeeds(&Walk::setup(home, kit).output().unwrap());
 }
 
 #[cfg(feature = "failpoints")]
@@ -49,10 +49,10 @@ async fn a_setup_that_is_cut_off_at_any_step_is_gone_on_with_as_the_same_pc() {
     for points in rounds {
         let (kit, letter) = walk.kit().await;
         let home = walk.home("pc", &letter);
-        cut_off_at(&walk, &home, &kit, points);
+        cut_off_at(&home, &kit, points);
         let left: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(!left.iter().any(|name| name == "setup.json" || name == "kit.json"), "{left:?}");
-        succeeds(&walk.run(&home, &["send", file.to_str().unwrap()]));
+        succeeds(&Walk::run(&home, &["send", file.to_str().unwrap()]));
         // The union knows one PC, and it is another one for each enrolment.
         let gateway = walk.gateway().await;
         let view = Admin::new(&gateway, "staff").user(&user()).await.unwrap();
@@ -68,25 +68,25 @@ async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
     let walk = Walk::start().await;
     let (kit, letter) = walk.kit().await;
     let (first, second) = (walk.home("first", &letter), walk.home("second", &letter));
-    succeeds(&walk.setup(&first, &kit).output().unwrap());
+    succeeds(&Walk::setup(&first, &kit).output().unwrap());
     let file = walk.folder.file("届.csv", b"x");
-    succeeds(&walk.run(&first, &["send", file.to_str().unwrap()]));
+    succeeds(&Walk::run(&first, &["send", file.to_str().unwrap()]));
 
-    fails_saying(&walk.setup(&second, &kit).output().unwrap(), "組合の承認後");
+    fails_saying(&Walk::setup(&second, &kit).output().unwrap(), "組合の承認後");
     // Asking again is no other PC, and costs no try at the PIN.
     for _ in 0..6 {
-        fails_saying(&walk.setup(&second, &kit).output().unwrap(), "組合の承認後");
+        fails_saying(&Walk::setup(&second, &kit).output().unwrap(), "組合の承認後");
     }
-    succeeds(&walk.run(&first, &["sent"]));
+    succeeds(&Walk::run(&first, &["sent"]));
 
     let gateway = walk.gateway().await;
     let admin = Admin::new(&gateway, "staff");
     admin.review_device(&user(), None, Review::Approve).await.unwrap();
-    wait_for(|| walk.setup(&second, &kit).output().unwrap().status.success(), "the approval comes through");
+    wait_for(|| Walk::setup(&second, &kit).output().unwrap().status.success(), "the approval comes through");
     // The first one is refused with a clear word; the second begins a stream of its own.
-    fails_saying(&walk.run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");
-    succeeds(&walk.run(&second, &["send", file.to_str().unwrap()]));
-    let sent = json(&walk.run(&second, &["sent", "--json"]));
+    fails_saying(&Walk::run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");
+    succeeds(&Walk::run(&second, &["send", file.to_str().unwrap()]));
+    let sent = json(&Walk::run(&second, &["sent", "--json"]));
     assert_eq!(sent.len(), 1, "what the PC before sent is not this one's, and no alarm: {sent:#?}");
 }
 
@@ -95,28 +95,28 @@ async fn names_passwords_and_kits_that_are_wrong_are_named() {
     let walk = Walk::start().await;
     let (kit, letter) = walk.kit().await;
     let home = walk.home("pc", &letter);
-    fails_saying(&walk.run(&home, &["login"]), "初期設定されていません");
-    let mut without = walk.employer(&home);
+    fails_saying(&Walk::run(&home, &["login"]), "初期設定されていません");
+    let mut without = employer(&home);
     fails_saying(&without.arg("setup").output().unwrap(), "--kit");
     let no_kit = walk.folder.file("kenpoexpress.zip", b"PK no");
-    fails_saying(&walk.setup(&home, &no_kit).output().unwrap(), "壊れています");
+    fails_saying(&Walk::setup(&home, &no_kit).output().unwrap(), "壊れています");
 
     // Nobody at the terminal and no file.
-    let mut nobody = walk.employer(&home);
+    let mut nobody = employer(&home);
     nobody.args(["setup", "--kit"]).arg(&kit);
     let mut detached = std::process::Command::new("setsid");
     detached.arg("--wait").arg(nobody.get_program()).args(nobody.get_args()).stdin(std::process::Stdio::null());
     fails_saying(&detached.output().unwrap(), "--pin-file");
 
     fs::write(home.join("password.txt"), "wrong-password1").unwrap();
-    fails_saying(&walk.setup(&home, &kit).output().unwrap(), "初期パスワードが違うか");
+    fails_saying(&Walk::setup(&home, &kit).output().unwrap(), "初期パスワードが違うか");
     fs::write(home.join("password.txt"), &*letter.login).unwrap();
-    let mut somebody = walk.employer(&home);
+    let mut somebody = employer(&home);
     somebody.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("password.txt"));
     somebody.args(["setup", "--office", "他社", "--user", "他人", "--mail", "x@example.jp", "--kit"]).arg(&kit);
     fails_saying(&somebody.output().unwrap(), "登録と一致しません");
     // The same kit goes on with the right names.
-    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    succeeds(&Walk::setup(&home, &kit).output().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,17 +124,17 @@ async fn five_wrong_pins_lock_the_keys_for_good_and_offline_there_is_nothing_to_
     let mut walk = Walk::start().await;
     let (kit, letter) = walk.kit().await;
     let home = walk.home("pc", &letter);
-    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    succeeds(&Walk::setup(&home, &kit).output().unwrap());
     fs::write(home.join("pin.txt"), "0000").unwrap();
     for left in (1..5).rev() {
-        fails_saying(&walk.run(&home, &["sent"]), &format!("{left} tries are left"));
+        fails_saying(&Walk::run(&home, &["sent"]), &format!("{left} tries are left"));
     }
-    fails_saying(&walk.run(&home, &["sent"]), "PIN コードがロックされました");
+    fails_saying(&Walk::run(&home, &["sent"]), "PIN コードがロックされました");
     fs::write(home.join("pin.txt"), "4711").unwrap();
-    fails_saying(&walk.run(&home, &["sent"]), "PIN コードがロックされました");
+    fails_saying(&Walk::run(&home, &["sent"]), "PIN コードがロックされました");
     // Without the relay not even the right PIN opens anything: every guess needs its answer.
     walk.stop();
-    fails_saying(&walk.run(&home, &["login"]), "サーバーに接続できません");
+    fails_saying(&Walk::run(&home, &["login"]), "サーバーに接続できません");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,12 +149,12 @@ async fn a_proxy_with_credentials_is_gone_through() {
     };
     use_proxy(proxy.address);
     fs::write(home.join("proxy.txt"), "kx:wrong\n").unwrap();
-    fails_saying(&walk.setup(&home, &kit).output().unwrap(), "プロキシサーバーが接続を通しません");
+    fails_saying(&Walk::setup(&home, &kit).output().unwrap(), "プロキシサーバーが接続を通しません");
     assert_eq!(proxy.tunnels.load(Ordering::SeqCst), 0);
     fs::write(home.join("proxy.txt"), "kx:secret\n").unwrap();
-    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    succeeds(&Walk::setup(&home, &kit).output().unwrap());
     let file = walk.folder.file("届.csv", &vec![7; 300_000]);
-    succeeds(&walk.run(&home, &["send", file.to_str().unwrap()]));
+    succeeds(&Walk::run(&home, &["send", file.to_str().unwrap()]));
     assert!(proxy.tunnels.load(Ordering::SeqCst) > 0 && proxy.bytes.load(Ordering::SeqCst) > 300_000);
 }
 
@@ -163,19 +163,19 @@ async fn passwords_change_by_the_rule_and_wrong_ones_lock_the_login() {
     let walk = Walk::start().await;
     let (kit, letter) = walk.kit().await;
     let home = walk.home("pc", &letter);
-    succeeds(&walk.setup(&home, &kit).output().unwrap());
+    succeeds(&Walk::setup(&home, &kit).output().unwrap());
     let next = |password: &str| {
         fs::write(home.join("next.txt"), password).unwrap();
-        walk.run(&home, &["password", "--new-password-file", home.join("next.txt").to_str().unwrap()])
+        Walk::run(&home, &["password", "--new-password-file", home.join("next.txt").to_str().unwrap()])
     };
     fails_saying(&next("short1"), "長さ");
     fails_saying(&next("onlyletters"), "英字と数字");
     fails_saying(&next(NEW_PASSWORD), "現在と同じ");
     succeeds(&next("Another2026kx"));
     for _ in 0..5 {
-        let refused = walk.run(&home, &["login"]);
+        let refused = Walk::run(&home, &["login"]);
         assert!(!refused.status.success());
     }
     fs::write(home.join("new.txt"), "Another2026kx").unwrap();
-    fails_saying(&walk.run(&home, &["login"]), "ロック");
+    fails_saying(&Walk::run(&home, &["login"]), "ロック");
 }

@@ -118,23 +118,6 @@ impl Played {
         (pending, first.keys)
     }
 
-    fn issued_by(&self, authority: &Authority, wanted: &KeyRequests) -> Outcome {
-        let (union, office, user) = (union(), office(), user());
-        let person = Subject::User { union: union.clone(), office: office.clone(), user: user.clone() };
-        let device = Subject::Device { union, office, user };
-        let issue = |subject: Subject, der: &Der, profile| {
-            let request = Request::from_pkcs10(subject, &der.0).unwrap();
-            let certificate =
-                authority.issue(&request, &profile, USER_VALIDITY, SystemClock.now(), &SystemRandom).unwrap();
-            Der(certificate.der().to_vec())
-        };
-        Outcome::Issued {
-            signing: issue(person.clone(), &wanted.signing, Profile::UserSigning),
-            encryption: issue(person, &wanted.encryption, Profile::UserEncryption),
-            device: issue(device, &wanted.device, Profile::Device),
-        }
-    }
-
     /// Puts an answer at the relay, in place of the one before.
     async fn answer(&self, pending: &PendingRequest, answer: &Answer, signer: &Credential) {
         let told = Der(words::sign(answer, signer, answer.at).unwrap());
@@ -151,6 +134,23 @@ impl Played {
 fn answer_to(pending: &PendingRequest, outcome: Outcome) -> Answer {
     let request = kenpo_express::wire::enrolment::CertificateRequest { id: pending.id, sealed: pending.sealed.clone() };
     Answer { request: pending.id, digest: request.digest(), at: SystemClock.now(), outcome }
+}
+
+/// Certificates for the keys that were asked for.
+fn issued_by(authority: &Authority, wanted: &KeyRequests) -> Outcome {
+    let (union, office, user) = (union(), office(), user());
+    let person = Subject::User { union: union.clone(), office: office.clone(), user: user.clone() };
+    let device = Subject::Device { union, office, user };
+    let issue = |subject: Subject, der: &Der, profile| {
+        let request = Request::from_pkcs10(subject, &der.0).unwrap();
+        let certificate = authority.issue(&request, &profile, USER_VALIDITY, SystemClock.now(), &SystemRandom).unwrap();
+        Der(certificate.der().to_vec())
+    };
+    Outcome::Issued {
+        signing: issue(person.clone(), &wanted.signing, Profile::UserSigning),
+        encryption: issue(person, &wanted.encryption, Profile::UserEncryption),
+        device: issue(device, &wanted.device, Profile::Device),
+    }
 }
 
 /// A union that is none of ours, with the same number.
@@ -174,7 +174,7 @@ async fn an_answer_that_is_not_the_unions_is_not_believed() {
     assert_eq!(setup.work(patience).await.unwrap(), Worked::Waits);
     let (pending, wanted) = played.pending().await;
     let authority = played.keys.authority.clone().unwrap();
-    let honest = || answer_to(&pending, played.issued_by(&authority, &wanted));
+    let honest = || answer_to(&pending, issued_by(&authority, &wanted));
     let ours = &played.keys.signing[0];
     let (their_ca, their_signing, _) = stranger();
 
@@ -193,8 +193,8 @@ async fn an_answer_that_is_not_the_unions_is_not_believed() {
             },
             ours,
         ),
-        (answer_to(&pending, played.issued_by(&their_ca, &wanted)), ours),
-        (answer_to(&pending, played.issued_by(&authority, &other_keys)), ours),
+        (answer_to(&pending, issued_by(&their_ca, &wanted)), ours),
+        (answer_to(&pending, issued_by(&authority, &other_keys)), ours),
     ];
     for (number, (answer, signer)) in lies.iter().enumerate() {
         played.answer(&pending, answer, signer).await;
@@ -253,7 +253,7 @@ async fn every_refusal_of_the_union_is_told_and_the_same_kit_may_try_again() {
     let mut setup = played.begin();
     assert_eq!(setup.work(patience).await.unwrap(), Worked::WaitsForApproval);
     let authority = played.keys.authority.clone().unwrap();
-    played.answer(&pending, &answer_to(&pending, played.issued_by(&authority, &wanted)), ours).await;
+    played.answer(&pending, &answer_to(&pending, issued_by(&authority, &wanted)), ours).await;
     assert_eq!(setup.work(patience).await.unwrap(), Worked::On);
     played.stop().await;
 }

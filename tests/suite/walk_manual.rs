@@ -7,7 +7,7 @@ use std::path::Path;
 use kenpo_express::sandbox::parties::{contact, office_name};
 
 use super::exchange_support::{files_below, json, text, wait_for};
-use super::walk_support::{NEW_PASSWORD, Terminal, Walk};
+use super::walk_support::{NEW_PASSWORD, Terminal, Walk, employer};
 
 /// 「すべて展開」.
 fn unpack(zip: &Path, into: &Path) {
@@ -91,7 +91,7 @@ async fn what_the_manual_says_works_in_its_order() {
     for (file, secret) in [("pin.txt", "4711"), ("new.txt", NEW_PASSWORD)] {
         fs::write(home.join(file), secret).unwrap();
     }
-    let examined = walk.run(&home, &["doctor", "--json"]);
+    let examined = Walk::run(&home, &["doctor", "--json"]);
     let findings = json(&examined);
     let of = |check: &str| {
         let found = findings.iter().find(|finding| finding["check"] == check);
@@ -106,21 +106,21 @@ async fn what_the_manual_says_works_in_its_order() {
 
     // The app is there: a file goes to the union, within the session of the set-up.
     let file = walk.folder.file("算定基礎届.csv", b"wages");
-    let sent = walk.run(&home, &["send", file.to_str().unwrap()]);
+    let sent = Walk::run(&home, &["send", file.to_str().unwrap()]);
     assert!(sent.status.success(), "{}", text(&sent.stderr));
     let received = || json(&walk.folder.run("kx-gateway", &["received", "list", "--json"]));
     wait_for(|| received().iter().any(|message| message["verdict"] == "accepted"), "the union has it");
 
     // Logged out, a password is needed again; set up, the kit is of no more use here.
-    assert!(walk.run(&home, &["logout"]).status.success());
-    let again = walk.setup(&home, &saved).output().unwrap();
+    assert!(Walk::run(&home, &["logout"]).status.success());
+    let again = Walk::setup(&home, &saved).output().unwrap();
     assert!(text(&again.stderr).contains("初期設定は完了しています"), "{}", text(&again.stderr));
     fs::write(home.join("wrong.txt"), "wrong-password1").unwrap();
-    let mut wrong = walk.employer(&home);
+    let mut wrong = employer(&home);
     wrong.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("wrong.txt")).arg("sent");
     let wrong = wrong.output().unwrap();
     assert!(text(&wrong.stderr).contains("パスワードが違います"), "{}", text(&wrong.stderr));
-    assert!(walk.run(&home, &["sent"]).status.success());
+    assert!(Walk::run(&home, &["sent"]).status.success());
 
     walk.stop();
     let secrets = [

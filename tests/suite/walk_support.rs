@@ -116,13 +116,6 @@ impl Walk {
         (path, letter)
     }
 
-    /// `kx-employer` in a home folder of its own, with PIN and password in files there.
-    pub(crate) fn employer(&self, home: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kx-employer"));
-        command.arg("--home").arg(home).stdin(Stdio::null());
-        command
-    }
-
     /// A home folder with files for PIN and passwords.
     pub(crate) fn home(&self, name: &str, letter: &Passwords) -> PathBuf {
         let home = self.folder.path(name);
@@ -134,8 +127,8 @@ impl Walk {
     }
 
     /// `setup` without anybody at the terminal.
-    pub(crate) fn setup(&self, home: &Path, kit: &Path) -> Command {
-        let mut command = self.employer(home);
+    pub(crate) fn setup(home: &Path, kit: &Path) -> Command {
+        let mut command = employer(home);
         command.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("password.txt"));
         command.args(["setup", "--office", office_name().as_str(), "--user", contact().name.as_str()]);
         command.args(["--mail", contact().mail.as_str(), "--new-password-file"]).arg(home.join("new.txt"));
@@ -144,11 +137,18 @@ impl Walk {
     }
 
     /// Any other command, with the password as it is after the set-up.
-    pub(crate) fn run(&self, home: &Path, arguments: &[&str]) -> std::process::Output {
-        let mut command = self.employer(home);
+    pub(crate) fn run(home: &Path, arguments: &[&str]) -> std::process::Output {
+        let mut command = employer(home);
         command.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("new.txt"));
         command.args(arguments).output().unwrap()
     }
+}
+
+/// `kx-employer` with a home folder.
+pub(crate) fn employer(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kx-employer"));
+    command.arg("--home").arg(home).stdin(Stdio::null());
+    command
 }
 
 /// What a person chooses in place of the initial password.
@@ -163,7 +163,8 @@ fn decode_words(header: &str) -> String {
     let (mut text, mut encoded_before) = (String::new(), false);
     for part in header.split_whitespace() {
         let encoded = part.starts_with("=?");
-        if !text.is_empty() && !(encoded && encoded_before) {
+        let follows = encoded && encoded_before;
+        if !text.is_empty() && !follows {
             text.push(' ');
         }
         text += &word(part);
@@ -247,7 +248,7 @@ pub(crate) struct Manners {
     /// Where its connections come from.
     pub(crate) from: Option<std::net::Ipv4Addr>,
     /// Bytes a second from the client.
-    pub(crate) pace: Option<usize>,
+    pub(crate) pace: Option<u32>,
 }
 
 impl ConnectProxy {
@@ -290,7 +291,7 @@ async fn tunnel(mut client: TcpStream, manners: Manners, bytes: Arc<AtomicU64>, 
             to_server.write_all(&buffer[..read]).await.ok()?;
             bytes.fetch_add(read as u64, Ordering::SeqCst);
             if let Some(pace) = manners.pace {
-                tokio::time::sleep(Duration::from_secs_f64(read as f64 / pace as f64)).await;
+                tokio::time::sleep(Duration::from_secs(read as u64) / pace).await;
             }
         }
         Some(())
