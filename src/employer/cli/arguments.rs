@@ -94,6 +94,13 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// 解析用の情報を ZIP に保存します（組合に送るため。鍵・パスワード・ファイルの内容は含みません） / Packs what helps to find a
+    /// cause into a ZIP for the union: version, checks, names and sizes of our own files. No secrets.
+    Logs {
+        /// 保存先（まだないファイル） / Where to; a file that is not there yet.
+        #[arg(long, value_name = "ZIP")]
+        out: PathBuf,
+    },
     /// 接続できない原因を調べます / Looks for what stands in the way: folder, drive, clock, proxy, certificates, IP address.
     ///
     /// With --pin-file also the PIN, the session and the IP address; that counts as a try at the PIN.

@@ -3,6 +3,7 @@
 use super::ask::Unanswered;
 use super::words;
 use crate::employer::error::EmployerError;
+use crate::employer::logs::LogsError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,9 @@ pub(super) enum Failure {
     /// Nobody answered.
     #[error(transparent)]
     Unanswered(#[from] Unanswered),
+    /// The ZIP for the union cannot be written.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
 }
 
 impl Failure {
@@ -20,6 +24,12 @@ impl Failure {
     pub(super) fn complain(&self) {
         match self {
             Self::Employer(error) => words::complain(error),
+            Self::Logs(error) => {
+                eprintln!("エラー: 保存できません。\nError: it cannot be saved.\n  {error}: {}", error.cause);
+                eprintln!(
+                    "→ まだないファイル名を --out に指定してください。\n→ Choose a file with --out that is not there yet."
+                );
+            }
             Self::Unanswered(Unanswered::Stopped) => {
                 eprintln!(
                     "中止しました。もう一度実行すると続きから始まります。 / Stopped; the next run goes on from here."

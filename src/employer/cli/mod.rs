@@ -67,6 +67,7 @@ async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Fa
             print(&list.items, json, &list::table(&list.items));
             Ok(report(&list))
         }
+        Command::Logs { out } => doctor::pack(&home, out, &asker).await,
         Command::Doctor { json } => doctor::run(&home, json, &asker).await,
     }
 }
