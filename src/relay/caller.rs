@@ -37,18 +37,6 @@ pub struct NewcomerCaller(pub User, pub sessions::Current);
 #[derive(Debug, Clone)]
 pub struct AnyCaller(pub User);
 
-/// A PC, the kit, or the user, within a session or not.
-#[derive(Debug, Clone)]
-pub struct AnyHolder(pub User);
-
-impl FromRequestParts<App> for AnyHolder {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        registered(parts, app).map(Self)
-    }
-}
-
 impl FromRequestParts<App> for UnionCaller {
     type Rejection = Problem;
 

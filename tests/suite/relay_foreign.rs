@@ -264,25 +264,32 @@ async fn nobody_reaches_what_is_another_users() {
                     assert_eq!(two.relay.employer(&two.user).send(create(id, 500)).await.unwrap().status, 201);
                     assert_eq!(code(get(&sent(id))).await, Code::ParcelUnknown);
                 }
-                // A user's certificate alone: what needs a session has none, what is the PC's is not the user's.
+                // What is the PC's is not the user's.
                 ("POST", "/employer/v1/pin/{pc}") => {
                     let blinded = serde_json::json!({ "blinded": "AAAA" });
                     assert_eq!(code(json(Method::POST, &employer::pin(pc()), &blinded)).await, Code::CallerOther);
                 }
                 ("POST", employer::CERTIFICATE_REQUESTS) => {
-                    let body = CertificateRequest { id: two.request, sealed: Der(vec![7]) };
-                    assert_eq!(code(json(Method::POST, &path, &body)).await, Code::SessionMissing);
+                    let body = CertificateRequest { id: two.request, sealed: Der(vec![8]) };
+                    let answer = client.send(json(Method::POST, &path, &body)).await.unwrap();
+                    if union.insurer == two.own.insurer {
+                        assert_eq!(answer.code(), Code::RequestConflict);
+                    } else {
+                        assert_eq!(answer.status, 200, "the same id at another union is another request");
+                    }
                 }
                 ("GET", "/employer/v1/certificate-requests/{id}") => {
-                    assert_eq!(code(get(&employer::certificate_request(two.request))).await, Code::SessionMissing);
+                    assert_eq!(code(get(&employer::certificate_request(two.request))).await, Code::RequestUnknown);
                 }
                 ("POST", employer::LOGIN) => {
                     let body = Login { key: login_key(1) };
                     assert_eq!(code(json(Method::POST, &path, &body)).await, Code::LoginFailed);
                 }
                 ("POST", employer::LOGOUT | employer::PASSWORD) => {
-                    let bare = request(Method::POST, &path).body(Body::empty()).unwrap();
-                    assert_eq!(code(bare).await, Code::SessionMissing);
+                    // Somebody else's session.
+                    let stolen = two.relay.session_of(&two.user);
+                    let bare = request(Method::POST, &path).header("authorization", format!("Bearer {stolen}"));
+                    assert_eq!(code(bare.body(Body::empty()).unwrap()).await, Code::SessionMissing);
                 }
                 route => panic!("{route:?} has no row here"),
             }
@@ -350,4 +357,31 @@ async fn a_kit_reaches_nothing_but_its_own_enrolment() {
     }
     let page: Page<PendingRequest> = two.relay.vpn(&two.own.gateway).get(CERTIFICATE_REQUESTS).await.json();
     assert_eq!(page.items.iter().map(|request| request.sealed.0.clone()).collect::<Vec<_>>(), [vec![7]]);
+}
+
+/// Everything but the way in needs a session, whatever the certificate.
+#[tokio::test]
+async fn a_certificate_alone_reaches_only_the_login() {
+    let two = Two::start().await;
+    let client = two.relay.employer(&two.user).within(None);
+    for (method, path) in routes(&client).await {
+        let path = path.replace("{id}", &two.parcel.to_string()).replace("{pc}", &pc().to_string());
+        match (method.as_str(), path.as_str()) {
+            ("GET", "/healthz" | "/openapi.json") | ("OPTIONS", UPLOADS) => (),
+            ("POST", employer::LOGIN) => {
+                let body = Login { key: login_key(1) };
+                let answer = client.send(json(Method::POST, &path, &body)).await.unwrap();
+                assert_eq!(answer.code(), Code::LoginFailed);
+            }
+            ("HEAD", _) => {
+                let head = tus_request(Method::HEAD, &path).body(Body::empty()).unwrap();
+                assert_eq!(client.send(head).await.unwrap().status, 401);
+            }
+            (method, path) => {
+                let bare = tus_request(method.parse().unwrap(), path).body(Body::empty()).unwrap();
+                let expected = if path.contains("/pin/") { Code::CallerOther } else { Code::SessionMissing };
+                assert_eq!(client.send(bare).await.unwrap().code(), expected, "{method} {path}");
+            }
+        }
+    }
 }

@@ -99,10 +99,11 @@ async fn a_slow_header_and_an_idle_line_are_cut() {
 async fn a_slow_body_ends_and_what_came_is_kept() {
     let relay = RelayWorld::start_with(|config| config.limits.stall_seconds = 1).await;
     let union = relay.union("06123456").await;
-    let client = relay.employer(&relay.user(&union, "hanako-1").await);
+    let user = relay.user(&union, "hanako-1").await;
+    let (client, session) = (relay.employer(&user), relay.session_of(&user));
     let id = message_id(relay.clock.as_ref());
     let header = format!(
-        "POST {UPLOADS} HTTP/1.1\r\nhost: relay\r\ntus-resumable: 1.0.0\r\nupload-length: 5000000\r\n\
+        "POST {UPLOADS} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {session}\r\ntus-resumable: 1.0.0\r\nupload-length: 5000000\r\n\
          upload-metadata: {}\r\ncontent-type: {}\r\ncontent-length: 5000000\r\n\r\nsome bytes",
         Metadata { message_id: id }.to_header(),
         tus::OFFSET_CONTENT_TYPE

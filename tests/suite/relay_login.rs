@@ -76,7 +76,8 @@ async fn from_the_initial_password_to_the_end_of_the_session() {
 
 #[tokio::test]
 async fn a_session_is_bound_to_certificate_address_and_time() {
-    let mut relay = RelayWorld::start().await;
+    let mut relay =
+        RelayWorld::start_with(|config| (config.session.hours, config.session.idle_minutes) = (12, 60)).await;
     let union = relay.union("06123456").await;
     let (user, initial) = newcomer(&relay, &union, "hanako-1").await;
     let (other, _) = newcomer(&relay, &union, "taro-2").await;

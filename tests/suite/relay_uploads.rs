@@ -135,9 +135,10 @@ async fn a_broken_line_resumes_where_it_stopped() {
 
     let mut line = world.client().raw().await.unwrap();
     let header = format!(
-        "PATCH {} HTTP/1.1\r\nhost: relay\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\n\
-         content-type: application/offset+octet-stream\r\ncontent-length: {}\r\n\r\n",
+        "PATCH {} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {}\r\ntus-resumable: 1.0.0\r\n\
+         upload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\ncontent-length: {}\r\n\r\n",
         upload(id),
+        world.relay.session_of(&world.user),
         bytes.len()
     );
     line.write_all(header.as_bytes()).await.unwrap();

@@ -5,7 +5,7 @@ use axum::extract::State;
 use super::Window;
 use crate::domain::ids::MessageId;
 use crate::http::{Json, PathId, Query};
-use crate::relay::caller::UserCaller;
+use crate::relay::caller::SessionCaller;
 use crate::relay::registry::User;
 use crate::relay::state::App;
 use crate::store::relay::parcels::{self, Parcel};
@@ -21,7 +21,7 @@ const MOST: usize = 100;
 /// GET: everything that the user sent, oldest first.
 pub async fn list(
     State(app): State<App>,
-    UserCaller(user): UserCaller,
+    SessionCaller(user): SessionCaller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<SentParcel>>, Problem> {
     let window = Window::new(query)?.at_most(MOST);
@@ -33,7 +33,7 @@ pub async fn list(
 /// GET `/{id}`: one of them.
 pub async fn show(
     State(app): State<App>,
-    UserCaller(user): UserCaller,
+    SessionCaller(user): SessionCaller,
     PathId(id): PathId<MessageId>,
 ) -> Result<Json<SentParcel>, Problem> {
     let parcel = parcels::find(app.database.read(), &user.union, id).await?;

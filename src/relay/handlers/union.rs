@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use crate::http::Json;
-use crate::relay::caller::AnyHolder;
+use crate::relay::caller::AnyCaller;
 use crate::relay::state::App;
 use crate::store::relay::unions::{self, Purpose};
 use crate::wire::Der;
@@ -12,7 +12,7 @@ use crate::wire::problem::Problem;
 use crate::wire::union::UnionCertificates;
 
 /// GET: the caller's union with its certificates.
-pub async fn show(State(app): State<App>, AnyHolder(user): AnyHolder) -> Result<Json<UnionInfo>, Problem> {
+pub async fn show(State(app): State<App>, AnyCaller(user): AnyCaller) -> Result<Json<UnionInfo>, Problem> {
     let read = |purpose| unions::certificates(app.database.read(), &user.union, purpose);
     let encryption = read(Purpose::Encryption).await?.into_iter().map(Der).collect();
     let signing = read(Purpose::Signing).await?.into_iter().map(Der).collect();

@@ -10,7 +10,7 @@ use super::detached;
 use crate::domain::ids::MessageId;
 use crate::http::{BodyReader, PathId};
 use crate::relay::bytes::Key;
-use crate::relay::caller::UserCaller;
+use crate::relay::caller::SessionCaller;
 use crate::relay::checksum::Expected;
 use crate::relay::deposit::{Progress, SMALL};
 use crate::relay::registry::User;
@@ -35,7 +35,7 @@ pub async fn options(State(app): State<App>) -> Response {
 }
 
 /// POST: creates an upload, also with its first bytes. The same one again is found again.
-pub async fn create(State(app): State<App>, UserCaller(user): UserCaller, request: Request) -> Response {
+pub async fn create(State(app): State<App>, SessionCaller(user): SessionCaller, request: Request) -> Response {
     let headers = request.headers().clone();
     let limits = &app.config.limits;
     let body = BodyReader::new(request, limits);
@@ -50,7 +50,7 @@ pub async fn create(State(app): State<App>, UserCaller(user): UserCaller, reques
 /// HEAD `/{id}`: where the upload stands.
 pub async fn show(
     State(app): State<App>,
-    UserCaller(user): UserCaller,
+    SessionCaller(user): SessionCaller,
     PathId(id): PathId<MessageId>,
     headers: HeaderMap,
 ) -> Response {
@@ -65,7 +65,7 @@ pub async fn show(
 /// PATCH `/{id}`: goes on with the upload.
 pub async fn append(
     State(app): State<App>,
-    UserCaller(user): UserCaller,
+    SessionCaller(user): SessionCaller,
     PathId(id): PathId<MessageId>,
     request: Request,
 ) -> Response {
@@ -81,7 +81,7 @@ pub async fn append(
 /// DELETE `/{id}`: gives the upload up.
 pub async fn terminate(
     State(app): State<App>,
-    UserCaller(user): UserCaller,
+    SessionCaller(user): SessionCaller,
     PathId(id): PathId<MessageId>,
     headers: HeaderMap,
 ) -> Response {

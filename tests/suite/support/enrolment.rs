@@ -42,20 +42,31 @@ impl UnionWorld {
         issue(&self.authority, subject, &Profile::Device, relay.clock.now())
     }
 
+    /// An order whose kit nobody will open.
+    pub(crate) fn quick_order(&self, user: &str, relay: &RelayWorld) -> EnrolmentOrder {
+        EnrolmentOrder {
+            id: EnrolmentId::new(relay.clock.now(), &SystemRandom),
+            office: office(),
+            mail: format!("{user}@example.jp"),
+            device: Der(self.device(user, relay).certificate().der().to_vec()),
+            download_salt: Salt::new(&SystemRandom),
+            download_verifier: login_key(3).verifier(),
+            kit: vec![0; 100],
+            login: login_key(1).verifier(),
+        }
+    }
+
     /// An order, not sent.
     pub(crate) fn order(&self, user: &str, relay: &RelayWorld) -> Enrolled {
         let (kit, initial) = (self.device(user, relay), login_key(1));
         let salt = Salt::new(&SystemRandom);
         let download = DownloadKeys::derive(PASSWORD, &salt);
         let order = EnrolmentOrder {
-            id: EnrolmentId::new(relay.clock.now(), &SystemRandom),
-            office: office(),
-            mail: format!("{user}@example.jp"),
             device: Der(kit.certificate().der().to_vec()),
             download_salt: salt,
             download_verifier: download.proof.verifier(),
             kit: download.kit.seal(KIT_PURPOSE, KIT.as_bytes(), &SystemRandom),
-            login: initial.verifier(),
+            ..self.quick_order(user, relay)
         };
         Enrolled { order, kit, initial }
     }

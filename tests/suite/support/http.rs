@@ -8,7 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use kenpo_express::message::keys::{Certificate, Credential};
@@ -26,6 +26,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Client {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
+    session: Option<String>,
 }
 
 /// A whole answer.
@@ -74,7 +75,12 @@ impl Client {
                 builder.with_client_auth_cert(chain, key).unwrap()
             }
         };
-        Self { address, tls: Arc::new(tls) }
+        Self { address, tls: Arc::new(tls), session: None }
+    }
+
+    /// Asks everything within this session.
+    pub(crate) fn within(self, session: Option<String>) -> Self {
+        Self { session, ..self }
     }
 
     /// A TLS connection and nothing on it. A client certificate is judged after the client's side is done, so that a
@@ -89,7 +95,7 @@ impl Client {
     pub(crate) async fn connect(&self) -> io::Result<Connection> {
         let (sender, connection) = handshake(TokioIo::new(self.raw().await?)).await.map_err(io::Error::other)?;
         tokio::spawn(connection);
-        Ok(Connection { sender })
+        Ok(Connection { sender, session: self.session.clone() })
     }
 
     /// One request on a connection of its own.
@@ -110,10 +116,15 @@ impl Client {
 /// A kept-alive connection.
 pub(crate) struct Connection {
     sender: SendRequest<Body>,
+    session: Option<String>,
 }
 
 impl Connection {
-    pub(crate) async fn send(&mut self, request: Request<Body>) -> io::Result<Answer> {
+    pub(crate) async fn send(&mut self, mut request: Request<Body>) -> io::Result<Answer> {
+        if let Some(session) = &self.session {
+            let value = format!("Bearer {session}").parse().unwrap();
+            request.headers_mut().entry(AUTHORIZATION).or_insert(value);
+        }
         self.sender.ready().await.map_err(io::Error::other)?;
         let response = self.sender.send_request(request).await.map_err(io::Error::other)?;
         let (parts, body) = response.into_parts();
@@ -148,6 +159,6 @@ pub(crate) async fn plain_get(address: SocketAddr, path: &str) -> String {
     let stream = TcpStream::connect(address).await.unwrap();
     let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let answer = Connection { sender }.send(get(path)).await.unwrap();
+    let answer = Connection { sender, session: None }.send(get(path)).await.unwrap();
     String::from_utf8(answer.body.to_vec()).unwrap()
 }

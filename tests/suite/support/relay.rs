@@ -1,12 +1,13 @@
 //! A relay in this process, on free ports of the loopback interface, and those who use it.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::config::load_from;
 use kenpo_express::domain::clock::{Clock, ManualClock};
-use kenpo_express::domain::digest::Tag;
+use kenpo_express::domain::digest::{Fingerprint, Tag};
 use kenpo_express::domain::ids::{InsurerNumber, MessageId, OfficeCode, UserId};
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::message::receipt::{Receipt, Stage};
@@ -19,6 +20,7 @@ use kenpo_express::wire::Der;
 use kenpo_express::wire::union::{DisableUser, UnionCertificates, UserRegistration};
 use tempfile::TempDir;
 
+use super::enrolment::{change, login, login_key};
 use super::faulty::Faulty;
 use super::http::{Answer, Client, json, plain_get};
 
@@ -32,6 +34,8 @@ pub(crate) struct RelayWorld {
     pub(crate) config: Config,
     pub(crate) store: Faulty,
     running: Option<(Running, Shutdown)>,
+    /// The session that goes with a user's certificate.
+    sessions: Mutex<HashMap<Fingerprint, String>>,
 }
 
 impl RelayWorld {
@@ -55,6 +59,8 @@ impl RelayWorld {
             address.set_port(0);
         }
         config.mail.transport = "memory".to_owned();
+        // Tests move the clock, and few of them mean sessions.
+        (config.session.hours, config.session.idle_minutes) = (24 * 365 * 10, 60 * 24 * 365 * 10);
         config.parcels.disk_reserve_bytes = 0;
         config.stop.grace_seconds = 5;
         // Tests run tasks by hand.
@@ -72,7 +78,8 @@ impl RelayWorld {
         config.employer.roots = folder.path().join("roots.pem");
         std::fs::write(&config.employer.roots, operator.certificate().pem()).unwrap();
         let store = Faulty::open(&config.parcel_folder());
-        let mut world = Self { _folder: folder, clock, operator, config, store, running: None };
+        let mut world =
+            Self { _folder: folder, clock, operator, config, store, running: None, sessions: Mutex::default() };
         world.resume().await;
         world
     }
@@ -107,8 +114,30 @@ impl RelayWorld {
         Client::new(self.running().vpn_addr, self.operator.certificate(), Some(credential))
     }
 
+    /// The token of a user's session.
+    pub(crate) fn session_of(&self, credential: &Credential) -> String {
+        self.sessions.lock().unwrap()[&credential.certificate().fingerprint()].clone()
+    }
+
     pub(crate) fn employer(&self, credential: &Credential) -> Client {
-        Client::new(self.running().employer_addr, self.operator.certificate(), Some(credential))
+        let session = self.sessions.lock().unwrap().get(&credential.certificate().fingerprint()).cloned();
+        Client::new(self.running().employer_addr, self.operator.certificate(), Some(credential)).within(session)
+    }
+
+    /// Begins a session with a user's certificate, in which everything is asked from now on; with the password of before, or a
+    /// new one after the initial one.
+    pub(crate) async fn log_in(&self, credential: &Credential) {
+        let client = self.employer(credential).within(None);
+        let session = match login(&client, &login_key(2)).await {
+            Ok(session) => session,
+            Err(_) => {
+                let session = login(&client, &login_key(1)).await.unwrap();
+                let changed = client.send(change(&session, &login_key(1), &login_key(2))).await.unwrap();
+                assert_eq!(changed.status, 204);
+                session
+            }
+        };
+        self.sessions.lock().unwrap().insert(credential.certificate().fingerprint(), session.token);
     }
 
     /// What the metrics listener says.
@@ -137,10 +166,12 @@ impl RelayWorld {
         self.running().reload().await.unwrap();
     }
 
-    /// Makes a user with a certificate, and registers it as the gateway does.
+    /// Makes a user with a certificate and a password, registers both as the gateway does, and logs in.
     pub(crate) async fn user(&self, union: &UnionWorld, user: &str) -> Credential {
         let credential = union.user(user, self.clock.now());
+        assert_eq!(self.order(union, user, &union.quick_order(user, self)).await.status, 200);
         assert_eq!(self.put_user(union, user, &[credential.certificate()]).await.status, 204);
+        self.log_in(&credential).await;
         credential
     }
 
