@@ -4,16 +4,27 @@ use std::collections::BTreeSet;
 
 use hyper::Method;
 use kenpo_express::domain::clock::Clock;
+use kenpo_express::domain::ids::RequestId;
+use kenpo_express::message::keys::Credential;
 use kenpo_express::message::receipt::Stage;
 use kenpo_express::relay::routes::{Route, employer_routes, union_routes};
-use kenpo_express::wire::employer::{SENT, UNION, UPLOADS};
+use kenpo_express::runtime::clock::SystemRandom;
+use kenpo_express::secret::pin::Attempt;
+use kenpo_express::wire::Der;
+use kenpo_express::wire::employer::{self, SENT, UNION, UPLOADS};
+use kenpo_express::wire::enrolment::{CertificateRequest, Device, Notice};
 use kenpo_express::wire::problem::Code;
+use kenpo_express::wire::session::{Login, PasswordChange, PinTry};
 use kenpo_express::wire::tus::{self, Metadata};
-use kenpo_express::wire::union::{ACKNOWLEDGEMENTS, Acknowledgement, Acknowledgements, HANDSHAKE, PARCELS, USERS};
+use kenpo_express::wire::union::{
+    ACKNOWLEDGEMENTS, Acknowledgement, Acknowledgements, CERTIFICATE_REQUESTS, HANDSHAKE, PARCELS, RequestAnswer,
+    USERS, UserRegistration, request_answer,
+};
 use serde_json::Value;
 
+use crate::support::enrolment::pc;
 use crate::support::http::json;
-use crate::support::relay::{RelayWorld, message_id};
+use crate::support::relay::{RelayWorld, message_id, office};
 
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
@@ -163,4 +174,65 @@ fn check(document: &Value, answers: &[(&str, &str, Value)]) {
         let schema = &document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"];
         assert_eq!(deviations(document, schema, answer, path), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn enrolment_and_sessions_have_the_form_too() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let vpn = relay.vpn(&union.gateway);
+    let vpn_document: Value = vpn.get("/openapi.json").await.json();
+    let is_fine = |document: &Value, schema: &str, value: Value| {
+        let schema = &document["components"]["schemas"][schema];
+        assert_eq!(deviations(document, schema, &value, "request"), Vec::<String>::new());
+    };
+    let enrolled = relay.enrol(&union, "hanako-1").await;
+    is_fine(&vpn_document, "EnrolmentOrder", serde_json::to_value(&enrolled.order).unwrap());
+    let notice = Notice::CertificateExpiry { not_after: relay.clock.now() };
+    is_fine(&vpn_document, "Notice", serde_json::to_value(notice).unwrap());
+
+    let kit = relay.employer(&enrolled.kit);
+    let employer_document: Value = kit.get("/openapi.json").await.json();
+    let attempt = Attempt::begin("0123".parse().unwrap(), &SystemRandom);
+    let body = PinTry { blinded: attempt.blinded().clone() };
+    is_fine(&employer_document, "PinTry", serde_json::to_value(&body).unwrap());
+    let pc = pc();
+    let pin: Value = kit.send(json(Method::POST, &employer::pin(pc), &body)).await.unwrap().json();
+    let id = RequestId::new(relay.clock.now(), &SystemRandom);
+    let body = CertificateRequest { id, sealed: Der(vec![1]) };
+    is_fine(&employer_document, "CertificateRequest", serde_json::to_value(&body).unwrap());
+    let asked: Value = kit.send(json(Method::POST, employer::CERTIFICATE_REQUESTS, &body)).await.unwrap().json();
+    let pending: Value = vpn.get(CERTIFICATE_REQUESTS).await.json();
+
+    let der = |credential: &Credential| Der(credential.certificate().der().to_vec());
+    let user = union.user("hanako-1", relay.clock.now());
+    let devices = vec![Device { pc, certificate: der(&union.device("hanako-1", &relay)) }];
+    let registration = UserRegistration { office: office(), certificates: vec![der(&user)], devices };
+    let login = Some(enrolled.initial.verifier());
+    let body = RequestAnswer { answer: Der(vec![2]), registration: Some(registration), login };
+    is_fine(&vpn_document, "RequestAnswer", serde_json::to_value(&body).unwrap());
+    let answered: Value = vpn.send(json(Method::POST, &request_answer(id), &body)).await.unwrap().json();
+    let state: Value = kit.get(&employer::certificate_request(id)).await.json();
+    let body = Login { key: enrolled.initial.clone() };
+    is_fine(&employer_document, "Login", serde_json::to_value(&body).unwrap());
+    let session: Value = relay.employer(&user).send(json(Method::POST, employer::LOGIN, &body)).await.unwrap().json();
+    let body = PasswordChange { current: enrolled.initial.clone(), new: enrolled.initial.verifier() };
+    is_fine(&employer_document, "PasswordChange", serde_json::to_value(&body).unwrap());
+    check(
+        &vpn_document,
+        &[
+            (CERTIFICATE_REQUESTS, "get", pending),
+            ("/union/v1/certificate-requests/{id}/answer", "post", answered),
+            (USERS, "get", vpn.get(USERS).await.json()),
+        ],
+    );
+    check(
+        &employer_document,
+        &[
+            ("/employer/v1/pin/{pc}", "post", pin),
+            (employer::CERTIFICATE_REQUESTS, "post", asked),
+            ("/employer/v1/certificate-requests/{id}", "get", state),
+            (employer::LOGIN, "post", session),
+        ],
+    );
 }
