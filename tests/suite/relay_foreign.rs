@@ -185,7 +185,11 @@ async fn no_union_reaches_what_is_another_unions() {
             route => panic!("{route:?} has no row here"),
         }
     }
-    // Nothing has changed for the other one.
+    untouched(&two, &own, taken).await;
+}
+
+/// Nothing has changed for the one whose things were asked for.
+async fn untouched(two: &Two, own: &Client, taken: MessageId) {
     assert!(two.relay.employer(&two.user).is_let_in().await);
     assert!(!two.relay.employer(&two.colleague).is_let_in().await);
     let info: UnionInfo = two.relay.employer(&two.user).get(UNION).await.json();
@@ -197,7 +201,7 @@ async fn no_union_reaches_what_is_another_unions() {
     assert_eq!(states, [("hanako-1", true), ("taro-2", false), ("saburo-4", true)]);
     let waiting: Page<PendingRequest> = own.get(CERTIFICATE_REQUESTS).await.json();
     assert_eq!(waiting.items.iter().map(|request| request.id).collect::<Vec<_>>(), [two.request]);
-    assert_eq!(post(&own, &format!("{USERS}/taro-2/link")).await, Code::EnrolmentUnknown);
+    assert_eq!(post(own, &format!("{USERS}/taro-2/link")).await, Code::EnrolmentUnknown);
     let receipts: SentParcel = two.relay.employer(&two.user).get(&sent(taken)).await.json();
     assert_eq!(receipts.receipts.len(), 1, "the relay's and no other");
 }

@@ -70,7 +70,7 @@ async fn from_the_mail_to_the_kit() {
         std::fs::write(app.join("kenpoexpress"), "the app").unwrap();
         std::fs::write(app.join("kit.json"), "not this one").unwrap();
         config.enrolment.app = app;
-        config.enrolment.url = "https://kx.example.jp".to_owned();
+        config.enrolment.url = "https://kx.example.jp".into();
     })
     .await;
     let union = relay.union("06123456").await;
@@ -230,7 +230,7 @@ async fn the_link_ends_with_the_certificates_and_everything_with_the_user() {
 
 #[tokio::test]
 async fn a_mail_that_cannot_go_shows_waits_and_is_dropped_with_its_user() {
-    let relay = RelayWorld::start_with(|config| config.mail.transport = "directory:mail".to_owned()).await;
+    let relay = RelayWorld::start_with(|config| config.mail.transport = "directory:mail".into()).await;
     let union = relay.union("06123456").await;
     // In the place of the folder stands a file.
     let folder = relay.config.data.join("mail");

@@ -58,7 +58,7 @@ impl RelayWorld {
         ] {
             address.set_port(0);
         }
-        config.mail.transport = "memory".to_owned();
+        config.mail.transport = "memory".into();
         // Tests move the clock, and few of them mean sessions.
         (config.session.hours, config.session.idle_minutes) = (24 * 365 * 10, 60 * 24 * 365 * 10);
         config.parcels.disk_reserve_bytes = 0;
@@ -128,14 +128,13 @@ impl RelayWorld {
     /// new one after the initial one.
     pub(crate) async fn log_in(&self, credential: &Credential) {
         let client = self.employer(credential).within(None);
-        let session = match login(&client, &login_key(2)).await {
-            Ok(session) => session,
-            Err(_) => {
-                let session = login(&client, &login_key(1)).await.unwrap();
-                let changed = client.send(change(&session, &login_key(1), &login_key(2))).await.unwrap();
-                assert_eq!(changed.status, 204);
-                session
-            }
+        let session = if let Ok(session) = login(&client, &login_key(2)).await {
+            session
+        } else {
+            let session = login(&client, &login_key(1)).await.unwrap();
+            let changed = client.send(change(&session, &login_key(1), &login_key(2))).await.unwrap();
+            assert_eq!(changed.status, 204);
+            session
         };
         self.sessions.lock().unwrap().insert(credential.certificate().fingerprint(), session.token);
     }
