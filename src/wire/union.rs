@@ -241,7 +241,7 @@ pub struct UserRegistration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestAnswer {
-    /// The signed [`Answer`], for the app.
+    /// The signed [`Answer`](super::enrolment::Answer), for the app.
     pub answer: Der,
     /// With certificates: who may come in from now on.
     pub registration: Option<UserRegistration>,

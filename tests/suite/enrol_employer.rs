@@ -179,3 +179,25 @@ async fn passwords_change_by_the_rule_and_wrong_ones_lock_the_login() {
     fs::write(home.join("new.txt"), "Another2026kx").unwrap();
     fails_saying(&Walk::run(&home, &["login"]), "ロック");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_good_at_one_address_only() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    succeeds(&Walk::setup(&home, &kit).output().unwrap());
+    let address = || {
+        let findings = json(&Walk::run(&home, &["doctor", "--json"]));
+        let found = findings.iter().find(|finding| finding["check"] == "network.address");
+        found.unwrap_or_else(|| panic!("{findings:#?}"))["result"].clone()
+    };
+    assert_eq!(address(), "good");
+    let elsewhere = Manners { from: Some("127.0.0.2".parse().unwrap()), ..Manners::default() };
+    let toml = format!("[network]\nproxy = \"http://{}\"\n", ConnectProxy::start(elsewhere).await.address);
+    fs::write(home.join("employer.toml"), toml).unwrap();
+    assert_eq!(address(), "bad");
+    let sent = Walk::run(&home, &["sent"]);
+    succeeds(&sent);
+    assert!(text(&sent.stderr).contains("IP アドレスが変わった"), "{}", text(&sent.stderr));
+    assert_eq!(address(), "good", "the new session is of the new address");
+}
