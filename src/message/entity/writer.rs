@@ -13,10 +13,10 @@ use crate::message::signed::writer::Writer as SignedWriter;
 const SAMPLE: usize = 256 << 10;
 
 /// Writes header block and body. Gives the size of the file.
-pub(in crate::message) fn write<W: Write>(
+pub(in crate::message) fn write<'scope, W: Write + Send + 'scope>(
     mut header: Header<FileName>,
     mut input: impl Read,
-    out: &mut SignedWriter<'_, '_, '_, W>,
+    out: &mut SignedWriter<'scope, '_, '_, W>,
 ) -> Result<u64, SealError> {
     if header.encoding == ContentEncoding::Identity {
         return write_plain(&header, &[], input, out);
@@ -30,11 +30,11 @@ pub(in crate::message) fn write<W: Write>(
     write_plain(&header, &sample, input, out)
 }
 
-fn write_plain<W: Write>(
+fn write_plain<'scope, W: Write + Send + 'scope>(
     header: &Header<FileName>,
     sample: &[u8],
     mut input: impl Read,
-    out: &mut SignedWriter<'_, '_, '_, W>,
+    out: &mut SignedWriter<'scope, '_, '_, W>,
 ) -> Result<u64, SealError> {
     out.write_all(&block(header)?)?;
     out.write_all(sample)?;
@@ -47,11 +47,11 @@ fn write_plain<W: Write>(
     }
 }
 
-fn write_compressed<W: Write>(
+fn write_compressed<'scope, W: Write + Send + 'scope>(
     header: &Header<FileName>,
     mut piece: Vec<u8>,
     mut input: impl Read,
-    out: &mut SignedWriter<'_, '_, '_, W>,
+    out: &mut SignedWriter<'scope, '_, '_, W>,
 ) -> Result<u64, SealError> {
     out.write_all(&block(header)?)?;
     let mut compressor = Compressor::new()?;

@@ -3,6 +3,7 @@
 mod algorithm;
 mod attributes;
 mod hasher;
+mod outlet;
 pub(in crate::message) mod reader;
 mod signer_info;
 pub(in crate::message) mod writer;

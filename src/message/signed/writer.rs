@@ -1,30 +1,29 @@
 //! Writing `SignedData`.
 
 use std::io::{self, Read, Write};
-use std::ops::Range;
 use std::thread::Scope;
 
 use jiff::Timestamp;
 
-use super::algorithm::Hash;
-use super::hasher::{FIRST_BUFFER, Hasher};
+use super::algorithm::{Digest, Hash};
+use super::hasher::FIRST_BUFFER;
+use super::outlet::Outlet;
 use super::signer_info::{Signature, sha256_identifier};
 use crate::domain::digest::Sha256;
 use crate::message::error::SealError;
 use crate::message::format::header::{CONSTRUCTED, INTEGER, OCTET_STRING, SEQUENCE, SET, context_constructed};
-use crate::message::format::segments::{self, END, INDEFINITE};
+use crate::message::format::segments::{END, INDEFINITE};
 use crate::message::format::{der, oid};
 use crate::message::keys::Credential;
 
 /// Hashes while it writes.
 pub(in crate::message) struct Writer<'scope, 'env, 'key, W> {
-    out: W,
+    out: Outlet<'scope, 'env, W>,
     signer: &'key Credential,
-    hasher: Hasher<'scope, 'env>,
+    digest: Digest,
     /// Content up to `filled`. All of it is initialized.
     buffer: Vec<u8>,
     filled: usize,
-    parts: Vec<Range<usize>>,
 }
 
 /// A short content with its signature, in DER.
@@ -45,7 +44,7 @@ pub(in crate::message) fn whole(
     Ok(der::sequence(&[&der::oid(oid::SIGNED_DATA), &der::element(context_constructed(0), &[&signed_data])]))
 }
 
-impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
+impl<'scope, 'env, 'key, W: Write + Send + 'scope> Writer<'scope, 'env, 'key, W> {
     /// Writes what stands before the content. `scope`: where a second thread may be started.
     pub(in crate::message) fn new(
         mut out: W,
@@ -63,8 +62,8 @@ impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
         ]
         .concat();
         out.write_all(&prefix)?;
-        let hasher = Hasher::new(Hash::Sha256, scope);
-        Ok(Self { out, signer, hasher, buffer: vec![0; FIRST_BUFFER], filled: 0, parts: Vec::new() })
+        let (out, digest) = (Outlet::new(out, scope), Digest::new(Hash::Sha256));
+        Ok(Self { out, signer, digest, buffer: vec![0; FIRST_BUFFER], filled: 0 })
     }
 
     /// Takes what the input gives now, without a copy on the way. Gives how many octets, none at the input's end.
@@ -86,9 +85,8 @@ impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
 
     /// Signs. Gives back the inner writer, the digest over the content, and the hash of the signature value.
     pub(in crate::message) fn finish(mut self, signing_time: Timestamp) -> Result<(W, Sha256, Sha256), SealError> {
-        self.write_segment()?;
-        self.parts.push(0..self.filled);
-        let digest = self.hasher.finish(&self.buffer, &self.parts);
+        self.digest.update(&self.buffer[..self.filled]);
+        let digest = self.digest.finish();
         let (info, value_hash) = Signature::make(&digest, signing_time, self.signer)?;
         let suffix = [
             &END[..],
@@ -101,32 +99,24 @@ impl<'scope, 'env, 'key, W: Write> Writer<'scope, 'env, 'key, W> {
             &END,
         ]
         .concat();
-        self.out.write_all(&suffix)?;
+        let mut out = self.out.finish(&self.buffer[..self.filled])?;
+        out.write_all(&suffix)?;
         let digest = Sha256::try_from(digest.as_slice()).expect("we hash with SHA-256");
-        Ok((self.out, digest, value_hash))
+        Ok((out, digest, value_hash))
     }
 
     fn flush_segment(&mut self) -> Result<(), SealError> {
         if self.filled == 0 {
             return Ok(());
         }
-        self.write_segment()?;
-        self.parts.push(0..self.filled);
-        self.filled = 0;
-        self.buffer = self.hasher.exchange(std::mem::take(&mut self.buffer), &mut self.parts);
-        Ok(())
-    }
-
-    fn write_segment(&mut self) -> Result<(), SealError> {
-        if self.filled > 0 {
-            self.out.write_all(&segments::header(self.filled))?;
-            self.out.write_all(&self.buffer[..self.filled])?;
-        }
+        self.digest.update(&self.buffer[..self.filled]);
+        let filled = std::mem::take(&mut self.filled);
+        self.buffer = self.out.exchange(std::mem::take(&mut self.buffer), filled)?;
         Ok(())
     }
 }
 
-impl<W: Write> Write for Writer<'_, '_, '_, W> {
+impl<'scope, W: Write + Send + 'scope> Write for Writer<'scope, '_, '_, W> {
     fn write(&mut self, content: &[u8]) -> io::Result<usize> {
         if self.filled == self.buffer.len() {
             self.flush_segment()?;
@@ -138,7 +128,6 @@ impl<W: Write> Write for Writer<'_, '_, '_, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.flush_segment()?;
-        self.out.flush()
+        Ok(self.flush_segment()?)
     }
 }
