@@ -115,6 +115,15 @@ CREATE TABLE pins (
     PRIMARY KEY (user_seq, pc)
 );
 
+-- The tries that are counted in `pins`, each by SHA-256 of the token that takes it off again.
+CREATE TABLE pin_tries (
+    proof    BLOB    PRIMARY KEY,
+    user_seq INTEGER NOT NULL,
+    pc       TEXT    NOT NULL,
+    FOREIGN KEY (user_seq, pc) REFERENCES pins (user_seq, pc) ON DELETE CASCADE
+);
+CREATE INDEX pin_tries_by_pc ON pin_tries (user_seq, pc);
+
 -- `failures` rises before each comparison.
 CREATE TABLE logins (
     user_seq     INTEGER PRIMARY KEY REFERENCES users (seq),

@@ -77,8 +77,12 @@ impl Pc {
 
     /// Opens the user's keys. Each try is counted by the relay; five since the last login lock it.
     pub async fn unlock(self, pin: Pin) -> Result<User, EmployerError> {
-        let open = unlock(&self.device, &self.key_box, pin, &*self.random).await?;
-        User::of(self.home, self.key_box, open, self.clock, self.random)
+        let (open, proof) = unlock(&self.device, &self.key_box, pin, &*self.random).await?;
+        let pc = self.key_box.pc;
+        let user = User::of(self.home, self.key_box, open, self.clock, self.random)?;
+        // What does not arrive is counted until the next login; why not, the next request says too.
+        let _ = user.client.prove_pin(pc, &proof).await;
+        Ok(user)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::secret::{BoxKey, Pin, Salt};
 use crate::wire::client::{ClientError, DeviceClient};
 use crate::wire::enrolment::PcId;
 use crate::wire::problem::Code;
-use crate::wire::session::PinTry;
+use crate::wire::session::{PinProof, PinTry};
 
 /// What one try gave.
 pub(super) struct Tried {
@@ -19,6 +19,8 @@ pub(super) struct Tried {
     pub(super) relay_key: PublicKey,
     /// How many tries are left.
     pub(super) tries_left: u32,
+    /// Takes the try off the count, once the user's key is open.
+    pub(super) proof: PinProof,
 }
 
 /// The key store, open.
@@ -39,23 +41,23 @@ pub(super) async fn try_pin(
 ) -> Result<Tried, EmployerError> {
     let attempt = Attempt::begin(pin, random);
     let answer = client.try_pin(pc, &PinTry { blinded: attempt.blinded().clone() }).await.map_err(refused)?;
-    let tries_left = answer.tries_left;
+    let (tries_left, proof) = (answer.tries_left, PinProof { proof: answer.proof.clone() });
     let finish = move || finish(&attempt, &answer.evaluation, expected.as_ref(), &salt);
     let (key, relay_key) = tokio::task::spawn_blocking(finish).await.expect("stretching a PIN does not panic")?;
-    Ok(Tried { key, relay_key, tries_left })
+    Ok(Tried { key, relay_key, tries_left, proof })
 }
 
-/// Opens the key store.
+/// Opens the key store. What comes beside takes the try off the count, with the user's key.
 pub(super) async fn unlock(
     client: &DeviceClient,
     shut: &KeyBox,
     pin: Pin,
     random: &dyn Random,
-) -> Result<Open, EmployerError> {
+) -> Result<(Open, PinProof), EmployerError> {
     let tried = try_pin(client, (shut.pc, shut.salt, Some(shut.relay_key.clone())), pin, random).await?;
     let wrong = PinRefused::Wrong { tries_left: tried.tries_left };
     let keys = shut.open(&tried.key).map_err(|_| EmployerError::Pin(wrong))?;
-    Ok(Open { key: tried.key, keys })
+    Ok((Open { key: tried.key, keys }, tried.proof))
 }
 
 fn finish(

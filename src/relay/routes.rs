@@ -55,6 +55,7 @@ pub fn employer_routes() -> Vec<Route> {
         route(Method::GET, "/openapi.json", get(about::employer_openapi)),
         route(Method::GET, "/employer/v1/union", get(union::show)),
         route(Method::POST, "/employer/v1/pin/{pc}", post(pin::evaluate)),
+        route(Method::POST, "/employer/v1/pin/{pc}/proof", post(pin::prove)),
         route(Method::POST, "/employer/v1/certificate-requests", post(requests::create)),
         route(Method::GET, "/employer/v1/certificate-requests/{id}", get(requests::show)),
         route(Method::POST, "/employer/v1/login", post(login::begin)),

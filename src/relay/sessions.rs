@@ -46,7 +46,7 @@ pub async fn begin(
     logins::proved(connection, user.seq).await?;
     logins::logged_in(connection, user.seq, now).await?;
     // The user's key lies under the PIN: who logs in has proved it.
-    pins::proved(connection, user.seq).await?;
+    pins::logged_in(connection, user.seq).await?;
     Ok((token, expires_at))
 }
 
@@ -65,10 +65,9 @@ pub async fn check(state: &State, user: &User, token: Option<&str>, network: &st
         tracing::warn!(code, union = %user.union, user = %user.id, "a session was used from another address");
         return Err(Problem::new(Code::SessionAddress));
     }
-    if found.pin_tried || now.duration_since(session.last_seen_at) >= unwritten(state) {
+    if now.duration_since(session.last_seen_at) >= unwritten(state) {
         let mut transaction = state.database.write().await?;
         sessions::seen(&mut transaction, hash, now).await?;
-        pins::proved(&mut transaction, user.seq).await?;
         state.database.commit(transaction).await?;
     }
     Ok(Current { token: hash, must_change: found.must_change })

@@ -14,6 +14,7 @@
 //! | method and path | body → answer |
 //! | --- | --- |
 //! | POST [`LOGIN`] | [`Login`] → [`Session`] |
+//! | POST [`PIN`]`/{pc}/proof` | [`PinProof`] → 204: the PIN was right, its try counts no more |
 //!
 //! With the user certificate, within a session (header `Authorization: Bearer TOKEN`), [`UNION`] and
 //! [`CERTIFICATE_REQUESTS`] as above, and:
@@ -32,6 +33,7 @@
 //!
 //! [`PinTry`]: super::session::PinTry
 //! [`PinAnswer`]: super::session::PinAnswer
+//! [`PinProof`]: super::session::PinProof
 //! [`Login`]: super::session::Login
 //! [`Session`]: super::session::Session
 //! [`PasswordChange`]: super::session::PasswordChange
@@ -68,6 +70,11 @@ pub const SENT: &str = "/employer/v1/sent";
 /// The path of a PC's PIN.
 pub fn pin(pc: PcId) -> String {
     format!("{PIN}/{pc}")
+}
+
+/// The path on which a PIN's try is proved.
+pub fn pin_proof(pc: PcId) -> String {
+    format!("{PIN}/{pc}/proof")
 }
 
 /// The path of a request for certificates.

@@ -18,12 +18,35 @@ pub struct PinTry {
 }
 
 /// Answer to [`PinTry`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinAnswer {
     /// The evaluation.
     pub evaluation: Evaluation,
     /// How many tries are left until the PIN is locked, without a login between.
     pub tries_left: u32,
+    /// Names this try: secret. Whoever has opened the user's keys with the evaluation hands it in as [`PinProof`].
+    pub proof: String,
+}
+
+impl std::fmt::Debug for PinAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PinAnswer({} left)", self.tries_left)
+    }
+}
+
+/// Body of POST `/employer/v1/pin/{pc}/proof`, with the user certificate, whose key lies under the PIN: this try was right
+/// and is not counted any more. Other tries are: somebody with a copy of the folder may have made them.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinProof {
+    /// [`PinAnswer::proof`].
+    pub proof: String,
+}
+
+impl std::fmt::Debug for PinProof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PinProof(..)")
+    }
 }
 
 /// Body of POST `/employer/v1/login`.

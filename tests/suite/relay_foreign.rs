@@ -15,7 +15,7 @@ use kenpo_express::wire::employer::{self, SENT, SentParcel, UNION, UPLOADS, Unio
 use kenpo_express::wire::enrolment::{CertificateRequest, Notice, PendingRequest, RequestState};
 use kenpo_express::wire::page::Page;
 use kenpo_express::wire::problem::Code;
-use kenpo_express::wire::session::Login;
+use kenpo_express::wire::session::{Login, PinProof};
 use kenpo_express::wire::tus::{self, Metadata};
 use kenpo_express::wire::union::{
     ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements,
@@ -273,6 +273,11 @@ async fn nobody_reaches_what_is_another_users() {
                     let blinded = serde_json::json!({ "blinded": "AAAA" });
                     assert_eq!(code(json(Method::POST, &employer::pin(pc()), &blinded)).await, Code::CallerOther);
                 }
+                ("POST", "/employer/v1/pin/{pc}/proof") => {
+                    let body = PinProof { proof: "somebody-else's".to_owned() };
+                    let answer = client.send(json(Method::POST, &employer::pin_proof(pc()), &body)).await.unwrap();
+                    assert_eq!(answer.status, 204, "a token that names no try of its own changes nothing");
+                }
                 ("POST", employer::CERTIFICATE_REQUESTS) => {
                     let body = CertificateRequest { id: two.request, sealed: Der(vec![8]) };
                     let answer = client.send(json(Method::POST, &path, &body)).await.unwrap();
@@ -323,6 +328,11 @@ async fn a_kit_reaches_nothing_but_its_own_enrolment() {
                     let blinded = serde_json::json!({ "blinded": "AAAA" });
                     let counted = code(json(Method::POST, &employer::pin(pc()), &blinded)).await;
                     assert_eq!(counted, Code::PinMalformed, "a PC of its own");
+                }
+                ("POST", "/employer/v1/pin/{pc}/proof") => {
+                    let body = PinProof { proof: "any".to_owned() };
+                    let answer = code(json(Method::POST, &employer::pin_proof(pc()), &body)).await;
+                    assert_eq!(answer, Code::CallerOther, "the kit proves no PIN");
                 }
                 ("POST", employer::CERTIFICATE_REQUESTS) => {
                     let body = CertificateRequest { id: two.request, sealed: Der(vec![8]) };
@@ -380,6 +390,11 @@ async fn a_certificate_alone_reaches_only_the_login() {
             ("HEAD", _) => {
                 let head = tus_request(Method::HEAD, &path).body(Body::empty()).unwrap();
                 assert_eq!(client.send(head).await.unwrap().status, 401);
+            }
+            ("POST", path) if path.ends_with("/proof") => {
+                let body = PinProof { proof: "any".to_owned() };
+                let answer = client.send(json(Method::POST, path, &body)).await.unwrap();
+                assert_eq!(answer.status, 204, "proves a PIN before there is a session");
             }
             (method, path) => {
                 let bare = tus_request(method.parse().unwrap(), path).body(Body::empty()).unwrap();

@@ -8,11 +8,11 @@ use kenpo_express::message::keys::Credential;
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::secret::pin::{Attempt, PublicKey};
 use kenpo_express::wire::Der;
-use kenpo_express::wire::employer::pin;
+use kenpo_express::wire::employer::{pin, pin_proof};
 use kenpo_express::wire::enrolment::{Device, PcId};
 use kenpo_express::wire::page::Page;
 use kenpo_express::wire::problem::Code;
-use kenpo_express::wire::session::{PinAnswer, PinTry};
+use kenpo_express::wire::session::{PinAnswer, PinProof, PinTry};
 use kenpo_express::wire::union::{USERS, User, UserRegistration};
 
 use crate::support::enrolment::{change, login, login_key, pc};
@@ -20,14 +20,20 @@ use crate::support::http::{Client, json};
 use crate::support::relay::{RelayWorld, UnionWorld, office};
 
 async fn try_pin(client: &Client, pc: PcId) -> Result<(PublicKey, u32), Code> {
+    one_try(client, pc).await.map(|PinAnswer { evaluation, tries_left, .. }| (evaluation.key, tries_left))
+}
+
+async fn one_try(client: &Client, pc: PcId) -> Result<PinAnswer, Code> {
     let attempt = Attempt::begin("0123".parse().unwrap(), &SystemRandom);
     let body = PinTry { blinded: attempt.blinded().clone() };
     let answer = client.send(json(Method::POST, &pin(pc), &body)).await.unwrap();
-    if !answer.status.is_success() {
-        return Err(answer.code());
-    }
-    let PinAnswer { evaluation, tries_left } = answer.json();
-    Ok((evaluation.key, tries_left))
+    if answer.status.is_success() { Ok(answer.json()) } else { Err(answer.code()) }
+}
+
+/// Takes a try off the count, as the owner of this credential.
+async fn prove(client: &Client, pc: PcId, proof: &str) -> hyper::StatusCode {
+    let body = PinProof { proof: proof.to_owned() };
+    client.send(json(Method::POST, &pin_proof(pc), &body)).await.unwrap().status
 }
 
 /// Registers a PC as the gateway does, with the user's certificate.
@@ -129,10 +135,10 @@ async fn a_login_proves_the_pin_and_a_pc_asks_for_its_own_only() {
     // The fifth was right.
     let session = login(&relay.employer(&user), &enrolled.initial).await.unwrap();
     assert_eq!(try_pin(&device, own).await.unwrap().1, 4);
-    // So does the next request within the session.
+    // What somebody else may do within the session proves nothing about this try.
     let changed = relay.employer(&user).send(change(&session, &enrolled.initial, &login_key(2))).await.unwrap();
     assert_eq!(changed.status, 204);
-    assert_eq!(try_pin(&device, own).await.unwrap().1, 4);
+    assert_eq!(try_pin(&device, own).await.unwrap().1, 3);
     // A second PC waits with its PIN while the first is registered anew; what is not registered any more is gone.
     let (second, _) = try_pin(&kit, other).await.unwrap();
     let (new_user, new_device) = (union.user("hanako-1", relay.clock.now()), union.device("hanako-1", &relay));
@@ -142,6 +148,45 @@ async fn a_login_proves_the_pin_and_a_pc_asks_for_its_own_only() {
     assert!(!device.is_let_in().await && !relay.employer(&user).is_let_in().await);
     register(&relay, &union, "hanako-1", &user, &[(own, &union.device("hanako-1", &relay))]).await;
     assert_ne!(try_pin(&kit, other).await.unwrap().0, second);
+}
+
+#[tokio::test]
+async fn a_right_try_is_taken_off_and_nobody_elses() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let enrolled = relay.enrol(&union, "hanako-1").await;
+    let (own, kit) = (pc(), relay.employer(&enrolled.kit));
+    try_pin(&kit, own).await.unwrap();
+    let (user, device) = (union.user("hanako-1", relay.clock.now()), union.device("hanako-1", &relay));
+    register(&relay, &union, "hanako-1", &user, &[(own, &device)]).await;
+    let (owner, device) = (relay.employer(&user), relay.employer(&device));
+    // Somebody with a copy of the folder tries while the owner works: the owner's right PINs give him no try back.
+    for stolen in [3, 1] {
+        assert_eq!(one_try(&device, own).await.unwrap().tries_left, stolen);
+        let right = one_try(&device, own).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(prove(&owner, own, &right.proof).await, 204, "also when it is handed in again");
+        }
+        if stolen == 3 {
+            assert_eq!(one_try(&device, own).await.unwrap().tries_left, 2);
+        }
+    }
+    // Many right ones in a row never lock it, also before a login and after a wrong password.
+    for _ in 0..7 {
+        let right = one_try(&device, own).await.unwrap();
+        assert_eq!(right.tries_left, 0);
+        let wrong = login(&owner, &login_key(9)).await.unwrap_err();
+        assert!(matches!(wrong, Code::LoginFailed | Code::LoginLocked));
+        assert_eq!(prove(&owner, own, &right.proof).await, 204);
+    }
+    let last = one_try(&device, own).await.unwrap();
+    assert_eq!(one_try(&device, own).await.unwrap_err(), Code::PinLocked);
+    // Another user's certificate takes nothing off.
+    relay.enrol(&union, "taro-1").await;
+    let stranger = union.user("taro-1", relay.clock.now());
+    register(&relay, &union, "taro-1", &stranger, &[]).await;
+    assert_eq!(prove(&relay.employer(&stranger), own, &last.proof).await, 204);
+    assert_eq!(one_try(&device, own).await.unwrap_err(), Code::PinLocked);
 }
 
 #[tokio::test]

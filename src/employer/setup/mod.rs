@@ -199,7 +199,7 @@ impl Setup {
         let key_box = KeyBox::read(&self.folder)?;
         let own = matches!(self.progress.step, Step::Login { .. });
         let home = own.then(|| Home::read_parts(&self.folder)).transpose()?;
-        let open = unlock(&self.device(home.as_ref())?, &key_box, pin, &*self.random).await?;
+        let (open, _) = unlock(&self.device(home.as_ref())?, &key_box, pin, &*self.random).await?;
         self.open = Some(open);
         failpoint!("setup.proved");
         if let Step::Prove { requests } = self.progress.step.clone() {

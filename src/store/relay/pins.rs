@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
+use crate::domain::digest::Sha256;
 use crate::secret::PinKey;
 use crate::store::sqlite::{StoreError, micros};
 use crate::wire::enrolment::PcId;
@@ -21,17 +22,29 @@ pub struct Counted {
     pub left: u32,
 }
 
-/// Counts a try. It may be evaluated once this is committed. None when no try is left, or there is no such PIN.
-pub async fn count(connection: &mut SqliteConnection, user: i64, pc: PcId) -> Result<Option<Counted>, StoreError> {
+/// Counts a try, which `proof` names. It may be evaluated once this is committed. None when no try is left, or there is no
+/// such PIN.
+pub async fn count(
+    connection: &mut SqliteConnection,
+    user: i64,
+    pc: PcId,
+    proof: Sha256,
+) -> Result<Option<Counted>, StoreError> {
     let counted: Option<(Vec<u8>, u32)> = sqlx::query_as(
         "UPDATE pins SET tries = tries + 1 WHERE user_seq = $1 AND pc = $2 AND tries < $3 RETURNING seed, tries",
     )
     .bind(user)
     .bind(pc.to_string())
     .bind(MOST_TRIES)
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
     let Some((seed, tries)) = counted else { return Ok(None) };
+    sqlx::query("INSERT INTO pin_tries (proof, user_seq, pc) VALUES ($1, $2, $3)")
+        .bind(proof.0.as_slice())
+        .bind(user)
+        .bind(pc.to_string())
+        .execute(connection)
+        .await?;
     let seed = seed.try_into().map_err(super::corrupt("PIN seed"))?;
     Ok(Some(Counted { key: PinKey::from_bytes(seed), left: MOST_TRIES.saturating_sub(tries) }))
 }
@@ -60,8 +73,35 @@ pub async fn make(
     Ok(())
 }
 
-/// The PIN was proved on a registered PC.
-pub async fn proved(connection: &mut SqliteConnection, user: i64) -> Result<(), StoreError> {
+/// The PIN of this try was right: it is not counted any more. One that is not known, or was taken off before, changes
+/// nothing.
+pub async fn prove(connection: &mut SqliteConnection, user: i64, pc: PcId, proof: Sha256) -> Result<(), StoreError> {
+    let taken_off = sqlx::query("DELETE FROM pin_tries WHERE proof = $1 AND user_seq = $2 AND pc = $3")
+        .bind(proof.0.as_slice())
+        .bind(user)
+        .bind(pc.to_string())
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if taken_off > 0 {
+        sqlx::query("UPDATE pins SET tries = tries - 1 WHERE user_seq = $1 AND pc = $2 AND tries > 0")
+            .bind(user)
+            .bind(pc.to_string())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The user has logged in: no try on a registered PC is counted any more.
+pub async fn logged_in(connection: &mut SqliteConnection, user: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM pin_tries WHERE user_seq = $1
+         AND pc IN (SELECT pc FROM devices WHERE user_seq = $1 AND pc IS NOT NULL)",
+    )
+    .bind(user)
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "UPDATE pins SET tries = 0 WHERE user_seq = $1 AND tries > 0
          AND pc IN (SELECT pc FROM devices WHERE user_seq = $1 AND pc IS NOT NULL)",

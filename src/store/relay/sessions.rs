@@ -31,8 +31,6 @@ pub struct Found {
     pub session: Session,
     /// The user's password is still the initial one.
     pub must_change: bool,
-    /// The PIN of a registered PC was tried since it was proved last.
-    pub pin_tried: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -43,7 +41,6 @@ struct Row {
     expires_at: i64,
     last_seen_at: i64,
     must_change: bool,
-    pin_tried: bool,
 }
 
 /// Begins a session, and ends the one before.
@@ -67,9 +64,7 @@ pub async fn begin(connection: &mut SqliteConnection, session: &Session) -> Resu
 /// The session of a token.
 pub async fn find(executor: impl SqliteExecutor<'_>, token: Sha256) -> Result<Option<Found>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT s.user_seq, s.fingerprint, s.network, s.expires_at, s.last_seen_at, l.must_change,
-           EXISTS (SELECT 1 FROM pins p JOIN devices d ON d.user_seq = p.user_seq AND d.pc = p.pc
-                   WHERE p.user_seq = s.user_seq AND p.tries > 0) AS pin_tried
+        "SELECT s.user_seq, s.fingerprint, s.network, s.expires_at, s.last_seen_at, l.must_change
          FROM sessions s JOIN logins l ON l.user_seq = s.user_seq WHERE s.token_hash = $1",
     )
     .bind(token.as_bytes().as_slice())
@@ -84,7 +79,7 @@ pub async fn find(executor: impl SqliteExecutor<'_>, token: Sha256) -> Result<Op
         expires_at: moment(row.expires_at)?,
         last_seen_at: moment(row.last_seen_at)?,
     };
-    Ok(Some(Found { session, must_change: row.must_change, pin_tried: row.pin_tried }))
+    Ok(Some(Found { session, must_change: row.must_change }))
 }
 
 /// Notes a request.

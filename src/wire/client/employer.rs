@@ -14,11 +14,11 @@ use crate::domain::clock::Random;
 use crate::domain::ids::{MessageId, RequestId};
 use crate::wire::employer::{
     CERTIFICATE_REQUESTS, LOGIN, LOGOUT, PASSWORD, SENT, SentParcel, UNION, UPLOADS, UnionInfo, certificate_request,
-    sent,
+    pin_proof, sent,
 };
-use crate::wire::enrolment::{CertificateRequest, RequestState};
+use crate::wire::enrolment::{CertificateRequest, PcId, RequestState};
 use crate::wire::page::{Page, PageQuery};
-use crate::wire::session::{Login, PasswordChange, Session};
+use crate::wire::session::{Login, PasswordChange, PinProof, Session};
 use crate::wire::tus::{TUS_MAX_SIZE, TUS_RESUMABLE, VERSION};
 
 /// Speaks `/employer/v1`. Cheap to clone; all clones share their connections.
@@ -40,6 +40,11 @@ impl EmployerClient {
     /// Begins a session.
     pub async fn log_in(&self, login: &Login) -> Result<Session, ClientError> {
         self.0.json(self.0.request(Method::POST, LOGIN).json(login), Duration::ZERO).await
+    }
+
+    /// Takes a try at the PIN that was right off the count.
+    pub async fn prove_pin(&self, pc: PcId, proof: &PinProof) -> Result<(), ClientError> {
+        self.0.no_content(self.0.request(Method::POST, &pin_proof(pc)).json(proof)).await
     }
 
     /// Ends the session.
