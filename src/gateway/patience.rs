@@ -78,12 +78,29 @@ impl BreakerState {
 pub struct Breaker {
     backoff: Backoff,
     state: Arc<Mutex<BreakerState>>,
+    line: Arc<Mutex<Line>>,
+}
+
+/// What the orders to the relay know of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// Nothing has been put off because of it.
+    Good,
+    /// Something may have been.
+    Cut,
+    /// The relay has answered since.
+    Back,
 }
 
 impl Breaker {
     /// A closed one.
     pub fn new(backoff: Backoff) -> Self {
-        Self { backoff, state: Arc::new(Mutex::new(BreakerState::Closed { failures: 0 })) }
+        Self {
+            backoff,
+            state: Arc::new(Mutex::new(BreakerState::Closed { failures: 0 })),
+            // A process before this one may have put something off.
+            line: Arc::new(Mutex::new(Line::Cut)),
+        }
     }
 
     /// How it stands.
@@ -107,6 +124,30 @@ impl Breaker {
     /// The relay answered.
     pub fn succeeded(&self) {
         *self.lock() = BreakerState::Closed { failures: 0 };
+        self.answered();
+    }
+
+    /// The relay answered something that says nothing of how it does otherwise.
+    pub fn answered(&self) {
+        let mut line = self.line();
+        if *line == Line::Cut {
+            *line = Line::Back;
+        }
+    }
+
+    /// An order was put off because the relay says nothing.
+    pub fn line_is_cut(&self) {
+        *self.line() = Line::Cut;
+    }
+
+    /// Whether the relay has answered again since orders were put off. Says so once.
+    pub fn line_is_back(&self) -> bool {
+        let mut line = self.line();
+        let back = *line == Line::Back;
+        if back {
+            *line = Line::Good;
+        }
+        back
     }
 
     /// The relay failed as a whole.
@@ -124,6 +165,10 @@ impl Breaker {
         } else {
             BreakerState::Closed { failures }
         };
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().expect("nothing panics while it holds the state of the line")
     }
 
     fn lock(&self) -> MutexGuard<'_, BreakerState> {

@@ -165,6 +165,9 @@ pub fn code(error: &ClientError) -> &'static str {
     }
 }
 
+/// The codes of failures of the line: the relay has said nothing.
+pub const CUT: [&str; 4] = ["relay.unreachable", "relay.proxy", "relay.silent", "relay.untrusted"];
+
 /// Whether the failure is of the relay as a whole, and not of the one thing that was asked for.
 pub fn is_outage(error: &ClientError) -> bool {
     match error {

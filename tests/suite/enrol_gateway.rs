@@ -7,6 +7,7 @@ use kenpo_express::domain::user::DisableReason;
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{enrol, orders};
 use kenpo_express::message::keys::Certificate;
+use kenpo_express::message::words;
 use kenpo_express::pki::TrustStore;
 use kenpo_express::pki::crl::{RevocationList, Status};
 use kenpo_express::pki::identity::owner;
@@ -14,7 +15,7 @@ use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::secret::MacKey;
 use kenpo_express::store::gateway::revocation;
 use kenpo_express::wire::Der;
-use kenpo_express::wire::enrolment::{Outcome, REQUEST_MAC, RefusalReason, SealedRequest};
+use kenpo_express::wire::enrolment::{Outcome, REQUEST_MAC, RefusalReason, Renewal, SealedRequest};
 use kenpo_express::wire::page::PageQuery;
 
 use crate::enrol_gateway_support::{MAIL, NAME, OFFICE, Pc, answer, ask, invite, letter, seal, world};
@@ -216,6 +217,89 @@ async fn a_second_pc_waits_for_staff_and_replaces_the_first() {
     admin.review_device(invited.user(), None, Review::Refuse).await.unwrap();
     assert_eq!(answer(&world, third.id, &sealed).await.refusal(), RefusalReason::NotApproved);
     assert!(!revoked(&world, next.certificate()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_keys_under_the_name_of_the_present_pc_wait_for_staff_too() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    let pc = Pc::new();
+    let mut sender = Sender::new("sakiko-1", pc.credential(&invited.ask(&world, &pc).await));
+    // Whoever finds the letter and the kit, and has seen the PC's name, which is no secret.
+    let thief = invited.ask(&world, &pc.rekeyed()).await;
+    assert_eq!((&thief.answer.outcome, &thief.whole.registration), (&Outcome::WaitsForApproval, &None));
+    assert!(accepted(&world, &mut sender).await, "the PC goes on");
+    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [pc.id.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_came_with_another_users_credential_is_malformed() {
+    let (world, admin) = world().await;
+    let (invited, other) = (invite(&world, &admin, "sakiko-1").await, invite(&world, &admin, "hanako-2").await);
+    let pc = Pc::new();
+    let first = invited.first(&world, &pc);
+    let sealed = invited.seal(&world, &first);
+    let refused = ask(&world, first.id, other.user(), &sealed).await;
+    assert_eq!((refused.refusal(), refused.whole.registration.is_none()), (RefusalReason::Malformed, true));
+    let present = pc.credential(&invited.ask(&world, &pc).await);
+    world.clock.advance(DAY * 276);
+    let id = RequestId::new(world.clock.now(), &SystemRandom);
+    let keys = pc.rekeyed().requests(invited.user());
+    let renewal = Renewal { id, user: invited.user().clone(), pc: pc.id, keys };
+    let signed = Der(words::sign(&renewal, &present, world.clock.now()).unwrap());
+    let signer = present.certificate().fingerprint();
+    let sealed = seal(&world, &SealedRequest::Renewal { signed, signer });
+    assert_eq!(ask(&world, id, other.user(), &sealed).await.refusal(), RefusalReason::Malformed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_revoked_before_the_relay_heard_of_it_is_never_registered() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    let (old, new) = (Pc::new(), Pc::new());
+    world.relay.away(true);
+    for pc in [&old, &new] {
+        let first = invited.first(&world, pc);
+        world.relay.away(false);
+        world.relay.request(first.id, invited.user(), &invited.seal(&world, &first));
+        enrol::take(&world.receiver, PageQuery::default()).await.unwrap();
+        world.relay.away(true);
+        let _ = orders::send_due(&world.receiver).await;
+    }
+    world.clock.advance(SignedDuration::from_secs(1));
+    admin.review_device(invited.user(), None, Review::Approve).await.unwrap();
+    world.relay.away(false);
+    world.clock.advance(SignedDuration::from_secs(301));
+    orders::send_due(&world.receiver).await.unwrap();
+    let registered: Vec<_> = world
+        .relay
+        .told()
+        .into_iter()
+        .filter_map(|told| match told {
+            Told::Answer(_, answer) => answer.registration,
+            _ => None,
+        })
+        .flat_map(|registration| registration.devices.into_iter().map(|device| device.pc))
+        .collect();
+    assert!(registered.contains(&new.id) && !registered.contains(&old.id), "{registered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_the_relay_has_no_use_for_still_registers_its_certificates() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    let pc = Pc::new();
+    let first = invited.first(&world, &pc);
+    world.relay.refuse(Some(("answer", kenpo_express::wire::problem::Code::RequestUnknown)));
+    world.relay.request(first.id, invited.user(), &invited.seal(&world, &first));
+    enrol::take(&world.receiver, PageQuery::default()).await.unwrap();
+    orders::send_due(&world.receiver).await.unwrap();
+    let registered = world.relay.told().into_iter().find_map(|told| match told {
+        Told::Register(registration) => Some(registration),
+        _ => None,
+    });
+    assert_eq!(registered.expect("they are registered").devices[0].pc, pc.id);
+    assert_eq!(admin.status().await.unwrap().open_orders, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

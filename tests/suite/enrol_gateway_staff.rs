@@ -1,11 +1,14 @@
 //! What staff decide: disabling, enabling, PINs that are forgotten, warnings, letters as files, the lost PC's report.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::user::DisableReason;
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{expiry, orders, revocation as lists};
+use kenpo_express::gateway::tasks;
+use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::store::gateway::revocation;
 use kenpo_express::store::gateway::users::Contact;
 use kenpo_express::wire::enrolment::Outcome;
@@ -47,6 +50,61 @@ async fn disabling_waits_for_nothing_and_drops_what_it_makes_void() {
     let incident = admin.incident(invited.user()).await.unwrap();
     assert!(incident.disabling.unwrap().confirmed_at.is_some(), "confirmed");
     assert!(admin.letter(invited.user(), true).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disabling_is_never_put_off_for_long() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    world.relay.away(true);
+    admin.disable_user(invited.user(), DisableReason::Stolen, None).await.unwrap();
+    for _ in 0..20 {
+        world.clock.advance(SignedDuration::from_secs(301));
+        assert!(orders::send_due(&world.receiver).await.is_err());
+    }
+    world.relay.away(false);
+    world.relay.told();
+    world.clock.advance(SignedDuration::from_secs(2));
+    orders::send_due(&world.receiver).await.unwrap();
+    assert_eq!(kinds(&world)[0], "disable");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_relay_answers_again_everything_is_due_at_once() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    world.relay.away(true);
+    admin.mail_link(invited.user()).await.unwrap();
+    for _ in 0..20 {
+        world.clock.advance(SignedDuration::from_secs(301));
+        assert!(orders::send_due(&world.receiver).await.is_err());
+    }
+    world.relay.away(false);
+    world.relay.told();
+    world.pull().await;
+    orders::send_due(&world.receiver).await.unwrap();
+    assert_eq!(kinds(&world), ["link"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disabling_does_not_wait_for_the_breaker() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    for _ in 0..5 {
+        world.receiver.breaker.failed(world.clock_now(), world.receiver.random.as_ref());
+    }
+    assert!(!world.receiver.breaker.allows(world.clock_now()));
+    admin.disable_user(invited.user(), DisableReason::Stolen, None).await.unwrap();
+    let shutdown = Shutdown::new();
+    let task = tasks::orders::start(&world.receiver, &shutdown);
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        while !kinds(&world).contains(&"disable") {
+            task.activate();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(told.await.is_ok(), "the disabling waits");
+    shutdown.finish(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

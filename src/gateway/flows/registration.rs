@@ -1,14 +1,34 @@
 //! What the relay is told of a user: who may come in, with what.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::UserId;
+use crate::secret::LoginVerifier;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::users;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
 use crate::wire::enrolment::Device;
 use crate::wire::union::UserRegistration;
+
+/// What an answer's order keeps until it is delivered. The registration is not in it: it is made then, as it stands then.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Reply {
+    /// The signed answer.
+    pub(super) answer: Der,
+    /// Whether certificates were issued, which the relay learns of with the answer.
+    pub(super) registers: bool,
+    /// The login starts again from this.
+    pub(super) login: Option<LoginVerifier>,
+}
+
+impl Reply {
+    /// An answer that changes nothing at the relay.
+    pub(super) fn plain(answer: Vec<u8>) -> Self {
+        Self { answer: Der(answer), registers: false, login: None }
+    }
+}
 
 /// The certificates of a user that count at `now`, old and new beside each other, the newest first.
 pub async fn registration(

@@ -32,7 +32,11 @@ async fn watch<R: Relay>(receiver: &Receiver<R>, pull: &Task) {
         // What a run has seen and left is not news.
         let seen = receiver.seen.get();
         let query = PageQuery { after: Some(seen), limit: Some(1), wait: Some(ARRIVALS_WAIT) };
-        match receiver.relay.parcels(ParcelState::Waiting, query).await {
+        let answer = receiver.relay.parcels(ParcelState::Waiting, query).await;
+        if answer.is_ok() {
+            receiver.breaker.answered();
+        }
+        match answer {
             Ok(page) if page.items.is_empty() => failures = 0,
             Ok(page) => {
                 failures = 0;

@@ -9,7 +9,7 @@ pub mod requests;
 use std::time::Duration;
 
 /// Between two looks at orders that are open. The command line puts orders in the line, too, and sends its own at once.
-pub const ORDERS_PERIOD: Duration = Duration::from_secs(2);
+pub const ORDERS_PERIOD: Duration = super::flows::orders::PERIOD.unsigned_abs();
 /// Between two looks at what ends or comes of age: the revocation list, certificates.
 pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
 /// Seconds that the relay may hold a question for arrivals or requests.

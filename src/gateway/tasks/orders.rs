@@ -16,6 +16,7 @@ pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task
     Task::start("orders", ORDERS_PERIOD, Arc::clone(&receiver.clock), shutdown, move |_| {
         let (receiver, announced) = (Arc::clone(&receiver), Arc::clone(&announced));
         async move {
+            let disabled = orders::send_disablings(&receiver).await;
             if !receiver.breaker.allows(receiver.clock.now()) {
                 return Err("relay.breaker-open");
             }
@@ -23,7 +24,7 @@ pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task
                 orders::announce(&receiver).await?;
                 announced.store(true, std::sync::atomic::Ordering::SeqCst);
             }
-            orders::send_due(&receiver).await
+            orders::send_due(&receiver).await.and(disabled)
         }
     })
 }

@@ -77,6 +77,17 @@ impl NewOrder {
     }
 }
 
+/// Which orders are meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Every one.
+    All,
+    /// Those about a user.
+    Of(&'a UserId),
+    /// Those that shut somebody out.
+    Disablings,
+}
+
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -139,7 +150,7 @@ pub async fn drop_kits(connection: &mut SqliteConnection, user: &UserId) -> Resu
 /// first only. What was put off beyond `horizon` is due too: the clock has been set back since.
 pub async fn due(
     executor: impl SqliteExecutor<'_>,
-    user: Option<&UserId>,
+    which: Which<'_>,
     now: Timestamp,
     horizon: Timestamp,
     limit: u32,
@@ -147,8 +158,14 @@ pub async fn due(
     let mut query = QueryBuilder::<Sqlite>::new(SELECT);
     query.push(" WHERE confirmed_at IS NULL AND (next_try <= ").push_bind(micros(now));
     query.push(" OR next_try > ").push_bind(micros(horizon)).push(")");
-    if let Some(user) = user {
-        query.push(" AND user_id = ").push_bind(user.as_str());
+    match which {
+        Which::All => {}
+        Which::Of(user) => {
+            query.push(" AND user_id = ").push_bind(user.as_str());
+        }
+        Which::Disablings => {
+            query.push(" AND kind = 'disable'");
+        }
     }
     query.push(
         " AND (kind = 'disable' OR user_id IS NULL OR NOT EXISTS (SELECT 1 FROM orders e
@@ -227,6 +244,20 @@ pub async fn put_off(
         .bind(problem)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// What was put off because of these problems is due now.
+pub async fn hasten(connection: &mut SqliteConnection, problems: &[&str], now: Timestamp) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("UPDATE orders SET next_try = ");
+    query.push_bind(micros(now)).push(" WHERE confirmed_at IS NULL AND next_try > ").push_bind(micros(now));
+    query.push(" AND problem IN (");
+    let mut codes = query.separated(", ");
+    for problem in problems {
+        codes.push_bind(*problem);
+    }
+    query.push(")");
+    query.build().execute(connection).await?;
     Ok(())
 }
 

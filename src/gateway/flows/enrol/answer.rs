@@ -8,7 +8,7 @@ use super::issue::{self, Wanted};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::RequestId;
 use crate::gateway::flows::receive::Receiver;
-use crate::gateway::flows::registration::registration;
+use crate::gateway::flows::registration::Reply;
 use crate::gateway::flows::revocation;
 use crate::gateway::relay::Relay;
 use crate::message::words;
@@ -21,7 +21,6 @@ use crate::store::gateway::{certificates, enrolments, registry_changed};
 use crate::store::sqlite::Connection;
 use crate::wire::Der;
 use crate::wire::enrolment::{Answer, KeyRequests, Outcome, RefusalReason};
-use crate::wire::union::{RequestAnswer, UserRegistration};
 
 /// A request: which bytes, and whose.
 #[derive(Debug, Clone)]
@@ -81,8 +80,7 @@ pub(super) async fn give<R: Relay>(
         enrolments::set_pc(connection, enrolment, wanted.pc()).await?;
     }
     registry_changed(connection).await?;
-    let known = registration(connection, wanted.user(), now).await?;
-    let with = With { registration: Some(known), login: given.login, keys: None, actor: given.actor };
+    let with = With { registers: true, login: given.login, keys: None, actor: given.actor };
     put(receiver, connection, asked, issued.outcome(), with).await
 }
 
@@ -95,11 +93,11 @@ pub(super) async fn say<R: Relay>(
     keys: Option<KeyRequests>,
     actor: &str,
 ) -> Result<(), EnrolError> {
-    put(receiver, connection, asked, outcome, With { registration: None, login: None, keys, actor }).await
+    put(receiver, connection, asked, outcome, With { registers: false, login: None, keys, actor }).await
 }
 
 struct With<'a> {
-    registration: Option<UserRegistration>,
+    registers: bool,
     login: Option<LoginVerifier>,
     keys: Option<KeyRequests>,
     actor: &'a str,
@@ -117,7 +115,7 @@ async fn put<R: Relay>(
     let About { user, enrolment, pc } = asked.about;
     let subject = user.as_ref().map_or_else(|| asked.id.to_string(), ToString::to_string);
     let order = NewOrder { kind: OrderKind::Answer, user: user.clone(), subject: Some(asked.id), payload: None };
-    let answer = RequestAnswer { answer: Der(signed.clone()), registration: with.registration, login: with.login };
+    let reply = Reply { answer: Der(signed.clone()), registers: with.registers, login: with.login };
     let row = Answered {
         id: asked.id,
         digest: asked.digest,
@@ -139,7 +137,7 @@ async fn put<R: Relay>(
         after: code.to_owned(),
     };
     audit::insert(connection, &[entry]).await?;
-    orders::insert(connection, &[order.with(&answer)], now).await?;
+    orders::insert(connection, &[order.with(&reply)], now).await?;
     tracing::info!(code = "request.answered", request = %asked.id, outcome = code, "a request was answered");
     Ok(())
 }

@@ -17,6 +17,7 @@ mod understand;
 use std::sync::Arc;
 
 use super::receive::Receiver;
+use super::registration::Reply;
 use super::revocation::RevocationError;
 use crate::domain::ids::RequestId;
 use crate::gateway::relay::{self, Relay};
@@ -25,11 +26,9 @@ use crate::pki::PkiError;
 use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::requests::{self, Answered};
 use crate::store::sqlite::StoreError;
-use crate::wire::Der;
 use crate::wire::client::ClientError;
 use crate::wire::enrolment::{CertificateRequest, Outcome, PendingRequest, RefusalReason};
 use crate::wire::page::{Cursor, PageQuery};
-use crate::wire::union::RequestAnswer;
 
 pub use staff::{Review, StaffError, review};
 
@@ -84,6 +83,7 @@ impl From<RevocationError> for EnrolError {
 /// the last one, none when the page was empty.
 pub async fn take<R: Relay>(receiver: &Arc<Receiver<R>>, query: PageQuery) -> Result<Option<Cursor>, EnrolError> {
     let page = receiver.relay.certificate_requests(query).await?;
+    receiver.breaker.answered();
     for pending in page.items {
         let id = pending.id;
         if let Err(error) = handle(receiver, pending).await {
@@ -126,9 +126,8 @@ async fn repeat<R: Relay>(receiver: &Receiver<R>, known: &Answered) -> Result<()
 }
 
 fn answered(known: &Answered) -> NewOrder {
-    let answer = RequestAnswer { answer: Der(known.answer.clone()), registration: None, login: None };
     let order = NewOrder { kind: OrderKind::Answer, user: known.user.clone(), subject: Some(known.id), payload: None };
-    order.with(&answer)
+    order.with(&Reply::plain(known.answer.clone()))
 }
 
 /// Other bytes under an id that is taken. The answer to the first ones stands; these get their own, once for each time
@@ -143,9 +142,8 @@ async fn conflict<R: Relay>(
     }
     let refused = Outcome::Refused { reason: RefusalReason::Malformed };
     let signed = answer::sign(receiver, id, digest, refused).await?;
-    let answer = RequestAnswer { answer: Der(signed), registration: None, login: None };
     let order = NewOrder { kind: OrderKind::Answer, user: None, subject: Some(id), payload: None };
     let mut transaction = receiver.database.write().await?;
-    orders::insert(&mut transaction, &[order.with(&answer)], receiver.clock.now()).await?;
+    orders::insert(&mut transaction, &[order.with(&Reply::plain(signed))], receiver.clock.now()).await?;
     Ok(receiver.database.commit(transaction).await?)
 }

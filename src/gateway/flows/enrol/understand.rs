@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::EnrolError;
 use crate::domain::digest::Fingerprint;
-use crate::domain::ids::{EnrolmentId, RequestId};
+use crate::domain::ids::{EnrolmentId, RequestId, UserId};
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
 use crate::message::keys::Certificate;
@@ -31,10 +31,24 @@ pub(super) async fn understand<R: Relay>(
 ) -> Result<Understood, EnrolError> {
     let (worker, sealed) = (Arc::clone(receiver), pending.sealed.0.clone());
     let opened = tokio::task::spawn_blocking(move || words::open::<SealedRequest>(&sealed, &worker.keys.encryption));
-    match opened.await.map_err(|_| EnrolError::Internal)? {
-        Ok(SealedRequest::Enrolment { enrolment, request }) => first(receiver, pending.id, enrolment, &request).await,
-        Ok(SealedRequest::Renewal { signed, signer }) => renewal(receiver, pending.id, signed.0, signer).await,
-        Err(_) => Ok(Understood::Refused(RefusalReason::Malformed)),
+    let understood = match opened.await.map_err(|_| EnrolError::Internal)? {
+        Ok(SealedRequest::Enrolment { enrolment, request }) => first(receiver, pending.id, enrolment, &request).await?,
+        Ok(SealedRequest::Renewal { signed, signer }) => renewal(receiver, pending.id, signed.0, signer).await?,
+        Err(_) => Understood::Refused(RefusalReason::Malformed),
+    };
+    // The relay registers what comes with an answer for the user whose credential brought the request, and for nobody else.
+    let is_bringers = understood.user().is_none_or(|user| *user == pending.user);
+    Ok(if is_bringers { understood } else { Understood::Refused(RefusalReason::Malformed) })
+}
+
+impl Understood {
+    /// The user who is proved to have made it.
+    fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::First(request) => Some(&request.user),
+            Self::Renewal(renewal, _) => Some(&renewal.user),
+            Self::Refused(_) => None,
+        }
     }
 }
 
