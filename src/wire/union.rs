@@ -223,7 +223,7 @@ pub struct UnionCertificates {
     pub revoked: Option<Der>,
 }
 
-/// Body of PUT [`USERS`]`/{user}`.
+/// Body of PUT [`USERS`]`/{user}`. With neither certificates nor devices nobody may come in: an enrolment that is open ends too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserRegistration {

@@ -216,6 +216,39 @@ async fn disabled_is_shut_for_good() {
     assert!(!kit.is_let_in().await);
 }
 
+/// What the union sends when a PIN is forgotten.
+#[tokio::test]
+async fn without_certificates_and_pcs_nobody_comes_in() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let enrolled = relay.enrol(&union, "hanako-1").await;
+    let (own, second) = (pc(), pc());
+    let kit = relay.employer(&enrolled.kit);
+    let (key, _) = try_pin(&kit, own).await.unwrap();
+    let (waiting, _) = try_pin(&kit, second).await.unwrap();
+    let (user, device) = (union.user("hanako-1", relay.clock.now()), union.device("hanako-1", &relay));
+    register(&relay, &union, "hanako-1", &user, &[(own, &device)]).await;
+    let session = login(&relay.employer(&user), &enrolled.initial).await.unwrap();
+    let nothing = UserRegistration { office: office(), certificates: Vec::new(), devices: Vec::new() };
+    let put = json(Method::PUT, &format!("{USERS}/hanako-1"), &nothing);
+    assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().status, 204);
+    for credential in [&enrolled.kit, &device, &user] {
+        assert!(!relay.employer(credential).is_let_in().await);
+    }
+    let page: Page<User> = relay.vpn(&union.gateway).get(USERS).await.json();
+    assert_eq!((page.items[0].enabled, &page.items[0].enrolment), (true, &None));
+    // Nor does anything of before come back with the same certificates.
+    register(&relay, &union, "hanako-1", &user, &[(own, &device)]).await;
+    let change = change(&session, &enrolled.initial, &login_key(2));
+    assert_eq!(relay.employer(&user).send(change).await.unwrap().code(), Code::SessionMissing);
+    assert_eq!(try_pin(&relay.employer(&device), own).await.unwrap_err(), Code::PinLocked);
+    assert!(!relay.employer(&enrolled.kit).is_let_in().await);
+    let again = relay.enrol(&union, "hanako-1").await;
+    let kit = relay.employer(&again.kit);
+    let (third, left) = try_pin(&kit, second).await.unwrap();
+    assert!(third != waiting && third != key && left == 4);
+}
+
 #[tokio::test]
 async fn what_is_no_pin_and_too_many_pcs() {
     let relay = RelayWorld::start().await;
@@ -226,10 +259,17 @@ async fn what_is_no_pin_and_too_many_pcs() {
         let body = serde_json::json!({ "blinded": blinded });
         assert_eq!(kit.send(json(Method::POST, &pin(pc()), &body)).await.unwrap().code(), code, "{blinded}");
     }
-    for _ in 0..6 {
-        try_pin(&kit, pc()).await.unwrap();
+    let pcs: Vec<PcId> = (0..9).map(|_| pc()).collect();
+    let mut keys = Vec::new();
+    for pc in &pcs {
+        let (key, left) = try_pin(&kit, *pc).await.unwrap();
+        assert_eq!(left, 4, "however many wait, the next one is served");
+        keys.push(key);
     }
-    assert_eq!(try_pin(&kit, pc()).await.unwrap_err(), Code::PinLocked, "eight PCs that are not registered");
+    for (pc, key) in pcs.iter().zip(&keys).skip(1) {
+        assert_eq!(try_pin(&kit, *pc).await.unwrap(), (key.clone(), 3), "the newest eight stay");
+    }
+    assert_ne!(try_pin(&kit, pcs[0]).await.unwrap().0, keys[0], "the oldest was dropped");
     let body = serde_json::json!({ "blinded": "AAAA" });
     let nobody = kit.send(json(Method::POST, "/employer/v1/pin/not-a-pc", &body)).await.unwrap();
     assert_eq!(nobody.code(), Code::RouteUnknown);

@@ -49,7 +49,8 @@ pub async fn count(
     Ok(Some(Counted { key: PinKey::from_bytes(seed), left: MOST_TRIES.saturating_sub(tries) }))
 }
 
-/// Makes a PIN for a PC that has none, unless too many of the user wait already.
+/// Makes a PIN for a PC that has none. When too many of the user wait, the oldest is dropped: nothing of value lies under it
+/// yet, and a copy of the kit cannot keep the real PC out by making PINs.
 pub async fn make(
     connection: &mut SqliteConnection,
     user: i64,
@@ -57,19 +58,30 @@ pub async fn make(
     key: &PinKey,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO pins (user_seq, pc, seed, tries, made_at) SELECT $1, $2, $3, 0, $4
-         WHERE (SELECT count(*) FROM pins p WHERE p.user_seq = $1 AND NOT EXISTS
-                (SELECT 1 FROM devices d WHERE d.user_seq = p.user_seq AND d.pc = p.pc)) < $5
+    let made = sqlx::query(
+        "INSERT INTO pins (user_seq, pc, seed, tries, made_at) VALUES ($1, $2, $3, 0, $4)
          ON CONFLICT (user_seq, pc) DO NOTHING",
     )
     .bind(user)
     .bind(pc.to_string())
     .bind(key.as_bytes().as_slice())
     .bind(micros(now))
-    .bind(MOST_WAITING)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if made.rows_affected() > 0 {
+        // The new one first, whatever the clock says.
+        sqlx::query(
+            "DELETE FROM pins WHERE user_seq = $1 AND pc IN
+               (SELECT pc FROM pins p WHERE p.user_seq = $1 AND NOT EXISTS
+                  (SELECT 1 FROM devices d WHERE d.user_seq = p.user_seq AND d.pc = p.pc)
+                ORDER BY p.pc = $2 DESC, p.made_at DESC, p.rowid DESC LIMIT -1 OFFSET $3)",
+        )
+        .bind(user)
+        .bind(pc.to_string())
+        .bind(MOST_WAITING)
+        .execute(connection)
+        .await?;
+    }
     Ok(())
 }
 

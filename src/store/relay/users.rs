@@ -76,7 +76,8 @@ pub struct Registration {
 }
 
 /// Makes a user, enabled, or gives a known one another office, other certificates and other PCs. With a PC the way to it is
-/// done: the link to the kit ends.
+/// done: the link to the kit ends. With neither certificate nor PC nobody may come in: the enrolment and its sessions end, and
+/// what lies under the PINs stays shut for good.
 ///
 /// # Errors
 /// [`StoreError::Exists`] when a certificate belongs to another user.
@@ -93,6 +94,10 @@ pub async fn put(
     devices::replace(connection, seq, devices).await?;
     if !devices.is_empty() {
         enrolments::end_link(connection, seq, now).await?;
+    } else if certificates.is_empty() {
+        sessions::end_all(connection, seq).await?;
+        pins::delete_all(connection, seq).await?;
+        enrolments::end(connection, seq, now).await?;
     }
     Ok(())
 }
