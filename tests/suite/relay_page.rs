@@ -9,6 +9,8 @@ use hyper::header::CONTENT_TYPE;
 use jiff::SignedDuration;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::mail::Mailer;
+use kenpo_express::secret::Token;
+use kenpo_express::store::relay::{enrolments, users};
 use kenpo_express::wire::Der;
 use kenpo_express::wire::enrolment::{Device, EnrolmentStatus, Notice};
 use kenpo_express::wire::page::Page;
@@ -213,10 +215,10 @@ async fn the_link_ends_with_the_certificates_and_everything_with_the_user() {
     let put = json(Method::PUT, "/union/v1/users/hanako-1", &registration);
     assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().status, 204);
     assert_eq!(enter(&relay, &link, PASSWORD).await.status, 403);
+    assert_eq!(post_form(&relay, "/kit", &format!("ticket={held}")).await.status, 403, "the ticket of before");
     assert!(relay.employer(&first.kit).is_let_in().await, "a second PC may ask with the same kit");
 
     assert_eq!(relay.disable(&union, "hanako-1").await.status, 200);
-    assert_eq!(post_form(&relay, "/kit", &format!("ticket={held}")).await.status, 403, "the ticket of before");
     assert_eq!(new_link(&relay, &union).await.code(), Code::EnrolmentUnknown);
     assert_eq!(status(&relay, &union).await, None);
     // The order of before, repeated late, lets nobody in again.
@@ -226,6 +228,36 @@ async fn the_link_ends_with_the_certificates_and_everything_with_the_user() {
     let second = relay.enrol(&union, "hanako-1").await;
     assert!(relay.employer(&second.kit).is_let_in().await);
     assert!(!relay.employer(&user).is_let_in().await);
+}
+
+#[tokio::test]
+async fn a_new_link_ends_the_ticket_and_the_mail_of_the_one_before() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    relay.enrol(&union, "hanako-1").await;
+    let link = relay.link().await;
+    let fetch = async |ticket: &str| post_form(&relay, "/kit", &format!("ticket={ticket}")).await.status.as_u16();
+    let held = ticket(&enter(&relay, &link, PASSWORD).await);
+    assert_eq!(fetch(&held).await, 200);
+    assert_eq!(new_link(&relay, &union).await.status, 200);
+    assert_eq!(fetch(&held).await, 403, "its link was replaced");
+    let second = relay.link().await;
+    assert_eq!(fetch(&held).await, 403);
+    // The mail server took the first mail while the second link was made, and says so late.
+    let (app, now) = (&relay.running().app, relay.clock.now());
+    let mut transaction = app.database.write().await.unwrap();
+    let user = users::find(&mut *transaction, &union.insurer, &"hanako-1".parse().unwrap()).await.unwrap().unwrap();
+    let before = Token::hash_of(link.trim_start_matches("/e/"));
+    let late = now.checked_add(SignedDuration::from_hours(999)).unwrap();
+    enrolments::mailed(&mut transaction, user, before, now, late).await.unwrap();
+    app.database.commit(transaction).await.unwrap();
+    relay.clock.advance(SignedDuration::from_hours(71));
+    let held = ticket(&enter(&relay, &second, PASSWORD).await);
+    relay.clock.advance(SignedDuration::from_mins(55));
+    let newer = ticket(&enter(&relay, &second, PASSWORD).await);
+    assert_eq!((fetch(&held).await, fetch(&newer).await), (403, 200));
+    relay.clock.advance(SignedDuration::from_mins(6));
+    assert_eq!(fetch(&newer).await, 403, "its link has come to its end");
 }
 
 #[tokio::test]

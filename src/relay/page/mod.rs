@@ -165,7 +165,7 @@ impl Page {
             tracing::warn!(code = "enrolment.refused", "a link or download password was refused");
             return Ok(None);
         };
-        let Linked { user, id, kit, .. } = linked;
+        let Linked { user, id, link, kit, .. } = linked;
         let Ok(kit) = key.open(KIT_PURPOSE, &kit) else {
             tracing::error!(code = "enrolment.kit-shut", enrolment = %id, "the kit does not open with its password");
             return Ok(None);
@@ -174,11 +174,11 @@ impl Page {
         enrolments::proved(&mut transaction, user, id).await?;
         app.database.commit(transaction).await?;
         let ticket = Token::new(app.random.as_ref());
-        self.tickets.put(ticket.hash(), Ticket { user, enrolment: id, kit }, app.clock.now());
+        self.tickets.put(ticket.hash(), Ticket { user, link, kit }, app.clock.now());
         Ok(Some(ticket))
     }
 
-    /// The ZIP for a ticket, as long as its enrolment is open.
+    /// The ZIP for a ticket, as long as its link leads to it.
     async fn pack(&self, ticket: &str) -> Result<Option<Vec<u8>>, Problem> {
         let app: &State = &self.app;
         let Some(ticket) = self.tickets.find(Token::hash_of(ticket), app.clock.now()) else { return Ok(None) };
@@ -186,7 +186,7 @@ impl Page {
             return Err(Problem::new(Code::Unavailable));
         };
         let mut transaction = app.database.write().await?;
-        let open = enrolments::downloaded(&mut transaction, ticket.user, ticket.enrolment, app.clock.now()).await?;
+        let open = enrolments::downloaded(&mut transaction, ticket.user, ticket.link, app.clock.now()).await?;
         app.database.commit(transaction).await?;
         if !open {
             return Ok(None);

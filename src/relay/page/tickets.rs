@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::domain::digest::Sha256;
-use crate::domain::ids::EnrolmentId;
 
 /// How long a ticket is good.
 const TIME: SignedDuration = SignedDuration::from_mins(10);
@@ -19,7 +18,8 @@ const MOST: usize = 1_000;
 #[derive(Clone)]
 pub(super) struct Ticket {
     pub(super) user: i64,
-    pub(super) enrolment: EnrolmentId,
+    /// The link that the password was told at: the right ends with it.
+    pub(super) link: Sha256,
     pub(super) kit: Zeroizing<Vec<u8>>,
 }
 

@@ -10,6 +10,7 @@ use crate::relay::fault::chain;
 use crate::relay::mail::compose;
 use crate::relay::sessions::later;
 use crate::relay::state::State;
+use crate::secret::Token;
 use crate::store::relay::enrolments;
 use crate::store::relay::outbox::{self, Content, Waiting};
 use crate::store::sqlite::StoreError;
@@ -59,9 +60,10 @@ async fn send(state: &State, waiting: &Waiting) -> Result<Option<&'static str>, 
     let mut transaction = state.database.write().await?;
     match result {
         Ok(()) => {
-            if let Content::Link { enrolment, .. } = &waiting.content {
+            if let Content::Link { token, .. } = &waiting.content {
                 let hours = SignedDuration::from_hours(state.config.enrolment.link_hours.into());
-                enrolments::mailed(&mut transaction, waiting.user, *enrolment, now, later(now, hours)).await?;
+                let link = Token::hash_of(token);
+                enrolments::mailed(&mut transaction, waiting.user, link, now, later(now, hours)).await?;
             }
             outbox::sent(&mut transaction, waiting.seq).await?;
             state.metrics.mails_sent_total.inc();

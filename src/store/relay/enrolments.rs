@@ -20,6 +20,8 @@ pub struct Linked {
     pub user: i64,
     /// Which enrolment.
     pub id: EnrolmentId,
+    /// By which link.
+    pub link: Sha256,
     /// Salt of the download password.
     pub salt: Salt,
     /// Tells whether it is right.
@@ -112,20 +114,20 @@ pub async fn end_link(connection: &mut SqliteConnection, user: i64, now: Timesta
     outbox::drop_link(connection, user).await
 }
 
-/// The mail with the link went out.
+/// The mail with this link went out. Nothing changes when another has taken the link's place meanwhile.
 pub async fn mailed(
     connection: &mut SqliteConnection,
     user: i64,
-    id: EnrolmentId,
+    link: Sha256,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE enrolments SET mailed_at = $3, link_expires_at = $4
-         WHERE user_seq = $1 AND id = $2 AND ended_at IS NULL AND link_hash IS NOT NULL",
+         WHERE user_seq = $1 AND link_hash = $2 AND ended_at IS NULL",
     )
     .bind(user)
-    .bind(id.to_string())
+    .bind(link.as_bytes().as_slice())
     .bind(micros(now))
     .bind(micros(expires_at))
     .execute(connection)
@@ -165,6 +167,7 @@ pub async fn count(
     Ok(Some(Linked {
         user: row.user_seq,
         id: row.id.parse().map_err(corrupt("enrolment id"))?,
+        link,
         salt: Salt::from(salt),
         verifier: LoginVerifier::from_bytes(row.download_verifier.try_into().map_err(corrupt("verifier"))?),
         kit: row.kit,
@@ -181,19 +184,19 @@ pub async fn proved(connection: &mut SqliteConnection, user: i64, id: EnrolmentI
     Ok(())
 }
 
-/// The kit goes out, if the enrolment is open still; whether it is.
+/// The kit goes out, if the link leads to it still; whether it does.
 pub async fn downloaded(
     connection: &mut SqliteConnection,
     user: i64,
-    id: EnrolmentId,
+    link: Sha256,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "UPDATE enrolments SET downloaded_at = coalesce(downloaded_at, $3)
-         WHERE user_seq = $1 AND id = $2 AND ended_at IS NULL",
+         WHERE user_seq = $1 AND link_hash = $2 AND ended_at IS NULL AND link_expires_at > $3",
     )
     .bind(user)
-    .bind(id.to_string())
+    .bind(link.as_bytes().as_slice())
     .bind(micros(now))
     .execute(connection)
     .await?;
