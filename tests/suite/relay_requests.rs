@@ -135,6 +135,44 @@ async fn requests_have_bounds() {
 }
 
 #[tokio::test]
+async fn a_user_asks_fifty_times_a_day_and_the_oldest_answers_go() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let kit = relay.employer(&relay.enrol(&union, "hanako-1").await.kit);
+    let id = || RequestId::new(relay.clock.now(), &SystemRandom);
+    let asked = async |kit: &Client| {
+        let id = id();
+        let status = post(kit, id, b"x").await.status;
+        if status == 200 {
+            assert_eq!(answer(&relay, &union, id, &plain(b"no")).await.status, 200);
+        }
+        (id, status.as_u16())
+    };
+    let (first, _) = asked(&kit).await;
+    let (second, _) = asked(&kit).await;
+    for _ in 2..50 {
+        assert_eq!(asked(&kit).await.1, 200);
+    }
+    let refused = post(&kit, id(), b"x").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, Code::TooManyRequests));
+    assert_eq!(post(&kit, first, b"x").await.status, 200, "the same again is none more");
+    relay.clock.advance(SignedDuration::from_hours(24));
+    for _ in 0..2 {
+        assert_eq!(asked(&kit).await.1, 200, "the next day");
+    }
+    assert_eq!(kit.get(&certificate_request(first)).await.code(), Code::RequestUnknown);
+    assert_eq!(kit.get(&certificate_request(second)).await.status, 200, "fifty answers are kept");
+    for _ in 2..50 {
+        asked(&kit).await;
+    }
+    assert_eq!(asked(&kit).await.1, 429);
+    // Whoever has used up the day with a copy of the kit has not used up that of the next one.
+    relay.clock.advance(SignedDuration::from_secs(1));
+    let kit = relay.employer(&relay.enrol(&union, "hanako-1").await.kit);
+    assert_eq!(asked(&kit).await.1, 200);
+}
+
+#[tokio::test]
 async fn the_newest_revocation_list_is_handed_on() {
     let relay = RelayWorld::start().await;
     let union = relay.union("06123456").await;

@@ -43,7 +43,8 @@ pub async fn create(
         Posted::Known(standing) => Ok(Json(state(id, standing))),
         Posted::Conflict => Err(Problem::new(Code::RequestConflict)),
         Posted::TooMany => {
-            Err(Problem::new(Code::TooManyRequests).with_detail("too many requests of this user wait for the union"))
+            let detail = "too many requests of this user wait for the union or came within a day: try again tomorrow";
+            Err(Problem::new(Code::TooManyRequests).with_detail(detail))
         }
     }
 }

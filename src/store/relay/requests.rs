@@ -1,7 +1,7 @@
 //! Requests for certificates on their way to the union, and its answers on their way back. Sealed and signed: nothing in them is
 //! for the relay to read.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::{corrupt, parse_all};
@@ -10,6 +10,11 @@ use crate::store::sqlite::{StoreError, micros, moment};
 
 /// Requests of one user that may wait for an answer.
 const MOST_WAITING: i64 = 16;
+/// Requests of one user within [`DAY`]. A set-up takes one or two.
+const MOST_A_DAY: i64 = 50;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Answers of one user that are kept.
+const MOST_ANSWERS: i64 = 50;
 
 /// How a request stands for who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +34,7 @@ pub enum Posted {
     Known(Standing),
     /// The id is another request's.
     Conflict,
-    /// Too many of the user wait.
+    /// Too many of the user wait, or came within a day.
     TooMany,
 }
 
@@ -100,12 +105,7 @@ pub async fn post(
         let standing = Standing { received_at: moment(known.received_at)?, answer: known.answer };
         return Ok(if same { Posted::Known(standing) } else { Posted::Conflict });
     }
-    let waiting: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM certificate_requests WHERE user_seq = $1 AND answer IS NULL")
-            .bind(user)
-            .fetch_one(&mut *connection)
-            .await?;
-    if waiting >= MOST_WAITING {
+    if is_full(connection, user, now).await? {
         return Ok(Posted::TooMany);
     }
     sqlx::query(
@@ -116,9 +116,39 @@ pub async fn post(
     .bind(user)
     .bind(sealed)
     .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
+    forget_answers(connection, user).await?;
+    Ok(Posted::New(Standing { received_at: now, answer: None }))
+}
+
+/// Whether the user may post nothing more at present. What came with the kit of an enrolment before does not count for the
+/// day: whoever had a copy of it cannot use up the day of the new one.
+async fn is_full(connection: &mut SqliteConnection, user: i64, now: Timestamp) -> Result<bool, StoreError> {
+    let (waiting, today): (i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE answer IS NULL),
+           count(*) FILTER (WHERE received_at > $2 AND received_at >= coalesce(
+             (SELECT made_at FROM enrolments e WHERE e.user_seq = $1 AND e.ended_at IS NULL), received_at))
+         FROM certificate_requests WHERE user_seq = $1",
+    )
+    .bind(user)
+    .bind(micros(now.checked_sub(DAY).unwrap_or(Timestamp::MIN)))
+    .fetch_one(connection)
+    .await?;
+    Ok(waiting >= MOST_WAITING || today >= MOST_A_DAY)
+}
+
+/// Keeps a user's newest answers only.
+async fn forget_answers(connection: &mut SqliteConnection, user: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM certificate_requests WHERE user_seq = $1 AND answer IS NOT NULL AND seq NOT IN
+           (SELECT seq FROM certificate_requests WHERE user_seq = $1 AND answer IS NOT NULL ORDER BY seq DESC LIMIT $2)",
+    )
+    .bind(user)
+    .bind(MOST_ANSWERS)
     .execute(connection)
     .await?;
-    Ok(Posted::New(Standing { received_at: now, answer: None }))
+    Ok(())
 }
 
 /// How a request of this user stands.
