@@ -103,7 +103,7 @@ pub enum User {
         #[command(flatten)]
         json: Json,
     },
-    /// CSVから登録する (事業所記号,事業所名,利用者名,メールアドレス,端末名[,利用者ID])。Registers the users of a CSV file, all or none.
+    /// CSVから登録する (事業所記号,事業所名,利用者名,メールアドレス,端末名、任意で利用者ID)。Registers the users of a CSV file, all or none.
     Import(Import),
     /// 一覧。Lists, by id.
     List {
