@@ -263,7 +263,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|error| Failure::File(folder.to_owned(), error))
+    kenpo_express::stream::spool::make_folder(folder).map_err(|error| Failure::File(folder.to_owned(), error))
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {

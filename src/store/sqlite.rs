@@ -1,6 +1,9 @@
 //! Opening an SQLite database the same way everywhere: write-ahead log, every commit on the disk before it returns, one
 //! writer, several readers, migrations forward only.
 
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,7 +75,8 @@ impl Database {
     /// Opens the file, makes it when it is not there, and runs the migrations that are missing.
     pub async fn open(path: &Path, migrations: &Migrator) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Open { path: path.to_owned(), source };
-        let writer = options(path).create_if_missing(true).pragma("cache_size", "-4096");
+        owners_only(path).map_err(|error| failed(error.into()))?;
+        let writer = options(path).pragma("cache_size", "-4096");
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writer).await.map_err(failed)?;
         migrations.run(&writer).await.map_err(migration_error)?;
         let readers = options(path).pragma("cache_size", "-1024").pragma("query_only", "ON");
@@ -136,12 +140,39 @@ pub async fn migration_state(path: &Path, migrations: &Migrator) -> Result<Migra
     Ok(if pending == 0 { MigrationState::UpToDate } else { MigrationState::Pending(pending) })
 }
 
+/// Makes the file when it is not there; nobody but its owner reads it. SQLite gives the files beside it the same mode.
+fn owners_only(path: &Path) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    for file in [path.to_owned(), beside("-wal"), beside("-shm")] {
+        let mode = match fs::metadata(&file) {
+            Ok(metadata) => metadata.permissions().mode() & 0o777,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if mode & 0o077 != 0 {
+            match fs::set_permissions(&file, Permissions::from_mode(mode & 0o700)) {
+                // Another account's file; or another process has just closed the database.
+                Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => {}
+                done => done?,
+            }
+        }
+    }
+    Ok(())
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is deleted is overwritten: keys, seeds and tokens do not stay in free pages.
+        .pragma("secure_delete", "ON")
         .busy_timeout(BUSY)
         .disable_statement_logging()
 }
@@ -194,6 +225,32 @@ mod tests {
         assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
         assert_eq!(groups(&rows).flatten().copied().collect::<Vec<_>>(), rows);
         assert_eq!(groups::<u32>(&[]).count(), 0);
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_reads_it_and_what_is_deleted_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let mode = |file: &str| fs::metadata(dir.path().join(file)).unwrap().permissions().mode() & 0o777;
+        let migrations = &crate::store::gateway::MIGRATIONS;
+        Database::open(&path, migrations).await.unwrap().close().await;
+        assert_eq!(mode("a.db"), 0o600);
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let database = Database::open(&path, migrations).await.unwrap();
+        let (secret, mut transaction) = ("a secret of 24 letters..".repeat(20), database.write().await.unwrap());
+        sqlx::raw_sql("CREATE TABLE kept (secret TEXT)").execute(&mut *transaction).await.unwrap();
+        for number in 0..100 {
+            let text = format!("{number} {secret}");
+            sqlx::query("INSERT INTO kept VALUES ($1)").bind(text).execute(&mut *transaction).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        assert_eq!(["a.db", "a.db-wal", "a.db-shm"].map(mode), [0o600; 3]);
+        let mut transaction = database.write().await.unwrap();
+        sqlx::raw_sql("DELETE FROM kept").execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        database.close().await;
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(24).any(|bytes| bytes == b"a secret of 24 letters.."), "it stays in a free page");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use kenpo_express::domain::ids::UserId;
 use kenpo_express::domain::user::DisableReason;
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{expiry, orders, revocation as lists};
@@ -262,6 +263,53 @@ async fn a_letter_is_written_once_for_its_owner_and_says_what_is_needed() {
     }
     assert!(!page.contains("<script") && page.contains("髙﨑"));
     assert!(!page.contains("sakiko-1"), "nothing that can be avoided");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_letter_that_cannot_be_made_stops_none_of_the_others() {
+    let (world, admin) = world().await;
+    let ids: Vec<UserId> = ["ichiro-1", "jiro-2", "saburo-3"].map(|id| id.parse().unwrap()).into();
+    for id in &ids {
+        admin.register_user(&"12-34".parse().unwrap(), Some(id), &contact()).await.unwrap();
+    }
+    let folder = world.folder.path().join("letters");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("jiro-2.html"), b"somebody's").unwrap();
+    let written = admin.write_letters(&ids, &folder).await;
+    let good: Vec<bool> = written.iter().map(|(_, written)| written.is_ok()).collect();
+    assert_eq!(good, [true, false, true]);
+    let states: Vec<&str> = [admin.user(&ids[0]).await, admin.user(&ids[1]).await, admin.user(&ids[2]).await]
+        .map(|view| view.unwrap().state)
+        .into();
+    assert_eq!(states, ["enabled", "registered", "enabled"]);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing else is left there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_whose_enrolment_is_not_kept_is_never_seen() {
+    let (world, admin) = world().await;
+    let user: UserId = "sakiko-1".parse().unwrap();
+    admin.register_user(&"12-34".parse().unwrap(), Some(&user), &contact()).await.unwrap();
+    // The database refuses the commit itself.
+    let mut transaction = world.receiver.database.write().await.unwrap();
+    sqlx::raw_sql(
+        "CREATE TABLE guard_a (id INTEGER PRIMARY KEY);
+         CREATE TABLE guard_b (id INTEGER REFERENCES guard_a (id) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER guard AFTER INSERT ON enrolments BEGIN INSERT INTO guard_b VALUES (7); END;",
+    )
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
+    transaction.commit().await.unwrap();
+    let folder = world.folder.path().join("letters");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("letter.html");
+    assert!(admin.write_letter(&user, false, &path).await.is_err());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "its passwords would be dead");
+    let mut transaction = world.receiver.database.write().await.unwrap();
+    sqlx::raw_sql("DROP TRIGGER guard").execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    admin.write_letter(&user, false, &path).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

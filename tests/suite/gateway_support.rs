@@ -86,6 +86,23 @@ impl GatewayWorld {
         Self { folder, clock, union, relay: receiver.relay.clone(), receiver: Arc::new(receiver) }
     }
 
+    /// The same gateway, started again with new keys in front of its own.
+    pub(crate) async fn rolled(self, signing: &Credential, encryption: &Credential) -> Self {
+        let before = &self.receiver.keys;
+        let keys = Keys {
+            union: before.union.clone(),
+            signing: std::iter::once(signing).chain(&before.signing).cloned().collect(),
+            encryption: std::iter::once(encryption).chain(&before.encryption).cloned().collect(),
+            authority: before.authority.clone(),
+            trust: TrustStore::new(vec![before.ca.clone()]),
+            revocation: Vec::new(),
+            ca: before.ca.clone(),
+            relay_receipt: before.relay_receipt.clone(),
+        };
+        let receiver = receiver(self.relay.clone(), self.folder.path(), Arc::new(keys), &self.clock).await;
+        Self { receiver: Arc::new(receiver), ..self }
+    }
+
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -17,6 +17,7 @@ mod exchange_servers;
 mod exchange_support;
 mod gateway_quarantine;
 mod gateway_relay;
+mod gateway_rollover;
 mod gateway_staff;
 mod gateway_support;
 mod message_command;

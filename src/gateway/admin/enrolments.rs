@@ -3,14 +3,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 
 use super::{Admin, AdminError};
+use crate::domain::clock::Random;
 use crate::domain::ids::UserId;
 use crate::domain::user::UserState;
+use crate::failpoint;
 use crate::gateway::flows::enrol::letter::{Passwords, Prepared, prepare};
 use crate::gateway::flows::enrol::{Review, review};
 use crate::gateway::flows::{orders as line, revocation};
@@ -22,43 +24,37 @@ use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, User};
 use crate::store::gateway::{enrolments, entrance, offices, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
+use crate::stream::unpublished::Unpublished;
 use crate::wire::enrolment::PcId;
 use crate::wire::union::Entrance;
 
 impl Admin {
     /// Makes an enrolment and writes its letter to a file that is not there yet, for the owner's eyes only. With
-    /// `new_passwords` the enrolment before ends.
+    /// `new_passwords` the enrolment before ends. The file is seen only when the enrolment is in the database: there is never
+    /// a letter whose passwords are none.
     pub async fn write_letter(&self, id: &UserId, new_passwords: bool, output: &Path) -> Result<UserView, AdminError> {
-        let output = output.to_owned();
-        self.enrol(id, new_passwords, move |letter| {
-            letter.html().map_err(AdminError::from).and_then(|page| Ok(write_once(&output, page.as_bytes())?))
-        })
-        .await?;
+        self.enrol(id, new_passwords, Some(output.to_owned())).await?;
         self.user(id).await
     }
 
-    /// Letters for many, into a folder, a file for each; as many side by side as there are processors. Ends at the first that
-    /// cannot be made.
-    pub async fn write_letters(&self, ids: &[UserId], folder: &Path) -> Result<Vec<String>, AdminError> {
+    /// Letters for many, into a folder, a file for each; as many side by side as there are processors. One that cannot be
+    /// made stops none of the others.
+    pub async fn write_letters(&self, ids: &[UserId], folder: &Path) -> Vec<(UserId, Result<(), AdminError>)> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let letters = ids.iter().map(|id| async move {
-            self.write_letter(id, false, &folder.join(format!("{id}.html"))).await.map(|view| view.id)
+            let written = self.write_letter(id, false, &folder.join(format!("{id}.html"))).await;
+            (id.clone(), written.map(|_| ()))
         });
-        futures_util::stream::iter(letters).buffered(cores).try_collect().await
+        futures_util::stream::iter(letters).buffered(cores).collect().await
     }
 
     /// Makes an enrolment for whoever writes the letter otherwise. The passwords exist nowhere else.
     pub async fn letter(&self, id: &UserId, new_passwords: bool) -> Result<Passwords, AdminError> {
-        self.enrol(id, new_passwords, |_| Ok(())).await
+        self.enrol(id, new_passwords, None).await
     }
 
-    /// `keep` writes the letter; when it fails, there is no enrolment.
-    async fn enrol(
-        &self,
-        id: &UserId,
-        new_passwords: bool,
-        keep: impl FnOnce(&Letter) -> Result<(), AdminError> + Send + 'static,
-    ) -> Result<Passwords, AdminError> {
+    /// When the letter cannot be written, there is no enrolment.
+    async fn enrol(&self, id: &UserId, new_passwords: bool, output: Option<PathBuf>) -> Result<Passwords, AdminError> {
         let receiver = &self.gateway.receiver;
         if receiver.keys.authority.is_none() {
             return Err(AdminError::NoAuthority);
@@ -82,8 +78,15 @@ impl Admin {
         };
         let mut transaction = receiver.database.write().await?;
         self.register_enrolment(&mut transaction, &user, new_passwords, &prepared).await?;
-        tokio::task::spawn_blocking(move || keep(&letter)).await.map_err(io::Error::other)??;
+        let random = Arc::clone(&receiver.random);
+        let write = move || output.map(|output| write(&letter, &output, random.as_ref())).transpose();
+        let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
         receiver.database.commit(transaction).await?;
+        failpoint!("letter.committed");
+        if let Some(written) = written {
+            let published = tokio::task::spawn_blocking(move || written.publish_new());
+            published.await.map_err(io::Error::other)?.map_err(AdminError::LetterLost)?;
+        }
         Ok(prepared.passwords)
     }
 
@@ -184,6 +187,17 @@ impl Admin {
         receiver.database.commit(transaction).await?;
         self.user(id).await
     }
+}
+
+/// The letter in a file that nobody sees yet.
+fn write(letter: &Letter, output: &Path, random: &dyn Random) -> Result<Unpublished, AdminError> {
+    if output.try_exists()? {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+    }
+    let unpublished = Unpublished::create(output, random)?;
+    unpublished.file().write_all(letter.html()?.as_bytes())?;
+    unpublished.file().sync_all()?;
+    Ok(unpublished)
 }
 
 /// Whole, on the disk, readable by the owner only; never over another file.

@@ -84,6 +84,12 @@ pub enum AdminError {
          already and cannot be printed again: make new passwords with --new-passwords, which ends the old ones)"
     )]
     LetterExists,
+    /// Environment: the enrolment is made, and its letter could not take its place.
+    #[error(
+        "「お知らせ」を保存できませんでした。パスワードは失われました。--new-passwords で作り直してください (the letter could not be put in \
+         its place, and its passwords are lost: make it again with --new-passwords)"
+    )]
+    LetterLost(#[source] io::Error),
     /// Input: no letter is out.
     #[error(
         "登録手続き中ではありません。user letter を実行してください (no enrolment is open: make one with user letter)"

@@ -16,6 +16,7 @@ use crate::gateway::view::{OfficeView, UserDetail, UserView};
 use crate::message::keys::Certificate;
 use crate::store::gateway::directory::Filter;
 use crate::store::gateway::users::Contact;
+use crate::stream::spool::make_folder;
 
 pub(super) async fn office(admin: &Admin, command: Office) -> Result<(), CommandError> {
     match command {
@@ -150,21 +151,35 @@ async fn told(admin: &Admin, user: &UserId) -> Result<UserView, CommandError> {
     Ok(admin.user(user).await?)
 }
 
-/// Letters for everybody who has none, page by page.
+/// Letters for everybody who has none, page by page. Those that could not be made are named at the end.
 async fn letters(admin: &Admin, office: Option<OfficeCode>, folder: &Path, json: Json) -> Result<(), CommandError> {
-    std::fs::create_dir_all(folder)?;
-    let (mut after, mut done) = (None, Vec::new());
+    make_folder(folder)?;
+    let (mut after, mut done, mut failed) = (None, Vec::new(), 0);
     loop {
         let filter = Filter { office: office.clone(), state: Some("registered"), after, ..Filter::default() };
         let page = admin.users(&filter, 100).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id.parse().map_err(|_| CommandError::Failed("user id".to_owned()))?);
         let ids: Vec<UserId> = page.iter().filter_map(|view| view.id.parse().ok()).collect();
-        done.extend(admin.write_letters(&ids, folder).await?);
+        for (id, written) in admin.write_letters(&ids, folder).await {
+            match written {
+                Ok(()) => done.push(id.to_string()),
+                Err(error) => {
+                    failed += 1;
+                    eprintln!("{id}: {error}");
+                }
+            }
+        }
     }
     show(json.json, &done, |done| {
         print::line(format!("{} 件作成しました (letters written): {}", done.len(), folder.display()))
-    })
+    })?;
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(CommandError::Failed(format!(
+        "作成できなかったものがあります: {failed} 件 (letters that could not be made: {failed})"
+    )))
 }
 
 fn imported(import: &Import, done: &Imported) -> Result<(), CommandError> {
