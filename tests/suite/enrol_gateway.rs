@@ -246,9 +246,9 @@ async fn a_request_that_came_with_another_users_credential_is_malformed() {
     let id = RequestId::new(world.clock.now(), &SystemRandom);
     let keys = pc.rekeyed().requests(invited.user());
     let renewal = Renewal { id, user: invited.user().clone(), pc: pc.id, keys };
-    let signed = Der(words::sign(&renewal, &present, world.clock.now()).unwrap());
+    let text = Der(words::sign(&renewal, &present, world.clock.now()).unwrap());
     let signer = present.certificate().fingerprint();
-    let sealed = seal(&world, &SealedRequest::Renewal { signed, signer });
+    let sealed = seal(&world, &SealedRequest::Renewal { signed: text, signer });
     assert_eq!(ask(&world, id, other.user(), &sealed).await.refusal(), RefusalReason::Malformed);
 }
 

@@ -157,9 +157,9 @@ impl Pc {
     ) -> Answered {
         let id = RequestId::new(world.clock.now(), &SystemRandom);
         let renewal = Renewal { id, user: user.clone(), pc: self.id, keys: next.requests(user) };
-        let signed = Der(words::sign(&renewal, present, world.clock.now()).unwrap());
+        let text = Der(words::sign(&renewal, present, world.clock.now()).unwrap());
         let signer = present.certificate().fingerprint();
-        ask(world, id, user, &seal(world, &SealedRequest::Renewal { signed, signer })).await
+        ask(world, id, user, &seal(world, &SealedRequest::Renewal { signed: text, signer })).await
     }
 }
 
@@ -188,11 +188,11 @@ pub(crate) async fn ask(world: &GatewayWorld, id: RequestId, user: &UserId, seal
 /// The answer to a request, however it was brought about.
 pub(crate) async fn answer(world: &GatewayWorld, id: RequestId, sealed: &[u8]) -> Answered {
     orders::send_due(&world.receiver).await.unwrap();
-    let answers = world.relay.told().into_iter().filter_map(|told| match told {
+    let mut answers = world.relay.told().into_iter().filter_map(|told| match told {
         Told::Answer(of, answer) if of == id => Some(answer),
         _ => None,
     });
-    let whole = answers.last().expect("the request was answered");
+    let whole = answers.next_back().expect("the request was answered");
     let answer: Answer = words::verify(&whole.answer.0, world.union.signing.certificate()).unwrap();
     assert_eq!(answer.request, id);
     assert_eq!(answer.digest, CertificateRequest { id, sealed: Der(sealed.to_vec()) }.digest());
