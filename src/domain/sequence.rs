@@ -133,6 +133,11 @@ impl StreamMark {
         self.runs.last().map_or(self.contiguous, |run| run.last)
     }
 
+    /// The highest number that has come, and that message's hash; 0 and zero for an empty stream.
+    pub fn newest(&self) -> (u64, Sha256) {
+        self.runs.last().map_or((self.contiguous, self.head), |run| (run.last, run.head))
+    }
+
     /// The numbers that have not come, though higher ones have.
     pub fn missing(&self) -> Vec<Range> {
         let ends = std::iter::once(self.contiguous).chain(self.runs.iter().map(|run| run.last));

@@ -69,7 +69,7 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
     let Some(der) = state.answer else { return Ok(Renewed::Asked) };
     let union = union(user, &client).await?;
     match answer::read(&der, &under_way.request, &union)? {
-        Outcome::Issued { signing, encryption, device } => {
+        Outcome::Issued { signing, encryption, device, stream: _ } => {
             let asked_for = answer::public_keys(&under_way.requests)?;
             let issued = [&signing, &encryption, &device];
             answer::check_issued(issued, &asked_for, user.home().identity(), &union, user.clock().now())?;

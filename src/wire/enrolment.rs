@@ -264,6 +264,9 @@ pub enum Outcome {
         encryption: Der,
         /// For TLS before the PIN.
         device: Der,
+        /// For a new PC of a user from whom something came before: where the user's stream stands. A renewal has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<StreamPosition>,
     },
     /// Another PC is enrolled for this user: staff have to approve the replacement. A later answer replaces this one.
     WaitsForApproval,
@@ -272,6 +275,16 @@ pub enum Outcome {
         /// Why.
         reason: RefusalReason,
     },
+}
+
+/// Where a user's stream of messages to the union stands: the next message has the number after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamPosition {
+    /// `KX-Sequence` of the newest message that the union has.
+    pub sequence: u64,
+    /// Hash of that message's signature: `KX-Previous` of the next one.
+    pub previous: Sha256,
 }
 
 /// Why a request is refused.

@@ -150,6 +150,7 @@ fn issued_by(authority: &Authority, wanted: &KeyRequests) -> Outcome {
         signing: issue(person.clone(), &wanted.signing, Profile::UserSigning),
         encryption: issue(person, &wanted.encryption, Profile::UserEncryption),
         device: issue(device, &wanted.device, Profile::Device),
+        stream: None,
     }
 }
 

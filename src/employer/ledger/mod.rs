@@ -7,12 +7,17 @@
 //! under the same number: a fork, to the union.) Last comes `sent/ID.json`, which [`Ledger::open`] writes from
 //! `stream.json` if a crash came between.
 
+mod head;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use self::head::Newest;
 
 use crate::domain::clock::Random;
 use crate::domain::digest::Sha256;
@@ -48,7 +53,7 @@ pub struct Ledger {
 #[derive(Debug)]
 enum Head {
     /// The newest message; `None` before the first.
-    At(Option<Box<Record>>),
+    At(Option<Newest>),
     /// The disk failed in the middle of the commitment: only reading it again tells.
     Unsure,
 }
@@ -114,13 +119,8 @@ impl Ledger {
         }
         let ledger = Self { folder: folder.to_owned(), disk: disk_, head: Mutex::new(Head::Unsure), lock: Some(lock) };
         let head = ledger.recover()?;
-        *ledger.lock_head() = Head::At(head.map(Box::new));
+        *ledger.lock_head() = Head::At(head);
         Ok(ledger)
-    }
-
-    /// Whether anything was ever sent from the folder.
-    pub fn has_begun(folder: &Path) -> bool {
-        folder.join(STREAM).exists()
     }
 
     /// Opens the folder for looking only, whoever works in it: nothing is put right, sealed or kept.
@@ -144,13 +144,11 @@ impl Ledger {
         let mut head = self.lock_head();
         let (sequence, previous) = match &*head {
             Head::At(None) => (1, Sha256::ZERO),
-            Head::At(Some(last)) if (&last.from, &last.to) != (&letter.from, &letter.to) => {
-                return Err(LedgerError::Stranger);
+            Head::At(Some(newest)) => {
+                newest.record().map_or(Ok(()), |last| may_follow(last, letter, recipient))?;
+                let last = newest.position();
+                (last.sequence + 1, last.previous)
             }
-            Head::At(Some(last)) if last.recipient_since > recipient.not_before() => {
-                return Err(LedgerError::OlderRecipient);
-            }
-            Head::At(Some(last)) => (last.sequence + 1, last.signature_hash),
             Head::Unsure => return Err(LedgerError::Unsure),
         };
         let draft = letter.draft(sequence, previous);
@@ -167,7 +165,7 @@ impl Ledger {
         };
         *head = Head::Unsure;
         self.write_json(&self.stream_path(), &record)?;
-        *head = Head::At(Some(Box::new(record.clone())));
+        *head = Head::At(Some(Newest::Ours(Box::new(record.clone()))));
         self.write_json(&self.record_path(record.id), &record)?;
         Ok(record)
     }
@@ -294,7 +292,7 @@ impl Ledger {
         self.head.lock().expect("nothing panics while it holds the head of the stream")
     }
 
-    fn write_json(&self, path: &Path, record: &Record) -> Result<(), LedgerError> {
+    fn write_json(&self, path: &Path, record: &impl Serialize) -> Result<(), LedgerError> {
         let text = serde_json::to_vec_pretty(record).expect("a record is plain data");
         replace(&*self.disk, path, &text).map_err(disk("writing down what was sent"))
     }
@@ -308,17 +306,17 @@ impl Ledger {
     }
 
     /// Finishes what was committed, throws away what was not.
-    fn recover(&self) -> Result<Option<Record>, LedgerError> {
-        let head: Option<Record> = read_json(&self.stream_path())?;
+    fn recover(&self) -> Result<Option<Newest>, LedgerError> {
+        let head: Option<Newest> = read_json(&self.stream_path())?;
         let (sent, outbox) = (self.folder.join("sent"), self.folder.join("outbox"));
-        if let Some(record) = &head
+        if let Some(record) = head.as_ref().and_then(Newest::record)
             && !self.record_path(record.id).exists()
         {
             self.write_json(&self.record_path(record.id), record)?;
         }
         let known = ids_in(&sent, "json")?;
         // Every number has one record. More of them than the head says: it is an old copy, and numbers would be used twice.
-        if known.len() as u64 > head.as_ref().map_or(0, |head| head.sequence) {
+        if known.len() as u64 > head.as_ref().map_or(0, |head| head.position().sequence) {
             return Err(LedgerError::Damaged(self.stream_path()));
         }
         for id in ids_in(&outbox, SEALED)? {
@@ -341,6 +339,17 @@ impl Ledger {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("tidying up")(error)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a message for that addressee, under that certificate, may stand behind this one.
+fn may_follow(last: &Record, letter: &Letter, recipient: &Certificate) -> Result<(), LedgerError> {
+    if (&last.from, &last.to) != (&letter.from, &letter.to) {
+        Err(LedgerError::Stranger)
+    } else if last.recipient_since > recipient.not_before() {
+        Err(LedgerError::OlderRecipient)
+    } else {
+        Ok(())
     }
 }
 

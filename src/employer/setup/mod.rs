@@ -24,7 +24,7 @@ use super::pc::User;
 use super::refusal::{PinRefused, SetupRefused};
 use super::session;
 use super::settings::Settings;
-use super::successor::begin_after_others;
+use super::successor::{begin_after_others, go_on_behind};
 use super::union::Union;
 use super::unlock::{Open, try_pin, unlock};
 use crate::domain::clock::{Clock, Random};
@@ -280,12 +280,16 @@ impl Setup {
         let Some(der) = state.answer else { return Ok(Worked::Waits) };
         let union = self.union().await?;
         match answer::read(&der, &request, &union)? {
-            Outcome::Issued { signing, encryption, device } => {
+            Outcome::Issued { signing, encryption, device, stream } => {
                 let keys = answer::public_keys(&requests)?;
                 let identity = self.identity.as_ref().ok_or(EmployerError::Answer)?;
                 let issued = [&signing, &encryption, &device];
                 answer::check_issued(issued, &keys, identity, &union, self.clock.now())?;
                 failpoint!("setup.answered");
+                if let Some(position) = stream {
+                    go_on_behind(&self.folder, position).await?;
+                    failpoint!("setup.stream");
+                }
                 let certificates =
                     Certificates { signing: vec![signing], encryption: vec![encryption], device: vec![device] };
                 home::write_json(&self.folder.join(CERTIFICATES), &certificates)?;

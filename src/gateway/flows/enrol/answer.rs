@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::EnrolError;
 use super::decide::{About, Verdict};
 use super::issue::{self, Wanted};
+use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{RequestId, UserId};
+use crate::domain::sequence::StreamMark;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::flows::registration::Reply;
 use crate::gateway::flows::revocation;
@@ -17,10 +19,10 @@ use crate::secret::LoginVerifier;
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::requests::{self, Answered};
-use crate::store::gateway::{certificates, enrolments, registry_changed};
-use crate::store::sqlite::Connection;
+use crate::store::gateway::{certificates, enrolments, registry_changed, stream_marks};
+use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
-use crate::wire::enrolment::{Answer, KeyRequests, Outcome, RefusalReason};
+use crate::wire::enrolment::{Answer, KeyRequests, Outcome, RefusalReason, StreamPosition};
 
 /// A request: which bytes, and whose.
 #[derive(Debug, Clone)]
@@ -81,7 +83,22 @@ pub(super) async fn give<R: Relay>(
     }
     registry_changed(connection).await?;
     let with = With { registers: true, login: given.login, keys: None, actor: given.actor };
-    put(receiver, connection, asked, issued.outcome(), with).await
+    let stream = if given.anew { stream_position(connection, receiver, wanted.user()).await? } else { None };
+    put(receiver, connection, asked, issued.outcome(stream), with).await
+}
+
+/// Where a new PC goes on: behind the newest message that came, though others before it may be missing.
+async fn stream_position<R: Relay>(
+    connection: &mut Connection,
+    receiver: &Receiver<R>,
+    user: &UserId,
+) -> Result<Option<StreamPosition>, StoreError> {
+    let sender = Address::User(receiver.keys.union.clone(), user.clone()).to_string();
+    let marks = stream_marks::find(connection, std::slice::from_ref(&sender)).await?;
+    let Some(json) = marks.get(&sender) else { return Ok(None) };
+    let mark: StreamMark = serde_json::from_str(json).map_err(|_| StoreError::Corrupt("stream mark"))?;
+    let (sequence, previous) = mark.newest();
+    Ok((sequence > 0).then_some(StreamPosition { sequence, previous }))
 }
 
 /// Answers without certificates. The keys are kept while the request waits for staff.

@@ -15,7 +15,7 @@ use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::users::User;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
-use crate::wire::enrolment::{KeyRequests, Outcome, PcId};
+use crate::wire::enrolment::{KeyRequests, Outcome, PcId, StreamPosition};
 
 /// Requests that were read and whose askers hold the keys, for a user and a PC.
 #[derive(Debug, Clone)]
@@ -63,9 +63,10 @@ pub(super) struct Issued {
 }
 
 impl Issued {
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self, stream: Option<StreamPosition>) -> Outcome {
         let der = |certificate: &Certificate| Der(certificate.der().to_vec());
-        Outcome::Issued { signing: der(&self.signing), encryption: der(&self.encryption), device: der(&self.device) }
+        let (signing, encryption, device) = (der(&self.signing), der(&self.encryption), der(&self.device));
+        Outcome::Issued { signing, encryption, device, stream }
     }
 }
 
