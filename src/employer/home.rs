@@ -10,6 +10,7 @@
 //!   session.json         the session's token, as long as it is good
 //!   revoked.crl          the newest revocation list of the union's CA
 //!   kit.json, setup.json while the set-up is under way: the kit, and how far it has come
+//!   new/                 another kit that is being set up, until its certificates are here
 //!   renewal.json         while new certificates are asked for
 //!   stream.json          the last message that got a number: the head of the chain
 //!   sent/ID.json         one small record for each message, for good
@@ -19,7 +20,7 @@
 //!
 //! Every file is of mode 0600, and written whole or not at all.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -199,6 +200,27 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), HomeError> {
     let text = zeroize::Zeroizing::new(serde_json::to_vec_pretty(value).expect("what is kept is plain data"));
     write(path, &text)
+}
+
+/// Makes a folder of ours, if it is not there.
+pub(super) fn make_folder(path: &Path) -> Result<(), HomeError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| HomeError::File(path.to_owned(), error))
+}
+
+/// Keeps everybody else away from keys and certificates as long as the file is held; `None` if somebody else holds it. Makes
+/// the folder if it is not there.
+pub(super) fn lock(folder: &Path) -> Result<Option<File>, HomeError> {
+    make_folder(folder)?;
+    let path = folder.join("setup.lock");
+    let failed = |error| HomeError::File(path.clone(), error);
+    let lock = File::create(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 /// Takes a file of ours away, if it is there.

@@ -16,9 +16,9 @@ use crate::wire::Der;
 use crate::wire::enrolment::PcId;
 
 /// Name of the file with [`KeyBox`].
-const KEY_BOX: &str = "keys.box";
+pub(super) const KEY_BOX: &str = "keys.box";
 /// Name of the file with the PC's own keys.
-const DEVICE: &str = "device.json";
+pub(super) const DEVICE: &str = "device.json";
 /// Binds the sealed keys to their use.
 const PURPOSE: &str = "keys";
 

@@ -35,7 +35,6 @@ pub struct User {
     home: Home,
     key_box: KeyBox,
     key: BoxKey,
-    keys: Keys,
     signing: Credential,
     client: EmployerClient,
     clock: Arc<dyn Clock>,
@@ -97,7 +96,7 @@ impl User {
         let signing = keys.credentials(&home.certificates().signing).into_iter().next();
         let signing = signing.ok_or_else(|| HomeError::Damaged(home.folder().to_owned()))?;
         let client = EmployerClient::new(&home.connection(signing.clone()))?;
-        Ok(Self { home, key_box, key, keys, signing, client, clock, random })
+        Ok(Self { home, key_box, key, signing, client, clock, random })
     }
 
     /// The same user with newer certificates, and the keys for them.
@@ -125,8 +124,8 @@ impl User {
     }
 
     /// The key store and what it is sealed with.
-    pub(super) fn store(&self) -> (&KeyBox, &BoxKey, &Keys) {
-        (&self.key_box, &self.key, &self.keys)
+    pub(super) fn store(&self) -> (&KeyBox, &BoxKey) {
+        (&self.key_box, &self.key)
     }
 
     /// Speaks within the session that was kept; without one if there is none.

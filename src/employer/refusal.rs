@@ -32,6 +32,9 @@ pub enum SetupRefused {
     /// Input: this kit was used here before, to its end.
     #[error("the set-up with this kit is finished")]
     Finished,
+    /// Input: another kit, while the request of the one before is under way.
+    #[error("the set-up with another kit is under way")]
+    UnderWay,
     /// Environment: another set-up is running in the folder.
     #[error("another set-up is running in this folder")]
     Busy,

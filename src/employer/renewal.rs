@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{self, NewKeys};
 use super::error::EmployerError;
-use super::home::{self, Certificates};
-use super::keys::Keys;
+use super::home::{self, Certificates, Home, HomeError};
+use super::keys::{KeyBox, Keys};
 use super::pc::User;
 use super::refusal::SetupRefused;
 use super::union::Union;
@@ -26,7 +26,7 @@ use crate::wire::enrolment::{CertificateRequest, KeyRequests, Outcome, Renewal, 
 pub const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Name of the file that is there while a renewal is under way.
-const RENEWAL: &str = "renewal.json";
+pub(super) const RENEWAL: &str = "renewal.json";
 
 /// What became of it.
 #[derive(Debug)]
@@ -53,12 +53,22 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
     let path = user.home().folder().join(RENEWAL);
     let client = user.client()?;
     let (under_way, keys) = if path.exists() {
-        (home::read_json(&path)?, user.store().2.clone())
+        (home::read_json(&path)?, keys_at_home(user)?)
     } else if user.home().signing_certificate()?.not_after().duration_since(user.clock().now()) < RENEWED_BEFORE {
-        let (asked, keys) = begin(user, &union(user, &client).await?)?;
-        home::write_json(&path, &asked)?;
-        failpoint!("renewal.kept");
-        (asked, keys)
+        let union = union(user, &client).await?;
+        // Two that begin at once would each write the key store, and one of them would lose the other's keys.
+        let Some(_lock) = home::lock(user.home().folder())? else { return Ok(Renewed::Asked) };
+        if path.exists() {
+            (home::read_json(&path)?, keys_at_home(user)?)
+        } else if Home::read(user.home().folder())?.certificates() != user.home().certificates() {
+            // The other one has come to its end meanwhile.
+            return Ok(Renewed::Asked);
+        } else {
+            let (asked, keys) = begin(user, &union)?;
+            home::write_json(&path, &asked)?;
+            failpoint!("renewal.kept");
+            (asked, keys)
+        }
     } else {
         return Ok(Renewed::NotDue);
     };
@@ -94,15 +104,22 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
     }
 }
 
+/// The keys as they lie in the store now: another process may have put some there since ours was opened.
+fn keys_at_home(user: &User) -> Result<Keys, EmployerError> {
+    let folder = user.home().folder();
+    let opened = KeyBox::read(folder)?.open(user.store().1);
+    Ok(opened.map_err(|_| HomeError::Damaged(folder.to_owned()))?)
+}
+
 /// Makes new keys, shuts them in beside the old ones, and says what is asked for them.
 fn begin(user: &User, union: &Union) -> Result<(UnderWay, Keys), EmployerError> {
     let who = user.home().identity().who();
     let made = NewKeys::make()?;
     let requests = made.requests(&who.user)?;
     let folder = user.home().folder();
-    let (key_box, key, keys) = user.store();
+    let (key_box, key) = user.store();
     // An earlier renewal that was cut off may have left keys there that nobody asked for; they do no harm.
-    let keys = keys.renewed(vec![made.signing, made.encryption]);
+    let keys = keys_at_home(user)?.renewed(vec![made.signing, made.encryption]);
     key_box.with(&keys, key, &**user.random()).write(folder)?;
     failpoint!("renewal.keys");
     Keys::read_device(folder)?.renewed(vec![made.device]).write_device(folder)?;

@@ -138,7 +138,7 @@ pub(super) async fn second_pc(world: &World, voice: Voice) -> Result<bool, Sandb
 /// Does what somebody does who follows the manual. [`Worked::On`] once it is finished.
 async fn set_up(home: &Path, kit: &Path, initial: &str) -> Result<Worked, SandboxError> {
     let (folder, kit) = (home.to_owned(), kit.to_owned());
-    let begin = move || Setup::begin(&folder, Some(&kit), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let begin = move || Setup::begin(&folder, Some(&kit), false, Arc::new(SystemClock), Arc::new(SystemRandom));
     let mut setup = tokio::task::spawn_blocking(begin).await.expect("reading a kit does not panic")?;
     loop {
         match setup.need() {

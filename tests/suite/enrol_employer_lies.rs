@@ -6,8 +6,8 @@ use std::time::Duration;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::Sha256;
 use kenpo_express::domain::user::UserState;
-use kenpo_express::employer::refusal::SetupRefused;
-use kenpo_express::employer::setup::{Names, Setup, Worked};
+use kenpo_express::employer::refusal::{PinRefused, SetupRefused};
+use kenpo_express::employer::setup::{Names, Need, Setup, Worked};
 use kenpo_express::employer::{EmployerError, Home};
 use kenpo_express::gateway::flows::enrol::letter::{Passwords, prepare};
 use kenpo_express::gateway::keys::Keys;
@@ -82,7 +82,7 @@ impl Played {
 
     fn begin(&self) -> Setup {
         let (home, kit) = (self.dir.path().join("home"), self.dir.path().join("kit.json"));
-        Setup::begin(&home, Some(&kit), Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap()
+        Setup::begin(&home, Some(&kit), false, Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap()
     }
 
     async fn until_sent(&self) -> Setup {
@@ -206,6 +206,30 @@ async fn an_answer_that_is_not_the_unions_is_not_believed() {
     // None of it did any harm: the honest answer is still taken.
     played.answer(&pending, &honest(), ours).await;
     assert_eq!(setup.work(patience).await.unwrap(), Worked::On);
+    played.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_that_is_locked_before_anything_was_asked_for_is_chosen_again() {
+    let played = Played::start().await;
+    let mut setup = played.begin();
+    setup.choose_pin("4711".parse().unwrap()).await.unwrap();
+    let mut tries = 0;
+    while setup.need() == Need::Pin {
+        let refused = setup.prove_pin("0000".parse().unwrap()).await;
+        assert!(
+            matches!(refused, Err(EmployerError::Pin(PinRefused::Wrong { .. } | PinRefused::Locked))),
+            "{refused:?}"
+        );
+        tries += 1;
+        assert!(tries <= 5, "the PIN is locked for good");
+    }
+    assert_eq!(setup.need(), Need::NewPin);
+    drop(setup);
+    let mut setup = played.begin();
+    setup.choose_pin("1234".parse().unwrap()).await.unwrap();
+    setup.prove_pin("1234".parse().unwrap()).await.unwrap();
+    played.ask(&mut setup).await.unwrap();
     played.stop().await;
 }
 

@@ -39,6 +39,9 @@ pub(super) struct SetupArguments {
     /// of it. Not needed to go on with a set-up that was interrupted.
     #[arg(long, value_name = "ZIP")]
     pub(super) kit: Option<PathBuf>,
+    /// 途中の初期設定をやめて、このキットで始めます / Gives up a set-up with another kit whose request is under way.
+    #[arg(long, requires = "kit")]
+    pub(super) start_anew: bool,
     /// 事業所名（省略時は入力） / The office's name as on the letter; asked for without it.
     #[arg(long, value_name = "NAME")]
     pub(super) office: Option<String>,
@@ -105,6 +108,9 @@ pub(super) enum Command {
     ///
     /// With --pin-file also the PIN, the session and the IP address; that counts as a try at the PIN.
     Doctor {
+        /// 初期設定の前に接続を確認するためのキット / The kit to look at the connection with, before the set-up.
+        #[arg(long, value_name = "ZIP")]
+        kit: Option<PathBuf>,
         /// Print one JSON array of checks, and nothing else, on standard output.
         #[arg(long)]
         json: bool,

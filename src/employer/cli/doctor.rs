@@ -12,8 +12,8 @@ use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::version::VERSION;
 
 /// Whether nothing is bad.
-pub(super) async fn run(folder: &Path, json: bool, asker: &Asker) -> Result<bool, Failure> {
-    let findings = look(folder, asker).await?;
+pub(super) async fn run(folder: &Path, kit: Option<&Path>, json: bool, asker: &Asker) -> Result<bool, Failure> {
+    let findings = look(folder, kit, asker).await?;
     let text = if json {
         serde_json::to_string_pretty(&findings).expect("findings are plain data") + "\n"
     } else {
@@ -26,7 +26,7 @@ pub(super) async fn run(folder: &Path, json: bool, asker: &Asker) -> Result<bool
 
 /// Packs the findings for the union.
 pub(super) async fn pack(folder: &Path, out: PathBuf, asker: &Asker) -> Result<bool, Failure> {
-    let findings = look(folder, asker).await?;
+    let findings = look(folder, None, asker).await?;
     let (home, zip) = (folder.to_owned(), out.clone());
     let packed = tokio::task::spawn_blocking(move || logs::pack(&home, VERSION, &findings, &zip)).await;
     packed.expect("packing does not panic")?;
@@ -34,10 +34,10 @@ pub(super) async fn pack(folder: &Path, out: PathBuf, asker: &Asker) -> Result<b
     Ok(true)
 }
 
-async fn look(folder: &Path, asker: &Asker) -> Result<Vec<Finding>, Failure> {
+async fn look(folder: &Path, kit: Option<&Path>, asker: &Asker) -> Result<Vec<Finding>, Failure> {
     // A try at the PIN is counted, so it is only made where it was asked for.
     let pin = if asker.has_pin() { Some(asker.pin("")?) } else { None };
-    Ok(examine(folder, pin, Arc::new(SystemClock), Arc::new(SystemRandom)).await)
+    Ok(examine(folder, kit, pin, Arc::new(SystemClock), Arc::new(SystemRandom)).await)
 }
 
 fn words(finding: &Finding) -> String {

@@ -68,7 +68,7 @@ async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Fa
             Ok(report(&list))
         }
         Command::Logs { out } => doctor::pack(&home, out, &asker).await,
-        Command::Doctor { json } => doctor::run(&home, json, &asker).await,
+        Command::Doctor { kit, json } => doctor::run(&home, kit.as_deref(), json, &asker).await,
     }
 }
 

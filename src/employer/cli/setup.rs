@@ -23,8 +23,8 @@ const QUESTIONS: u32 = 9;
 
 /// Runs the set-up to its end, or as far as it goes today. Whether it is finished.
 pub(super) async fn run(folder: PathBuf, arguments: SetupArguments, asker: &Asker) -> Result<bool, Failure> {
-    let (at, kit) = (folder.clone(), arguments.kit.clone());
-    let begin = move || Setup::begin(&at, kit.as_deref(), Arc::new(SystemClock), Arc::new(SystemRandom));
+    let (at, kit, anew) = (folder.clone(), arguments.kit.clone(), arguments.start_anew);
+    let begin = move || Setup::begin(&at, kit.as_deref(), anew, Arc::new(SystemClock), Arc::new(SystemRandom));
     let setup = tokio::task::spawn_blocking(begin).await.expect("reading a kit does not panic")?;
     let mut face = Face { setup, arguments, asker, questions: 0, issued: false };
     let done = face.run().await;
@@ -93,6 +93,12 @@ impl Face<'_> {
                     if tries_left > 0 && !self.asker.has_pin() =>
                 {
                     say(&format!("  {}", words::wrong_pin(tries_left)));
+                }
+                Err(EmployerError::Pin(_)) if self.setup.need() == Need::NewPin => {
+                    say(
+                        "  間違いが続いたため、このPINは使えません。もう一度PINを登録してください。\n  Too many wrong tries: choose a PIN again.",
+                    );
+                    return Ok(());
                 }
                 other => return Ok(other?),
             }

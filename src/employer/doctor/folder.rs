@@ -42,6 +42,12 @@ const NETWORK: &[(u64, &str)] = &[
 /// FUSE: cloud services and network drives often, but not always.
 const FUSE: u64 = 0x6573_5546;
 
+/// The folder, or before it is made the one that it will be made in.
+pub(super) fn nearest(folder: &Path) -> &Path {
+    let there = folder.ancestors().find(|path| path.is_dir());
+    there.unwrap_or(if folder.is_absolute() { folder } else { Path::new(".") })
+}
+
 /// Section 3.2: make a folder, make a file, write to it, write over it, delete both.
 pub(super) fn write(folder: &Path) -> Finding {
     const CHECK: &str = "folder.write";

@@ -1,5 +1,6 @@
 //! What stands in the way on this PC: the checks of the manual (its sections 2.2 and 3.2) and those of the connection.
 
+mod before;
 mod folder;
 mod network;
 
@@ -63,11 +64,23 @@ impl Finding {
     }
 }
 
-/// Looks at everything. With a PIN, which counts as a try, also at what only the user's own keys can see.
-pub async fn examine(folder: &Path, pin: Option<Pin>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Vec<Finding> {
+/// Looks at everything. With a PIN, which counts as a try, also at what only the user's own keys can see. Before the set-up
+/// is finished the way to the relay is looked at with the kit: this one, or the one that the set-up was begun with.
+pub async fn examine(
+    folder: &Path,
+    kit: Option<&Path>,
+    pin: Option<Pin>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> Vec<Finding> {
     let at = folder.to_owned();
     let look = move || {
-        let findings = vec![folder::write(&at), folder::path_length(&at), folder::local_drive(&at), settings(&at)];
+        let findings = vec![
+            folder::write(folder::nearest(&at)),
+            folder::path_length(&at),
+            folder::local_drive(&at),
+            settings(&at),
+        ];
         (findings, Home::read(&at))
     };
     let (mut findings, home) = tokio::task::spawn_blocking(look).await.expect("looking at a folder does not panic");
@@ -75,16 +88,17 @@ pub async fn examine(folder: &Path, pin: Option<Pin>, clock: Arc<dyn Clock>, ran
         Ok(home) => home,
         Err(error) => {
             findings.push(not_set_up(&error));
+            findings.extend(before::examine(folder, kit, &*clock).await);
             return findings;
         }
     };
     findings.push(certificate(&home, &*clock));
-    findings.push(network::way(&home));
+    findings.push(network::way(home.settings(), home.identity().relay()));
     let Ok(pc) = Pc::open(folder, Arc::clone(&clock), random) else {
         findings.push(damaged());
         return findings;
     };
-    findings.extend(network::device(&pc, &*clock).await);
+    findings.extend(network::device(pc.device(), &*clock).await);
     findings.extend(network::user(pc, pin).await);
     findings
 }

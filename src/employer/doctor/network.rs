@@ -5,21 +5,21 @@ use jiff::SignedDuration;
 use super::{Finding, Health};
 use crate::domain::clock::Clock;
 use crate::employer::error::EmployerError;
-use crate::employer::home::{Home, way_out};
+use crate::employer::home::way_out;
 use crate::employer::pc::{Pc, User};
 use crate::employer::refusal::PinRefused;
+use crate::employer::settings::Settings;
 use crate::secret::Pin;
-use crate::wire::client::ClientError;
+use crate::wire::client::{ClientError, DeviceClient, RelayUrl};
 use crate::wire::problem::Code;
 
 /// How far our clock may be from the relay's before signing times look wrong.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Which way the relay is reached.
-pub(super) fn way(home: &Home) -> Finding {
+pub(super) fn way(settings: &Settings, relay: &RelayUrl) -> Finding {
     const CHECK: &str = "network.proxy";
-    let relay = home.settings().relay.as_ref().unwrap_or_else(|| home.identity().relay());
-    match way_out(home.settings(), relay) {
+    match way_out(settings, settings.relay.as_ref().unwrap_or(relay)) {
         Some(proxy) => {
             Finding::good(CHECK, format!("プロキシ {proxy} を使います"), format!("by way of the proxy {proxy}"))
         }
@@ -27,11 +27,11 @@ pub(super) fn way(home: &Home) -> Finding {
     }
 }
 
-/// What the PC sees by itself: is the relay there, does it take the PC's certificate, do the clocks agree.
-pub(super) async fn device(pc: &Pc, clock: &dyn Clock) -> Vec<Finding> {
+/// What the PC sees by itself, with its own credential or the kit's: is the relay there, does it take the PC's certificate, do the clocks agree.
+pub(super) async fn device(device: &DeviceClient, clock: &dyn Clock) -> Vec<Finding> {
     const REACHED: &str = "network.relay";
     const ACCEPTED: &str = "certificate.accepted";
-    match pc.device().clock().await {
+    match device.clock().await {
         Ok(theirs) => vec![
             Finding::good(REACHED, "サーバーに接続できます", "the server is reached"),
             Finding::good(

@@ -4,46 +4,45 @@
 //! nobody. Every step is durable before the next begins, so that a set-up that was cut off at any instruction is gone on
 //! with by [`Setup::begin`] on the same folder, as the same PC.
 
+mod begin;
+mod certificates;
 mod progress;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use self::progress::{Progress, Step};
-use super::answer::{self, NewKeys};
+use super::answer::NewKeys;
 use super::error::EmployerError;
-use super::home::{self, CERTIFICATES, Certificates, Home, HomeError, IDENTITY, SETTINGS, SETUP};
+use super::home::{self, Home, IDENTITY, SETUP};
 use super::identity::Identity;
 use super::keys::{KeyBox, Keys};
 use super::kit::Unproven;
 use super::pc::User;
 use super::refusal::{PinRefused, SetupRefused};
-use super::session;
 use super::settings::Settings;
 use super::successor::{begin_after_others, go_on_behind};
-use super::union::Union;
 use super::unlock::{Open, try_pin, unlock};
 use crate::domain::clock::{Clock, Random};
-use crate::domain::ids::RequestId;
 use crate::failpoint;
 use crate::secret::password::check_chosen;
 use crate::secret::{PasswordKeys, Pin};
 use crate::wire::client::DeviceClient;
-use crate::wire::enrolment::{
-    CertificateRequest, FirstRequest, KeyRequests, Outcome, REQUEST_MAC, RefusalReason, SealedRequest,
-};
 use crate::wire::problem::Code;
 
 /// Name of the kit's copy in the home folder.
-const KIT: &str = "kit.json";
+pub(in crate::employer) const KIT: &str = "kit.json";
 
 /// A set-up under way, holding its folder.
 #[derive(Debug)]
 pub struct Setup {
+    /// The home folder.
+    home: PathBuf,
+    /// Where the set-up works: the same, or a folder in it until the certificates are here.
     folder: PathBuf,
     settings: Settings,
     kit: Unproven,
@@ -115,43 +114,6 @@ impl std::fmt::Debug for Names {
 }
 
 impl Setup {
-    /// Begins with a kit, or goes on with what was begun. Blocks.
-    pub fn begin(
-        folder: &Path,
-        kit: Option<&Path>,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, EmployerError> {
-        let given = kit.map(Unproven::read).transpose()?;
-        let lock = lock(folder)?;
-        let settings = Settings::load(&folder.join(SETTINGS)).map_err(HomeError::from)?;
-        let kept = Progress::read(folder)?;
-        let (kit, progress) = match (given, kept) {
-            (None, None) => return Err(SetupRefused::NeedsKit.into()),
-            (None, Some(progress)) => {
-                let kept = Unproven::parse(&home::read(&folder.join(KIT))?)?;
-                (kept, progress)
-            }
-            (Some(kit), Some(progress)) if kit.claims().enrolment == progress.enrolment => (kit, progress),
-            (Some(kit), _) => {
-                check_folder(folder, &kit)?;
-                let progress = Progress::new(kit.claims().enrolment, &*random);
-                session::forget(folder)?;
-                home::write(&folder.join(KIT), &kit.to_json())?;
-                progress.write(folder)?;
-                (kit, progress)
-            }
-        };
-        failpoint!("setup.begun");
-        let identity = match progress.step {
-            Step::Answer { .. } | Step::Login { .. } => Some(read_identity(folder)?),
-            _ => None,
-        };
-        let folder = folder.to_owned();
-        let (open, names, password, user) = (None, None, None, None);
-        Ok(Self { folder, settings, kit, progress, identity, open, names, password, user, clock, random, _lock: lock })
-    }
-
     /// What comes next.
     pub fn need(&self) -> Need {
         match (&self.progress.step, &self.user) {
@@ -160,7 +122,7 @@ impl Setup {
             (Step::Ask { .. }, _) if self.names.is_none() => Need::Names,
             (Step::Ask { .. }, _) => Need::InitialPassword,
             (Step::Login { .. }, None) if self.open.is_none() => Need::Pin,
-            (Step::Login { changing }, None | Some((_, false))) if self.password.is_none() => {
+            (Step::Login { changing, .. }, None | Some((_, false))) if self.password.is_none() => {
                 Need::Password { changing: *changing }
             }
             (Step::Answer { .. }, _) | (Step::Login { .. }, None | Some((_, false))) => Need::Work,
@@ -174,10 +136,9 @@ impl Setup {
         let device = self.device(None)?;
         let tried =
             match try_pin(&device, (self.progress.pc, self.progress.salt, None), pin.clone(), &*self.random).await {
-                // Nothing lies under this PC's key yet, so a set-up that was cut off too often may be another PC.
+                // A set-up that was cut off too often.
                 Err(EmployerError::Pin(PinRefused::Locked)) => {
-                    self.progress = Progress::new(self.progress.enrolment, &*self.random);
-                    self.progress.write(&self.folder)?;
+                    self.be_another_pc()?;
                     try_pin(&device, (self.progress.pc, self.progress.salt, None), pin, &*self.random).await?
                 }
                 other => other?,
@@ -194,12 +155,28 @@ impl Setup {
         Ok(self.progress.go_to(Step::Prove { requests }, &self.folder)?)
     }
 
+    /// Chooses again as another PC: nothing of value lies under the PIN of this one yet.
+    fn be_another_pc(&mut self) -> Result<(), EmployerError> {
+        self.progress = Progress::new(self.progress.enrolment, &*self.random);
+        Ok(self.progress.write(&self.folder)?)
+    }
+
     /// Opens the keys with the PIN.
+    ///
+    /// # Errors
+    /// [`PinRefused::Wrong`] with no tries left and [`PinRefused::Locked`]: before anything was asked for, a PIN is chosen
+    /// again then ([`Need::NewPin`]).
     pub async fn prove_pin(&mut self, pin: Pin) -> Result<(), EmployerError> {
         let key_box = KeyBox::read(&self.folder)?;
         let own = matches!(self.progress.step, Step::Login { .. });
         let home = own.then(|| Home::read_parts(&self.folder)).transpose()?;
-        let (open, _) = unlock(&self.device(home.as_ref())?, &key_box, pin, &*self.random).await?;
+        let unlocked = unlock(&self.device(home.as_ref())?, &key_box, pin, &*self.random).await;
+        if let Err(EmployerError::Pin(PinRefused::Locked | PinRefused::Wrong { tries_left: 0 })) = &unlocked
+            && matches!(self.progress.step, Step::Prove { .. })
+        {
+            self.be_another_pc()?;
+        }
+        let (open, _) = unlocked?;
         self.open = Some(open);
         failpoint!("setup.proved");
         if let Step::Prove { requests } = self.progress.step.clone() {
@@ -248,7 +225,9 @@ impl Setup {
     pub async fn new_password(&mut self, new: Zeroizing<String>) -> Result<(), EmployerError> {
         check_chosen(&new)?;
         let (Some((user, true)), Some(current)) = (&self.user, &self.password) else { return Ok(()) };
-        self.progress.go_to(Step::Login { changing: true }, &self.folder)?;
+        if let Step::Login { stream, .. } = self.progress.step {
+            self.progress.go_to(Step::Login { changing: true, stream }, &self.folder)?;
+        }
         failpoint!("setup.changing");
         user.change_password(current.clone(), new.clone()).await?;
         failpoint!("setup.changed");
@@ -262,52 +241,6 @@ impl Setup {
             Step::Answer { requests, request } => self.hear(requests, request, patience).await,
             Step::Login { .. } => self.log_in().await,
             _ => Ok(Worked::On),
-        }
-    }
-
-    async fn hear(
-        &mut self,
-        requests: KeyRequests,
-        request: CertificateRequest,
-        patience: Duration,
-    ) -> Result<Worked, EmployerError> {
-        let device = self.device(None)?;
-        let mut state = device.request_certificates(&request).await?;
-        failpoint!("setup.sent");
-        if state.answer.is_none() {
-            state = device.certificate_request(request.id, patience).await?;
-        }
-        let Some(der) = state.answer else { return Ok(Worked::Waits) };
-        let union = self.union().await?;
-        match answer::read(&der, &request, &union)? {
-            Outcome::Issued { signing, encryption, device, stream } => {
-                let keys = answer::public_keys(&requests)?;
-                let identity = self.identity.as_ref().ok_or(EmployerError::Answer)?;
-                let issued = [&signing, &encryption, &device];
-                answer::check_issued(issued, &keys, identity, &union, self.clock.now())?;
-                failpoint!("setup.answered");
-                if let Some(position) = stream {
-                    go_on_behind(&self.folder, position).await?;
-                    failpoint!("setup.stream");
-                }
-                let certificates =
-                    Certificates { signing: vec![signing], encryption: vec![encryption], device: vec![device] };
-                home::write_json(&self.folder.join(CERTIFICATES), &certificates)?;
-                failpoint!("setup.certificates");
-                self.progress.go_to(Step::Login { changing: false }, &self.folder)?;
-                Ok(Worked::On)
-            }
-            Outcome::WaitsForApproval => Ok(Worked::WaitsForApproval),
-            Outcome::Refused { reason } => {
-                // A later try is another request, under another id.
-                self.progress.go_to(Step::Ask { requests }, &self.folder)?;
-                (self.names, self.password) = (None, None);
-                if reason == RefusalReason::Names {
-                    Ok(Worked::WrongNames)
-                } else {
-                    Err(SetupRefused::Union(reason).into())
-                }
-            }
         }
     }
 
@@ -342,44 +275,16 @@ impl Setup {
     /// The last step: from here on the folder is a home.
     async fn finish(&mut self) -> Result<(), EmployerError> {
         if let Some((user, _)) = &self.user {
+            if let Step::Login { stream: Some(position), .. } = self.progress.step {
+                go_on_behind(&self.folder, position).await?;
+                failpoint!("setup.stream");
+            }
             begin_after_others(user).await?;
         }
         failpoint!("setup.done");
         home::remove(&self.folder.join(SETUP))?;
         home::remove(&self.folder.join(KIT))?;
         Ok(())
-    }
-
-    fn request(
-        &self,
-        keys: &PasswordKeys,
-        requests: &KeyRequests,
-        names: &Names,
-        union: &Union,
-    ) -> Result<CertificateRequest, EmployerError> {
-        let id = RequestId::new(self.clock.now(), &*self.random);
-        let claims = self.kit.claims();
-        let first = FirstRequest {
-            id,
-            enrolment: claims.enrolment,
-            user: claims.user.clone(),
-            pc: self.progress.pc,
-            office_name: names.office.clone(),
-            user_name: names.user.clone(),
-            mail: names.mail.clone(),
-            keys: requests.clone(),
-        };
-        let request = keys.mac.seal(REQUEST_MAC, &first);
-        answer::seal(id, &SealedRequest::Enrolment { enrolment: claims.enrolment, request }, union, &*self.random)
-    }
-
-    /// The union, as far as the identity that was proven vouches for it.
-    async fn union(&self) -> Result<Union, EmployerError> {
-        let identity = self.identity.clone().ok_or(EmployerError::UnionCertificate)?;
-        let info = self.device(None)?.union().await?;
-        let (folder, now) = (self.folder.clone(), self.clock.now());
-        let check = move || Union::check(&info, &identity, &folder, now);
-        tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
     }
 
     /// Speaks with the PC's own credential once it is there, and with the kit's before.
@@ -391,37 +296,5 @@ impl Setup {
         let credential = own.unwrap_or_else(|| self.kit.credential().clone());
         let connection = home::connection(&self.settings, self.kit.relay(), self.kit.roots(), credential);
         Ok(DeviceClient::new(&connection)?)
-    }
-}
-
-fn read_identity(folder: &Path) -> Result<Identity, HomeError> {
-    let path = folder.join(IDENTITY);
-    Identity::from_json(&home::read(&path)?).map_err(|_| HomeError::Damaged(path))
-}
-
-/// A folder is for one user of one union; a new kit of the same user begins anew in it.
-fn check_folder(folder: &Path, kit: &Unproven) -> Result<(), EmployerError> {
-    if !folder.join(IDENTITY).exists() {
-        return Ok(());
-    }
-    let (identity, claims) = (read_identity(folder)?, kit.claims());
-    let who = identity.who();
-    if (&who.union, &who.user) != (&claims.union, &claims.user) {
-        return Err(SetupRefused::OtherUser.into());
-    }
-    let finished = who.enrolment == claims.enrolment && !folder.join(SETUP).exists();
-    if finished { Err(SetupRefused::Finished.into()) } else { Ok(()) }
-}
-
-fn lock(folder: &Path) -> Result<File, EmployerError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let path = folder.join("setup.lock");
-    let failed = |error| HomeError::File(path.clone(), error);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    let lock = File::create(&path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(std::fs::TryLockError::WouldBlock) => Err(SetupRefused::Busy.into()),
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(error).into()),
     }
 }

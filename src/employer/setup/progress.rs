@@ -8,7 +8,7 @@ use crate::domain::clock::Random;
 use crate::domain::ids::EnrolmentId;
 use crate::employer::home::{HomeError, SETUP, read_json, write_json};
 use crate::secret::Salt;
-use crate::wire::enrolment::{CertificateRequest, KeyRequests, PcId};
+use crate::wire::enrolment::{CertificateRequest, KeyRequests, PcId, StreamPosition};
 
 /// `setup.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub(super) enum Step {
     Login {
         /// Whether the change was begun: then either password may be the right one.
         changing: bool,
+        /// Where the stream of the PC before stands, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stream: Option<StreamPosition>,
     },
 }
 
@@ -57,6 +60,11 @@ impl Progress {
     /// The beginning.
     pub(super) fn new(enrolment: EnrolmentId, random: &dyn Random) -> Self {
         Self { enrolment, pc: PcId::new(random), salt: Salt::new(random), step: Step::Choose }
+    }
+
+    /// Whether the union was asked for something that would be lost.
+    pub(super) fn has_asked(&self) -> bool {
+        matches!(self.step, Step::Answer { .. } | Step::Login { .. })
     }
 
     /// What was written, if a set-up is under way.

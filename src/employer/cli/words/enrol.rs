@@ -88,6 +88,16 @@ pub(super) fn setup_words(refused: &SetupRefused) -> (Words, Words) {
             ("このキットでの初期設定は完了しています。", "The set-up with this kit is finished."),
             ("login から始めてください。", "Go on with login."),
         ),
+        SetupRefused::UnderWay => (
+            (
+                "別のキットでの初期設定が途中です。何も変更していません。",
+                "The set-up with another kit is under way. Nothing was changed.",
+            ),
+            (
+                "続ける場合は --kit なしで setup を実行してください。やめて新しいキットで始める場合は --start-anew を付けてください。",
+                "Run setup without --kit to go on, or with --start-anew to give that one up for this kit.",
+            ),
+        ),
         SetupRefused::Busy => (
             ("このフォルダーで別の初期設定が動いています。", "Another set-up is running in this folder."),
             ("終わるまで待ってから、もう一度実行してください。", "Wait until it is done, then try again."),
