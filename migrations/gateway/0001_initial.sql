@@ -171,6 +171,22 @@ CREATE TABLE audit (
     after   TEXT    NOT NULL
 );
 
+-- What happened, for those who tell people and programs of it; each of them keeps the place up to which it has told.
+-- Written in the transaction of what happened.
+CREATE TABLE events (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    kind    TEXT    NOT NULL,
+    -- An id: of a message, mostly.
+    subject TEXT    NOT NULL,
+    office  TEXT,
+    user_id TEXT
+);
+CREATE TABLE event_readers (
+    name TEXT    PRIMARY KEY,
+    mark INTEGER NOT NULL
+);
+
 -- How far we know the stream of each sender to us.
 CREATE TABLE stream_marks (
     sender     TEXT    PRIMARY KEY,

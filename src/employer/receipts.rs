@@ -203,7 +203,7 @@ mod tests {
             digest: (!by_relay).then(|| record.digest.to_string()),
             at: now(),
             by: if by_relay { "relay".to_owned() } else { record.to.to_string() },
-            reason: None,
+            words: None,
             previous: previous.map(|der| SignedReceipt::from_der(der.0.clone()).hash()),
             contiguous: None,
         }

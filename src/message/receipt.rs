@@ -52,9 +52,9 @@ pub struct Receipt {
     pub at: Timestamp,
     /// Who says so: an address, or `relay`.
     pub by: String,
-    /// Why it was returned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    /// Words for the sender alone: a [`Return`] sealed as [`super::words`] are. The relay sees that there are some.
+    #[serde(default, with = "words_in_base64", skip_serializing_if = "Option::is_none")]
+    pub words: Option<Vec<u8>>,
     /// [`SignedReceipt::hash`] of the receipt before it for this message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Sha256>,
@@ -62,6 +62,19 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contiguous: Option<u64>,
 }
+
+/// What staff say to whoever sent a file that they return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Return {
+    /// The message: words sealed for one return are not those of another.
+    pub message_id: MessageId,
+    /// Why.
+    pub reason: String,
+}
+
+/// The longest reason of a return, in characters.
+pub const MAX_REASON: usize = 1_000;
 
 /// Why a receipt could not be made or is not believed.
 pub type ReceiptError = WordsError;
@@ -96,5 +109,27 @@ impl SignedReceipt {
     /// Checks that the certificate's owner signed it, and reads it.
     pub fn verify(&self, signer: &Certificate) -> Result<Receipt, ReceiptError> {
         words::verify(&self.0, signer)
+    }
+}
+
+/// Bytes that may be absent, as base64.
+mod words_in_base64 {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::domain::base64_bytes;
+
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Words(#[serde(with = "base64_bytes")] Vec<u8>);
+
+    pub(super) fn serialize<S: Serializer>(words: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match words {
+            Some(words) => base64_bytes::serialize(words, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Words>::deserialize(deserializer)?.map(|Words(words)| words))
     }
 }

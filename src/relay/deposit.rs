@@ -207,7 +207,7 @@ impl State {
             digest: None,
             at,
             by: "relay".to_owned(),
-            reason: None,
+            words: None,
             previous: None,
             contiguous: None,
         };

@@ -5,6 +5,7 @@
 //! OpenAPI 3.1 is what the relay answers at `/openapi.json`.
 
 pub mod client;
+pub mod delivery;
 pub mod employer;
 pub mod enrolment;
 pub mod page;

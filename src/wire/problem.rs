@@ -123,6 +123,12 @@ codes! {
     ParcelConflict = "parcel.conflict", 409, "The message id is taken by another parcel";
     /// Larger than one parcel may be.
     ParcelTooLarge = "parcel.too-large", 413, "The parcel is larger than allowed";
+    /// Somebody has fetched it: it cannot be taken back any more.
+    DeliveryCollected = "delivery.collected", 409, "Somebody has fetched it already";
+    /// The union took it back, or its time is over.
+    DeliveryEnded = "delivery.ended", 410, "It was taken back, or its time is over";
+    /// A recipient that is not there, or disabled.
+    RecipientRefused = "recipient.refused", 422, "A recipient is not registered or is disabled";
     /// More than this sender or union may have waiting.
     QuotaExceeded = "quota.exceeded", 507, "The quota is used up";
     /// The relay's own disk is low.

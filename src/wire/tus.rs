@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{MessageId, UserId};
 
 /// The only version spoken.
 pub const VERSION: &str = "1.0.0";
@@ -38,34 +38,64 @@ pub const OFFSET_CONTENT_TYPE: &str = "application/offset+octet-stream";
 
 /// The metadata key that carries the message id: the idempotency key of the upload.
 const MESSAGE_ID: &str = "message_id";
+/// The metadata key that carries whom a union's upload is for: user ids, one space between two.
+const RECIPIENTS: &str = "recipients";
 
 /// What a sender tells the relay about a parcel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// The id of the message inside.
     pub message_id: MessageId,
+    /// Whom it is for. Empty from an employer, whose parcels are for the union; at least one from a union.
+    pub recipients: Vec<UserId>,
 }
 
 /// `Upload-Metadata` that is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Upload-Metadata must hold a message_id: a UUIDv7 in base64")]
-pub struct InvalidMetadata;
+pub enum InvalidMetadata {
+    /// The id.
+    #[error("Upload-Metadata must hold a message_id: a UUIDv7 in base64")]
+    MessageId,
+    /// The recipients.
+    #[error("recipients in Upload-Metadata must be user ids with a space between two, in base64")]
+    Recipients,
+}
 
 impl Metadata {
+    /// Of a parcel to the union.
+    pub const fn to_union(message_id: MessageId) -> Self {
+        Self { message_id, recipients: Vec::new() }
+    }
+
     /// As the header's value.
-    pub fn to_header(self) -> String {
-        format!("{MESSAGE_ID} {}", STANDARD.encode(self.message_id.to_string()))
+    pub fn to_header(&self) -> String {
+        let mut header = format!("{MESSAGE_ID} {}", STANDARD.encode(self.message_id.to_string()));
+        if !self.recipients.is_empty() {
+            let ids: Vec<_> = self.recipients.iter().map(UserId::as_str).collect();
+            header.push_str(&format!(",{RECIPIENTS} {}", STANDARD.encode(ids.join(" "))));
+        }
+        header
     }
 
     /// From the header's value. Unknown keys are left alone, as tus clients add their own.
     pub fn from_header(value: &str) -> Result<Self, InvalidMetadata> {
-        let mut pairs = value.split(',').map(str::trim).filter_map(|pair| pair.split_once(' '));
-        let (_, encoded) = pairs.find(|(key, _)| *key == MESSAGE_ID).ok_or(InvalidMetadata)?;
-        let bytes = STANDARD.decode(encoded.trim()).map_err(|_| InvalidMetadata)?;
-        let text = String::from_utf8(bytes).map_err(|_| InvalidMetadata)?;
-        let message_id = text.parse().map_err(|_| InvalidMetadata)?;
-        Ok(Self { message_id })
+        let message_id = decoded(value, MESSAGE_ID).and_then(|text| text?.parse().ok());
+        let recipients = decoded(value, RECIPIENTS).map(|text| {
+            let text = text.ok_or(InvalidMetadata::Recipients)?;
+            text.split(' ').map(|id| id.parse().map_err(|_| InvalidMetadata::Recipients)).collect()
+        });
+        Ok(Self {
+            message_id: message_id.ok_or(InvalidMetadata::MessageId)?,
+            recipients: recipients.transpose()?.unwrap_or_default(),
+        })
     }
+}
+
+/// The value of a key if the key is there; nothing in it if it is not text in base64.
+pub fn decoded(header: &str, key: &str) -> Option<Option<String>> {
+    let mut pairs = header.split(',').map(str::trim).filter_map(|pair| pair.split_once(' '));
+    let (_, encoded) = pairs.find(|(found, _)| *found == key)?;
+    Some(STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
 }
 
 #[cfg(test)]
@@ -75,9 +105,14 @@ mod tests {
     #[test]
     fn metadata_reads_back_between_the_keys_of_other_clients() {
         let message_id: MessageId = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6".parse().unwrap();
-        let header = Metadata { message_id }.to_header();
-        assert_eq!(Metadata::from_header(&format!("filename YQ==,{header},flag")), Ok(Metadata { message_id }));
-        assert_eq!(Metadata::from_header("message_id !!"), Err(InvalidMetadata));
-        assert_eq!(Metadata::from_header(""), Err(InvalidMetadata));
+        let mut metadata = Metadata::to_union(message_id);
+        let read = |metadata: &Metadata| Metadata::from_header(&format!("filename YQ==,{},flag", metadata.to_header()));
+        assert_eq!(read(&metadata), Ok(metadata.clone()));
+        metadata.recipients = vec!["hanako-1".parse().unwrap(), "u2".parse().unwrap()];
+        assert_eq!(read(&metadata), Ok(metadata));
+        assert_eq!(Metadata::from_header("message_id !!"), Err(InvalidMetadata::MessageId));
+        assert_eq!(Metadata::from_header(""), Err(InvalidMetadata::MessageId));
+        let header = Metadata::to_union(message_id).to_header();
+        assert_eq!(Metadata::from_header(&format!("{header},recipients YSAgYg==")), Err(InvalidMetadata::Recipients));
     }
 }

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::json::has_gap;
 use crate::employer::record::State;
 use crate::employer::sent::{Sent, Trouble};
-use crate::message::receipt::Stage;
 
 /// What a `send` did.
 pub(super) fn sent_now(items: &[Sent], only_resumed: bool) -> String {
@@ -28,10 +27,6 @@ pub(super) fn table(items: &[Sent]) -> String {
         let (number, at, state) = (record.sequence, jst(record.signed_at), state_words(sent));
         writeln!(text, "{number:>6}  {at}  {state}  {}  {}", record.size, record.file_name).expect(STRING);
         writeln!(text, "        {}", record.id).expect(STRING);
-        if let Some(reason) = record.receipt(Stage::Returned).and_then(|receipt| receipt.reason.as_deref()) {
-            let reason = reason.replace(char::is_control, " ");
-            writeln!(text, "        差戻しの理由 / Reason: {reason}").expect(STRING);
-        }
         if has_gap(record) {
             let words = "この前に組合へ届いていないファイルがあります / The union had not received one before this";
             writeln!(text, "        {words}").expect(STRING);

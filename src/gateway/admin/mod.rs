@@ -24,6 +24,8 @@ use crate::message::error::OpenError;
 use crate::pki::PkiError;
 use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
+use crate::store::gateway::events::{self, Kind, NewEvent};
+use crate::store::gateway::messages::Message;
 use crate::store::gateway::{acknowledgements, audit, counters, directory, orders, requests, runs, waiting};
 use crate::store::sqlite::{Connection, StoreError};
 
@@ -183,6 +185,19 @@ impl Admin {
             after: after.to_owned(),
         };
         audit::insert(connection, &[entry]).await
+    }
+
+    /// What happened to a received message, for those who tell of it.
+    async fn tell(&self, connection: &mut Connection, kind: Kind, message: &Message) -> Result<(), StoreError> {
+        let content = message.content.as_ref();
+        let event = NewEvent {
+            at: self.now(),
+            kind,
+            subject: message.id.to_string(),
+            office: content.and_then(|content| content.office.clone()),
+            user: content.and_then(|content| content.user.clone()),
+        };
+        events::insert(connection, &[event]).await
     }
 
     /// A second person's name, or a refusal: who acts cannot approve.

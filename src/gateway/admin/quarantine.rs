@@ -16,6 +16,7 @@ use crate::message::keys::Certificate;
 use crate::message::open::{Verified, open};
 use crate::message::receipt::Stage;
 use crate::store::gateway::certificates::{self, Purpose};
+use crate::store::gateway::events::Kind;
 use crate::store::gateway::messages::{self, Message, State};
 use crate::store::gateway::{acknowledgements, counters, evidence, receipts};
 use crate::store::sqlite::{StoreError, length};
@@ -49,6 +50,7 @@ impl Admin {
             return Err(AdminError::State { state: message.state.code() });
         }
         messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        self.tell(&mut transaction, Kind::ReceivedReturned, &message).await?;
         let (before, after) = (State::Quarantined.code(), State::Returned.code());
         self.log(&mut transaction, "quarantine.returned", &id.to_string(), before, after).await?;
         database.commit(transaction).await?;
@@ -84,6 +86,7 @@ impl Admin {
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
         counters::add(&mut transaction, counters::ARCHIVED, 1).await?;
         counters::add(&mut transaction, counters::ARCHIVED_BYTES, length(message.sealed_size)).await?;
+        self.tell(&mut transaction, Kind::ReceivedReleased, &message).await?;
         let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
         let (before, after) = (format!("quarantined {}", codes.join(" ")), format!("archived approver:{approver}"));
         self.log(&mut transaction, "quarantine.released", &id.to_string(), &before, &after).await?;

@@ -5,6 +5,7 @@ use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
 use crate::gateway::view::{MessageDetail, MessageView, ReceiptView};
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::store::gateway::events::Kind;
 use crate::store::gateway::messages::{self, Filter, Message, State};
 use crate::store::gateway::receipts::{self, StoredReceipt};
 use crate::store::gateway::{acknowledgements, evidence};
@@ -66,7 +67,11 @@ impl Admin {
         let receipt = self.receipt(&mut transaction, &message, stage).await?;
         receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
-        let action = if stage == Stage::Accepted { "message.accepted" } else { "message.returned" };
+        let (action, kind) = match review {
+            Review::Accept => ("message.accepted", Kind::ReceivedAccepted),
+            Review::Return { .. } => ("message.returned", Kind::ReceivedReturned),
+        };
+        self.tell(&mut transaction, kind, &message).await?;
         self.log(&mut transaction, action, &id.to_string(), State::Archived.code(), to.code()).await?;
         database.commit(transaction).await?;
         Ok((&self.find(id).await?).into())
@@ -94,7 +99,7 @@ impl Admin {
             digest: message.content.as_ref().map(|content| hex::encode(&content.digest)),
             at: self.now(),
             by: keys.address().to_string(),
-            reason: None,
+            words: None,
             previous,
             contiguous: None,
         };

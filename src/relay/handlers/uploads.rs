@@ -55,7 +55,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Response {
     answer(show_in(&app, &user, id, &headers).await.map(|progress| {
-        let metadata = (HeaderName::from_static(tus::UPLOAD_METADATA), tus::Metadata { message_id: id }.to_header());
+        let metadata = (HeaderName::from_static(tus::UPLOAD_METADATA), tus::Metadata::to_union(id).to_header());
         let length = (HeaderName::from_static(tus::UPLOAD_LENGTH), progress.size.to_string());
         let fresh = (header::CACHE_CONTROL, "no-store".to_owned());
         (StatusCode::OK, [metadata, length, fresh], told(progress))

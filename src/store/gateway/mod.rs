@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod counters;
 pub mod directory;
 pub mod enrolments;
+pub mod events;
 pub mod evidence;
 pub mod gaps;
 pub mod incidents;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE};
+use reqwest::{Method, Response, StatusCode};
 
-use super::connection::Pace;
+use super::connection::{Connection, Pace};
 use super::error::{ClientError, Fault};
 
 /// A parcel's bytes from an offset to its end: exactly as many as were announced, or an error.
@@ -21,14 +21,36 @@ pub struct Content {
 
 impl Content {
     /// What is left when the offset is the size.
-    pub(super) fn empty() -> Self {
+    fn empty() -> Self {
         Self { response: None, remaining: 0, idle_timeout: Duration::ZERO, pace: Pace::default() }
     }
 
     /// Takes an answer as the bytes from `offset` to `size`, if its head says just that.
-    pub(super) fn new(response: Response, size: u64, offset: u64, idle_timeout: Duration) -> Result<Self, ClientError> {
+    fn new(response: Response, size: u64, offset: u64, idle_timeout: Duration) -> Result<Self, ClientError> {
         check_head(response.status(), response.headers(), size, offset)?;
         Ok(Self { response: Some(response), remaining: size - offset, idle_timeout, pace: Pace::default() })
+    }
+
+    /// Asks for the bytes of a parcel of `size` bytes from `offset` on.
+    pub(super) async fn fetch(
+        connection: &Connection,
+        path: &str,
+        size: u64,
+        offset: u64,
+    ) -> Result<Self, ClientError> {
+        if offset > size {
+            return Err(Fault::Range.into());
+        }
+        if offset == size {
+            return Ok(Self::empty());
+        }
+        let mut request = connection.request(Method::GET, path);
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
+        let ok = [StatusCode::OK, StatusCode::PARTIAL_CONTENT];
+        let response = connection.expect(request, Duration::ZERO, &ok).await?;
+        Self::new(response, size, offset, connection.idle_timeout())
     }
 
     /// How many bytes are still to come.

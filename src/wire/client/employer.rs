@@ -19,11 +19,11 @@ use crate::wire::employer::{
 use crate::wire::enrolment::{CertificateRequest, PcId, RequestState};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::session::{Login, PasswordChange, PinProof, Session};
-use crate::wire::tus::{TUS_MAX_SIZE, TUS_RESUMABLE, VERSION};
+use crate::wire::tus::{Metadata, TUS_MAX_SIZE, TUS_RESUMABLE, VERSION};
 
 /// Speaks `/employer/v1`. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]
-pub struct EmployerClient(Connection);
+pub struct EmployerClient(pub(super) Connection);
 
 impl EmployerClient {
     /// Prepares the client; nothing is sent yet.
@@ -107,6 +107,6 @@ impl EmployerClient {
         effort: Effort,
         random: &dyn Random,
     ) -> Result<(), ClientError> {
-        Upload::new(&self.0, id, source, progress).run(effort, random).await
+        Upload::new(&self.0, UPLOADS, Metadata::to_union(id), source, progress).run(effort, random).await
     }
 }

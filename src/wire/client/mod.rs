@@ -4,16 +4,18 @@
 //! sizes are compared with what was asked, answers are bounded, redirects are not followed, and neither the system's
 //! roots nor the environment's proxies are looked at, unless a caller hands one in.
 //!
-//! * [`UnionClient`]: what a gateway asks (`wire::union`).
+//! * [`UnionClient`]: what a gateway asks (`wire::union`, and the union's half of `wire::delivery`).
 //! * [`DeviceClient`]: what a PC asks before its user's keys are open: enrolment and PIN.
 //! * [`EmployerClient`]: what an employer's app asks (`wire::employer`), with uploads by tus that go on where they
 //!   stopped.
 
 mod connection;
 mod content;
+mod deliveries;
 mod device;
 mod employer;
 mod error;
+mod inbox;
 mod page;
 mod proxy;
 mod tus_upload;

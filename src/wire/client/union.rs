@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::RANGE;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use super::connection::{Connection, Settings, SettingsError};
 use super::content::Content;
@@ -19,7 +18,7 @@ use crate::wire::union::{
 
 /// Speaks `/union/v1`. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]
-pub struct UnionClient(Connection);
+pub struct UnionClient(pub(super) Connection);
 
 impl UnionClient {
     /// Prepares the client; nothing is sent yet.
@@ -45,28 +44,14 @@ impl UnionClient {
     /// # Errors
     /// Any answer that is not exactly those bytes is [`ClientError::Protocol`]; so is an offset past the end.
     pub async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<Content, ClientError> {
-        if offset > size {
-            return Err(Fault::Range.into());
-        }
-        if offset == size {
-            return Ok(Content::empty());
-        }
-        let mut request = self.0.request(Method::GET, &parcel_content(id));
-        if offset > 0 {
-            request = request.header(RANGE, format!("bytes={offset}-"));
-        }
-        let ok = [StatusCode::OK, StatusCode::PARTIAL_CONTENT];
-        let response = self.0.expect(request, Duration::ZERO, &ok).await?;
-        Content::new(response, size, offset, self.0.idle_timeout())
+        Content::fetch(&self.0, &parcel_content(id), size, offset).await
     }
 
     /// Tells that these parcels are durable here: at most [`MAX_LIMIT`] at once. One result for each, in order.
     pub async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         let body = Acknowledgements { items };
         let request = self.0.request(Method::POST, ACKNOWLEDGEMENTS).json(&body);
-        let results: AcknowledgementResults = self.0.json(request, Duration::ZERO).await?;
-        let asked = body.items.iter().map(|item| item.id);
-        if asked.eq(results.items.iter().map(|result| result.id)) { Ok(results) } else { Err(Fault::Other.into()) }
+        checked_results(self.0.json(request, Duration::ZERO).await?, &body)
     }
 
     /// Publishes the union's certificates for its employers.
@@ -126,6 +111,15 @@ impl UnionClient {
         let request = self.0.request(Method::POST, &request_answer(id)).json(answer);
         self.0.json(request, Duration::ZERO).await
     }
+}
+
+/// One result for each acknowledgement, in order.
+pub(super) fn checked_results(
+    results: AcknowledgementResults,
+    asked: &Acknowledgements,
+) -> Result<AcknowledgementResults, ClientError> {
+    let ids = asked.items.iter().map(|item| item.id);
+    if ids.eq(results.items.iter().map(|result| result.id)) { Ok(results) } else { Err(Fault::Other.into()) }
 }
 
 /// A page that goes forward, is no longer than asked and names its last cursor; so whoever follows it comes to an end.

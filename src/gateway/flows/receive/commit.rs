@@ -22,6 +22,7 @@ use crate::gateway::keys::Keys;
 use crate::gateway::relay::Relay;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::evidence::{self, Evidence};
 use crate::store::gateway::gaps::{self, Gap};
 use crate::store::gateway::messages::{self, Content, Message, State};
@@ -81,6 +82,7 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     evidence::insert(&mut transaction, &proofs?).await?;
     receipts::insert(&mut transaction, &receipt_rows).await?;
     audit::insert(&mut transaction, &entries).await?;
+    events::insert(&mut transaction, &rows.iter().map(|row| event(row, now)).collect::<Vec<_>>()).await?;
     gaps::insert(&mut transaction, &open_gaps(&rows, &batch.judged)).await?;
     // First what is done, then what is new: what is told again now has a new place.
     let confirmed = std::mem::take(&mut run.lock().acknowledged);
@@ -180,7 +182,7 @@ async fn sign(
             digest: Some(hex::encode(verified.digest())),
             at: now,
             by: keys.address().to_string(),
-            reason: None,
+            words: None,
             previous: Some(SignedReceipt::from_der(one.parcel.relayed.0.clone()).hash()),
             contiguous: *contiguous,
         })
@@ -283,6 +285,17 @@ fn entry(row: &Message, now: Timestamp) -> Entry {
         }
     };
     Entry { at: now, actor: "gateway".to_owned(), action, subject: row.id.to_string(), before: String::new(), after }
+}
+
+fn event(row: &Message, at: Timestamp) -> NewEvent {
+    let content = row.content.as_ref();
+    NewEvent {
+        at,
+        kind: if row.verdict.is_accepted() { Kind::ReceivedArchived } else { Kind::ReceivedQuarantined },
+        subject: row.id.to_string(),
+        office: content.and_then(|content| content.office.clone()),
+        user: content.and_then(|content| content.user.clone()),
+    }
 }
 
 fn doubt(one: &Judged, now: Timestamp) -> Option<Entry> {

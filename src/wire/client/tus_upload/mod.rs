@@ -19,8 +19,6 @@ pub use self::source::{FileSource, Source};
 use super::connection::Connection;
 use super::error::{ClientError, Fault};
 use crate::domain::clock::Random;
-use crate::domain::ids::MessageId;
-use crate::wire::employer::{UPLOADS, upload};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::tus::{
     Metadata, OFFSET_CONTENT_TYPE, TUS_RESUMABLE, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, VERSION,
@@ -32,14 +30,23 @@ const SMALL: u64 = 1024 * 1024;
 /// One upload under way.
 pub(super) struct Upload<'a, S> {
     connection: &'a Connection,
-    id: MessageId,
+    /// Where uploads are made.
+    place: &'static str,
+    metadata: Metadata,
     source: &'a S,
     progress: &'a Progress,
 }
 
 impl<'a, S: Source> Upload<'a, S> {
-    pub(super) fn new(connection: &'a Connection, id: MessageId, source: &'a S, progress: &'a Progress) -> Self {
-        Self { connection, id, source, progress }
+    /// One at `place`: [`employer::UPLOADS`](crate::wire::employer::UPLOADS) or [`delivery::UPLOADS`](crate::wire::delivery::UPLOADS).
+    pub(super) fn new(
+        connection: &'a Connection,
+        place: &'static str,
+        metadata: Metadata,
+        source: &'a S,
+        progress: &'a Progress,
+    ) -> Self {
+        Self { connection, place, metadata, source, progress }
     }
 
     /// Goes on until the relay has everything.
@@ -87,9 +94,9 @@ impl<'a, S: Source> Upload<'a, S> {
     async fn create(&self) -> Result<u64, ClientError> {
         let size = self.source.size();
         let request = self
-            .tus(Method::POST, UPLOADS)
+            .tus(Method::POST, self.place)
             .header(UPLOAD_LENGTH, size)
-            .header(UPLOAD_METADATA, Metadata { message_id: self.id }.to_header());
+            .header(UPLOAD_METADATA, self.metadata.to_header());
         let expected = [StatusCode::CREATED, StatusCode::OK];
         let response = if size <= SMALL {
             self.send_bytes(request, 0, &expected).await?
@@ -103,7 +110,7 @@ impl<'a, S: Source> Upload<'a, S> {
 
     /// Asks how much the relay has.
     async fn resume(&self) -> Result<u64, ClientError> {
-        let request = self.tus(Method::HEAD, &upload(self.id));
+        let request = self.tus(Method::HEAD, &self.upload());
         let response = self.connection.send(request, Duration::ZERO).await?;
         match response.status() {
             StatusCode::OK | StatusCode::NO_CONTENT => self.offset(response.headers()),
@@ -116,7 +123,7 @@ impl<'a, S: Source> Upload<'a, S> {
 
     /// Sends everything from `offset` on.
     async fn patch(&self, offset: u64) -> Result<(), ClientError> {
-        let request = self.tus(Method::PATCH, &upload(self.id)).header(UPLOAD_OFFSET, offset);
+        let request = self.tus(Method::PATCH, &self.upload()).header(UPLOAD_OFFSET, offset);
         let response = self.send_bytes(request, offset, &[StatusCode::NO_CONTENT]).await?;
         // Less than everything would be a relay that says yes and does not mean it.
         if self.offset(response.headers())? == self.source.size() { Ok(()) } else { Err(Fault::Upload.into()) }
@@ -144,6 +151,10 @@ impl<'a, S: Source> Upload<'a, S> {
         if expected.contains(&response.status()) { Ok(response) } else { Err(self.connection.refusal(response).await) }
     }
 
+    fn upload(&self) -> String {
+        format!("{}/{}", self.place, self.metadata.message_id)
+    }
+
     fn tus(&self, method: Method, path: &str) -> RequestBuilder {
         self.connection.request(method, path).header(TUS_RESUMABLE, VERSION)
     }
@@ -151,7 +162,7 @@ impl<'a, S: Source> Upload<'a, S> {
     /// The place is ours to know: a relay that names another one is not followed.
     fn check_location(&self, headers: &HeaderMap) -> Result<(), Fault> {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).ok_or(Fault::Upload)?;
-        if location.ends_with(&upload(self.id)) { Ok(()) } else { Err(Fault::Other) }
+        if location.ends_with(&self.upload()) { Ok(()) } else { Err(Fault::Other) }
     }
 
     fn offset(&self, headers: &HeaderMap) -> Result<u64, ClientError> {
