@@ -101,7 +101,7 @@ impl Parties {
             digest: Some(hex::encode(opened.digest())),
             at: SystemClock.now(),
             by: opened.header().to.to_string(),
-            reason: None,
+            words: None,
             previous: Some(SignedReceipt::from_der(parcel.relayed.0.clone()).hash()),
             contiguous: Some(opened.header().sequence),
         };

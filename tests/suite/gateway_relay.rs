@@ -257,7 +257,7 @@ pub(crate) fn relayed(message_id: MessageId, tag: Option<Tag>, at: Timestamp) ->
         digest: None,
         at,
         by: "relay".to_owned(),
-        reason: None,
+        words: None,
         previous: None,
         contiguous: None,
     };

@@ -192,7 +192,7 @@ fn receipt() -> (Receipt, SignedReceipt) {
         digest: Some("ab".repeat(32)),
         at: "2026-11-22T08:57:42.123Z".parse().unwrap(),
         by: "union@06123456.kx".into(),
-        reason: Some("書式が違います".into()),
+        words: Some(vec![1, 2, 3]),
         previous: None,
         contiguous: Some(7),
     };

@@ -88,7 +88,7 @@ async fn a_disabled_user_is_out_at_once_and_everywhere() {
     let body = futures_util::stream::unfold(body, |mut body| async { body.recv().await.map(|item| (item, body)) });
     let running = tus_request(Method::POST, UPLOADS)
         .header(tus::UPLOAD_LENGTH, 3_000_000)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .body(Body::from_stream(body))
         .unwrap();

@@ -36,7 +36,7 @@ fn tus_request(method: Method, path: &str) -> hyper::http::request::Builder {
 fn create(id: MessageId, size: usize) -> Request<Body> {
     tus_request(Method::POST, UPLOADS)
         .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .body(Body::from(parcel(size).0))
         .unwrap()
@@ -69,7 +69,7 @@ impl Two {
         assert_eq!(relay.employer(&user).send(create(parcel, 500)).await.unwrap().status, 201);
         let unfinished = tus_request(Method::POST, UPLOADS)
             .header(tus::UPLOAD_LENGTH, 500)
-            .header(tus::UPLOAD_METADATA, Metadata { message_id: upload }.to_header())
+            .header(tus::UPLOAD_METADATA, Metadata::to_union(upload).to_header())
             .body(Body::empty());
         assert_eq!(relay.employer(&user).send(unfinished.unwrap()).await.unwrap().status, 201);
         let kit = relay.enrol(&own, "saburo-4").await.kit;

@@ -105,7 +105,7 @@ async fn a_slow_body_ends_and_what_came_is_kept() {
     let header = format!(
         "POST {UPLOADS} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {session}\r\ntus-resumable: 1.0.0\r\nupload-length: 5000000\r\n\
          upload-metadata: {}\r\ncontent-type: {}\r\ncontent-length: 5000000\r\n\r\nsome bytes",
-        Metadata { message_id: id }.to_header(),
+        Metadata::to_union(id).to_header(),
         tus::OFFSET_CONTENT_TYPE
     );
     assert_eq!(problem(&exchange(&client, header.as_bytes()).await).code, Code::RequestTimeout);
@@ -127,7 +127,7 @@ async fn who_takes_an_answer_too_slowly_is_cut_off() {
     let create = request(Method::POST, UPLOADS)
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .body(Body::from(parcel(size).0));
     assert_eq!(relay.employer(&user).send(create.unwrap()).await.unwrap().status, 201);

@@ -144,7 +144,7 @@ async fn answers_have_the_form_that_the_documents_give_them() {
         let create = crate::support::http::request(Method::POST, UPLOADS)
             .header(tus::TUS_RESUMABLE, tus::VERSION)
             .header(tus::UPLOAD_LENGTH, size)
-            .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+            .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
             .header("content-type", tus::OFFSET_CONTENT_TYPE)
             .body(vec![0; size].into());
         assert_eq!(employer.send(create.unwrap()).await.unwrap().status, 201);

@@ -28,7 +28,7 @@ async fn deposit(relay: &RelayWorld, user: &Credential, size: usize) -> MessageI
     let create = request(Method::POST, UPLOADS)
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .body(Body::from(parcel(size).0));
     assert_eq!(relay.employer(user).send(create.unwrap()).await.unwrap().status, 201);

@@ -109,7 +109,7 @@ async fn what_is_no_upload_is_refused_with_its_reason() {
     assert_eq!(options.header(tus::TUS_EXTENSION), Some(tus::EXTENSIONS));
     assert_eq!(options.header(tus::TUS_CHECKSUM_ALGORITHM), Some(tus::CHECKSUM_ALGORITHMS));
 
-    let metadata = Metadata { message_id: world.id() }.to_header();
+    let metadata = Metadata::to_union(world.id()).to_header();
     let post = |version: &str, length: &str, metadata: &str| {
         request(Method::POST, UPLOADS)
             .header(tus::TUS_RESUMABLE, version)

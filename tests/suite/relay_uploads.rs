@@ -50,7 +50,7 @@ pub(crate) fn creation(id: MessageId, size: usize) -> hyper::http::request::Buil
     request(Method::POST, UPLOADS)
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
 }
 
 pub(crate) fn create(id: MessageId, size: usize) -> Request<Body> {

@@ -92,7 +92,7 @@ fn settled(mut record: Record) -> Record {
         digest: Some(record.digest.to_string()),
         at: now(),
         by: record.to.to_string(),
-        reason: None,
+        words: None,
         previous: None,
         contiguous: Some(record.sequence),
     };

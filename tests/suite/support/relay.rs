@@ -235,7 +235,7 @@ impl UnionWorld {
             digest: None,
             at: now,
             by: format!("union@{}.kx", self.insurer),
-            reason: None,
+            words: None,
             previous: None,
             contiguous: Some(1),
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::testing::{Act, Liar, NotRandom, Request, answer, some_id};
 use super::super::{EmployerClient, Settings};
 use super::*;
+use crate::wire::employer::UPLOADS;
 
 struct Memory(Vec<u8>);
 
