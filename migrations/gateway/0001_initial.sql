@@ -10,7 +10,10 @@ CREATE TABLE gateway (
     -- relay's own is further on when this database came back from a backup.
     relay_mark       INTEGER,
     -- How employers reach the relay, as its last handshake said (JSON): goes into kits.
-    entrance         TEXT
+    entrance         TEXT,
+    -- Up to which places of the relay's list of what we sent, and of its list of what became of it, everything is here.
+    delivery_mark    INTEGER,
+    news_mark        INTEGER
 );
 
 CREATE TABLE offices (
@@ -106,7 +109,6 @@ CREATE TABLE revocation_list (
 CREATE TABLE messages (
     number         INTEGER PRIMARY KEY,
     id             TEXT    NOT NULL,
-    direction      TEXT    NOT NULL CHECK (direction IN ('received', 'sent')),
     state          TEXT    NOT NULL CHECK (state IN ('archived', 'accepted', 'returned', 'quarantined')),
     verdict        TEXT    NOT NULL CHECK (verdict IN ('accepted', 'quarantined')),
     reasons        TEXT    NOT NULL,
@@ -159,6 +161,111 @@ CREATE TABLE receipts (
     der     BLOB    NOT NULL
 );
 CREATE INDEX receipts_by_message ON receipts (message, number);
+
+-- Offices that are sent to together.
+CREATE TABLE office_groups (
+    name   TEXT NOT NULL,
+    office TEXT NOT NULL REFERENCES offices (code),
+    PRIMARY KEY (name, office)
+);
+
+-- A file on its way to one or many addressees. Our own sealed copy of it is in the outbox, for good.
+CREATE TABLE dispatches (
+    number       INTEGER PRIMARY KEY,
+    id           TEXT    NOT NULL UNIQUE,
+    origin       TEXT    NOT NULL CHECK (origin IN ('command', 'folder', 'api', 'console', 'restored')),
+    -- Whoever comes again with the same one means the same dispatch.
+    key          TEXT,
+    actor        TEXT    NOT NULL,
+    -- Whether a second person has to approve it, and who did.
+    held         INTEGER NOT NULL,
+    approver     TEXT,
+    approved_at  INTEGER,
+    file_name    TEXT    NOT NULL,
+    content_type TEXT    NOT NULL,
+    comment      TEXT,
+    size         INTEGER NOT NULL,
+    -- SHA-256 over the file; then what names our sealed copy. NULL for what was taken over from the relay.
+    content      BLOB,
+    tag          BLOB,
+    digest       BLOB,
+    staged_at    INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX dispatches_by_key ON dispatches (origin, key) WHERE key IS NOT NULL;
+
+-- A message to one addressee: each has a stream of its own.
+CREATE TABLE sent (
+    number         INTEGER PRIMARY KEY,
+    id             TEXT    NOT NULL UNIQUE,
+    dispatch       INTEGER NOT NULL REFERENCES dispatches (number),
+    addressee      TEXT    NOT NULL,
+    office         TEXT,
+    user_id        TEXT,
+    state          TEXT    NOT NULL,
+    -- Why it was stopped or has failed.
+    code           TEXT,
+    -- A receipt that does not fit, or one that is missing.
+    alarm          TEXT,
+    created_at     INTEGER NOT NULL,
+    -- From the moment at which it has its number; digest, tag and size not of one that is only known to have been taken back.
+    sequence       INTEGER,
+    previous       BLOB,
+    signature_hash BLOB,
+    digest         BLOB,
+    tag            BLOB,
+    sealed_size    INTEGER,
+    signed_at      INTEGER,
+    -- Whether its sealed bytes are in the outbox.
+    kept           INTEGER NOT NULL DEFAULT 0,
+    -- As the relay says.
+    deposited_at   INTEGER,
+    expires_at     INTEGER,
+    ended_at       INTEGER,
+    -- What we signed about a number that nobody gets, and when the relay had it.
+    statement      BLOB,
+    told_at        INTEGER,
+    tries          INTEGER NOT NULL DEFAULT 0,
+    next_try       INTEGER NOT NULL DEFAULT 0,
+    problem        TEXT
+);
+CREATE UNIQUE INDEX sent_by_place ON sent (addressee, sequence) WHERE sequence IS NOT NULL;
+CREATE INDEX sent_to_go ON sent (addressee, number) WHERE state IN ('released', 'sealed');
+CREATE INDEX sent_to_tell ON sent (number) WHERE statement IS NOT NULL AND told_at IS NULL;
+CREATE INDEX sent_by_dispatch ON sent (dispatch, number);
+CREATE INDEX sent_by_state ON sent (state, number);
+CREATE INDEX sent_by_office ON sent (office, number);
+
+-- Whom a message is sealed for.
+CREATE TABLE sent_recipients (
+    message         INTEGER NOT NULL REFERENCES sent (number),
+    user_id         TEXT    NOT NULL,
+    certificate     BLOB,
+    fetched_at      INTEGER,
+    acknowledged_at INTEGER,
+    dropped_at      INTEGER,
+    verified_at     INTEGER,
+    accepted_at     INTEGER,
+    returned_at     INTEGER,
+    -- Why it was returned; NULL also when the words do not open.
+    reason          TEXT,
+    PRIMARY KEY (message, user_id)
+);
+CREATE INDEX sent_recipients_by_user ON sent_recipients (user_id, message);
+CREATE INDEX sent_recipients_silent ON sent_recipients (message)
+    WHERE acknowledged_at IS NOT NULL AND verified_at IS NULL;
+
+-- Receipts for what we sent, in the order in which they came: the relay's (without a user) and each recipient's. Those
+-- that do not fit are kept too, with what is wrong.
+CREATE TABLE sent_receipts (
+    number  INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES sent (number),
+    user_id TEXT,
+    stage   TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    der     BLOB    NOT NULL,
+    refused TEXT
+);
+CREATE INDEX sent_receipts_by_message ON sent_receipts (message, number);
 
 -- Who did what, when; only ever added to.
 CREATE TABLE audit (

@@ -11,6 +11,7 @@ pub mod file_name;
 pub mod ids;
 pub mod person;
 pub mod policy;
+pub mod sending;
 pub mod sequence;
 pub mod user;
 pub mod verdict;

@@ -31,6 +31,8 @@ pub struct GatewaySettings {
     pub storage: StorageSettings,
     /// The pull.
     pub pull: PullSettings,
+    /// The push.
+    pub send: SendSettings,
     /// Health and metrics.
     pub metrics: MetricsSettings,
     /// Logs.
@@ -105,6 +107,8 @@ pub struct StorageSettings {
     pub archive: PathBuf,
     /// Messages that failed a check.
     pub quarantine: PathBuf,
+    /// What is on its way to employers.
+    pub outbox: PathBuf,
     /// Bytes that stay free.
     pub reserve_bytes: u64,
 }
@@ -130,6 +134,17 @@ pub struct PullSettings {
     pub retry_first_seconds: u64,
     /// Seconds between two tries, at most.
     pub retry_longest_seconds: u64,
+}
+
+/// `[send]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct SendSettings {
+    /// Uploads side by side.
+    pub parallel: usize,
+    /// Whether a second person approves what is sent.
+    pub approval: bool,
+    /// Bytes of the largest file.
+    pub max_file_bytes: u64,
 }
 
 /// `[metrics]`
@@ -212,6 +227,7 @@ impl Settings for GatewaySettings {
             &mut self.storage.spool,
             &mut self.storage.archive,
             &mut self.storage.quarantine,
+            &mut self.storage.outbox,
         ];
         let lists =
             [&mut self.keys.trusted, &mut self.keys.signing, &mut self.keys.encryption, &mut self.revocation.lists];
@@ -251,6 +267,12 @@ impl Settings for GatewaySettings {
                 self.pull.retry_longest_seconds >= self.pull.retry_first_seconds,
                 "pull.retry_longest_seconds",
                 "must not be less than pull.retry_first_seconds",
+            ),
+            ((1..=64).contains(&self.send.parallel), "send.parallel", "must be 1 to 64"),
+            (
+                (1..=60 << 30).contains(&self.send.max_file_bytes),
+                "send.max_file_bytes",
+                "must be 1 to 64424509440: a sealed message holds no more",
             ),
             (
                 optional(&self.metrics.listen, self.metrics.listen().is_some()),

@@ -31,6 +31,14 @@ crate::metrics! {
         disk_free_bytes: IntGauge[],
         /// Orders about users that the relay has not confirmed.
         orders_open: IntGauge[],
+        /// Messages to employers that got their number.
+        sent_sealed_total: IntCounter[],
+        /// Messages to employers that were stopped or have failed, by reason.
+        sent_stopped_total: IntCounterVec["code"],
+        /// Receipts for what was sent that do not fit, and what else the relay says of it that cannot be, by what is wrong.
+        receipts_refused_total: IntCounterVec["code"],
+        /// Runs of the push, by result.
+        push_runs_total: IntCounterVec["result"],
         /// Build information; always 1.
         build_info: IntGaugeVec["version"],
     }

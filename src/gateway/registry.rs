@@ -50,6 +50,16 @@ impl Examined {
     pub fn revocation_is_unknown(&self) -> bool {
         self.revocation.is_none()
     }
+
+    /// Whether no authority that we trust vouches for it.
+    pub fn is_untrusted(&self) -> bool {
+        self.untrusted.is_some()
+    }
+
+    /// When another authority revoked it, if one did. What our own CA revoked is in the registry.
+    pub fn revoked_elsewhere_at(&self) -> Option<Timestamp> {
+        self.revocation.and_then(|revocation| revocation.revoked_at)
+    }
 }
 
 /// Registered certificates by fingerprint, as far as they were needed lately.

@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 
+use crate::domain::clock::Random;
 use crate::domain::ids::{MessageId, RequestId, UserId};
-use crate::wire::client::{ClientError, Content, UnionClient};
+use crate::wire::client::{ClientError, Content, Effort, FileSource, Progress, UnionClient};
+use crate::wire::delivery::{Delivery, DeliveryEvent, Withdrawal};
 use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Page, PageQuery};
+use crate::wire::tus::Metadata;
 use crate::wire::union::{
     Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, Parcel, ParcelState, RequestAnswer,
     UnionCertificates, User, UserRegistration,
@@ -78,6 +81,41 @@ pub trait Relay: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// The users as the relay knows them.
     fn users(&self, query: PageQuery) -> impl Future<Output = Result<Page<User>, ClientError>> + Send;
+    /// Deposits a sealed message for these users, or what the relay does not have of it yet.
+    fn deposit(
+        &self,
+        metadata: Metadata,
+        file: &FileSource,
+        progress: &Progress,
+        effort: Effort,
+        random: &dyn Random,
+    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// Gives an upload up that is not complete.
+    fn give_up_deposit(&self, id: MessageId) -> impl Future<Output = Result<(), ClientError>> + Send;
+    /// What we have sent, in the order in which it became visible.
+    fn deliveries(&self, query: PageQuery) -> impl Future<Output = Result<Page<Delivery>, ClientError>> + Send;
+    /// One of them.
+    fn delivery(&self, id: MessageId) -> impl Future<Output = Result<Delivery, ClientError>> + Send;
+    /// The bytes of what we have sent, of `size` bytes, from `offset` on.
+    fn delivery_content(
+        &self,
+        id: MessageId,
+        size: u64,
+        offset: u64,
+    ) -> impl Future<Output = Result<Self::Content, ClientError>> + Send;
+    /// Takes a message back that nobody has fetched, or says that it will never come.
+    fn withdraw(
+        &self,
+        id: MessageId,
+        order: &Withdrawal,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// Has those reminded who have not fetched it.
+    fn remind(&self, id: MessageId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    /// What became of what we have sent.
+    fn delivery_events(
+        &self,
+        query: PageQuery,
+    ) -> impl Future<Output = Result<Page<DeliveryEvent>, ClientError>> + Send;
 }
 
 /// Bytes that come piece by piece.
@@ -149,6 +187,45 @@ impl Relay for UnionClient {
 
     async fn users(&self, query: PageQuery) -> Result<Page<User>, ClientError> {
         UnionClient::users(self, query).await
+    }
+
+    async fn deposit(
+        &self,
+        metadata: Metadata,
+        file: &FileSource,
+        progress: &Progress,
+        effort: Effort,
+        random: &dyn Random,
+    ) -> Result<(), ClientError> {
+        UnionClient::deposit(self, metadata, file, progress, effort, random).await
+    }
+
+    async fn give_up_deposit(&self, id: MessageId) -> Result<(), ClientError> {
+        UnionClient::give_up_deposit(self, id).await
+    }
+
+    async fn deliveries(&self, query: PageQuery) -> Result<Page<Delivery>, ClientError> {
+        UnionClient::deliveries(self, query).await
+    }
+
+    async fn delivery(&self, id: MessageId) -> Result<Delivery, ClientError> {
+        UnionClient::delivery(self, id).await
+    }
+
+    async fn delivery_content(&self, id: MessageId, size: u64, offset: u64) -> Result<Content, ClientError> {
+        UnionClient::delivery_content(self, id, size, offset).await
+    }
+
+    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+        UnionClient::withdraw(self, id, order).await
+    }
+
+    async fn remind(&self, id: MessageId) -> Result<Confirmation, ClientError> {
+        UnionClient::remind(self, id).await
+    }
+
+    async fn delivery_events(&self, query: PageQuery) -> Result<Page<DeliveryEvent>, ClientError> {
+        UnionClient::delivery_events(self, query).await
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::config::GatewaySettings;
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
+use super::flows::send::{SendLimits, Sender};
 use super::keys::Keys;
 use super::metrics::GatewayMetrics;
 use super::patience::{Backoff, Breaker};
@@ -65,6 +66,8 @@ pub struct Gateway {
     pub settings: Arc<GatewaySettings>,
     /// What a pull works with.
     pub receiver: Arc<Receiver<UnionClient>>,
+    /// What the push works with.
+    pub sender: Arc<Sender<UnionClient>>,
 }
 
 /// A gateway that is running. It stops with the [`Shutdown`] it was started with.
@@ -78,6 +81,8 @@ pub struct Running {
     pub pull: Task,
     /// What the relay is told about users.
     pub orders: Task,
+    /// The push.
+    pub push: Task,
 }
 
 impl Gateway {
@@ -136,7 +141,15 @@ impl Gateway {
             seen: Seen::default(),
             beside: Beside::new(pull.parallel_large),
         };
-        Ok(Self { settings: Arc::new(settings), receiver: Arc::new(receiver) })
+        let limits = SendLimits {
+            parallel: settings.send.parallel,
+            approval: settings.send.approval,
+            max_size: settings.send.max_file_bytes,
+        };
+        let (receiver, storage) = (Arc::new(receiver), &settings.storage);
+        let sender = Sender::open(Arc::clone(&receiver), &storage.outbox, storage.reserve_bytes, limits)
+            .map_err(|error| StartError::Folder(storage.outbox.clone(), error))?;
+        Ok(Self { settings: Arc::new(settings), receiver, sender: Arc::new(sender) })
     }
 
     /// Opens a gateway and starts what it does by itself: pulls by its timer and when something arrives, orders to the
@@ -163,11 +176,13 @@ impl Gateway {
         if self.settings.pull.long_poll {
             tasks::arrivals::start(receiver, &pull, shutdown);
         }
+        let push = tasks::push::start(&self.sender, shutdown);
+        tasks::news::start(&self.sender, &push, shutdown);
         let watch_addr = match self.settings.metrics.listen() {
             Some(address) => Some(watch(&self, &pull, address, shutdown).await?),
             None => None,
         };
-        Ok(Running { gateway: self, watch_addr, pull, orders })
+        Ok(Running { gateway: self, watch_addr, pull, orders, push })
     }
 }
 

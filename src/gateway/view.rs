@@ -5,6 +5,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
+pub mod sent;
+
 use super::flows::enrol::MISMATCHES;
 use crate::domain::verdict::Verdict;
 use crate::store::gateway::certificates::Registered;

@@ -17,6 +17,9 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
 
+/// The connections that read.
+pub type Readers = SqlitePool;
+
 /// A transaction that may write.
 pub type WriteTransaction = Transaction<'static, Sqlite>;
 
@@ -85,7 +88,7 @@ impl Database {
     }
 
     /// The pool to read from.
-    pub fn read(&self) -> &SqlitePool {
+    pub fn read(&self) -> &Readers {
         &self.readers
     }
 

@@ -120,6 +120,10 @@ pub struct Delivery {
     pub kept: bool,
     /// The relay's signed `relayed` receipt; none for what never came here.
     pub relayed: Option<Der>,
+    /// The union's signed [`Statement`], once the relay has one: a union that came back from a backup reads there which number
+    /// nobody gets.
+    #[serde(default)]
+    pub statement: Option<Der>,
     /// Each user it is for.
     pub recipients: Vec<Recipient>,
 }

@@ -29,8 +29,10 @@ pub struct Incident {
     pub disabling: Option<OrderView>,
     /// What came in the user's name since the loss, oldest first.
     pub arrived: Vec<ArrivedView>,
-    /// How many messages were ever sent to this user: what could have been read on the PC.
+    /// How many messages were ever sealed for this user.
     pub sent_to_user: i64,
+    /// Those of which the KX server gave bytes to that user: what could have been read on the PC, oldest first.
+    pub exposed: Vec<ExposedView>,
     /// What the relay says, if it can be reached.
     pub relay: Option<RelayView>,
 }
@@ -44,6 +46,18 @@ pub struct ArrivedView {
     pub received_at: Timestamp,
     /// It had been archived, and is marked as suspect now.
     pub suspect: bool,
+}
+
+/// A message that was given out to the user.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct ExposedView {
+    pub id: String,
+    pub fetched_at: Timestamp,
+    /// When the app said under its signature that it has it.
+    pub verified_at: Option<Timestamp>,
+    /// It was fetched at or after the time of loss: by whoever had the PC then.
+    pub after_loss: bool,
 }
 
 impl Admin {
@@ -65,11 +79,18 @@ impl Admin {
             received_at: one.received_at,
             suspect: one.suspect,
         });
+        let exposed = incidents::exposed(read, id).await?.into_iter().map(|one| ExposedView {
+            after_loss: user.lost_at.is_some_and(|lost| one.fetched_at >= lost),
+            id: one.id,
+            fetched_at: one.fetched_at,
+            verified_at: one.verified_at,
+        });
         Ok(Incident {
             user: view,
             disabling,
             arrived: arrived.collect(),
-            sent_to_user: incidents::sent_to(read, &user.office, id).await?,
+            sent_to_user: incidents::sent_to(read, id).await?,
+            exposed: exposed.collect(),
             relay: self.at_relay(id).await,
         })
     }

@@ -8,6 +8,7 @@ pub mod incident;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
+pub mod sent;
 pub mod users;
 
 use std::io;
@@ -15,19 +16,22 @@ use std::io;
 use jiff::Timestamp;
 
 use crate::config::Faults;
+use crate::domain::file_name::RefusedFileName;
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
 use crate::gateway::flows::enrol::StaffError;
 use crate::gateway::flows::expiry;
+use crate::gateway::flows::send::SendError;
 use crate::gateway::flows::revocation::RevocationError;
 use crate::message::error::OpenError;
+use crate::message::receipt::MAX_REASON;
 use crate::pki::PkiError;
 use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::{acknowledgements, audit, counters, directory, orders, requests, runs, waiting};
-use crate::store::sqlite::{Connection, StoreError};
+use crate::store::sqlite::{Connection, Readers, StoreError};
 
 use super::start::Gateway;
 use super::view::StatusView;
@@ -118,6 +122,28 @@ pub enum AdminError {
     /// Environment or attack: what is in the archive does not open or verify any more.
     #[error("保管されたファイルの検証に失敗しました: {0} (the archived file does not verify any more: {0})")]
     Damaged(Reason),
+    /// What is sent to employers.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// Input: nobody is called so.
+    #[error("宛先がありません: {0} (there is no such user, office or group)")]
+    Addressee(String),
+    /// Input: several are called so.
+    #[error("宛先が一つに決まりません: {0}。user:、office:、group: のいずれかを付けてください (this means more than one: write user:, office: or \
+             group: before it)")]
+    AmbiguousAddressee(String),
+    /// Input: a name of a group that is none.
+    #[error("グループの名前は64文字以内で、「:」を含まないものにしてください (the name of a group has at most 64 characters and no colon)")]
+    GroupName,
+    /// Input: a name that no receiver would take.
+    #[error("このファイル名は使えません (the file name is refused)")]
+    FileName(#[from] RefusedFileName),
+    /// Input: a folder, a device, a pipe.
+    #[error("ファイルではありません (it is not an ordinary file)")]
+    NotAFile,
+    /// Input: a reason that is too long for the sender's eyes.
+    #[error("理由は{MAX_REASON}文字以内にしてください (the reason must have at most {MAX_REASON} characters)")]
+    Reason,
     /// Us: a receipt cannot be signed.
     #[error("受領通知に署名できません (the receipt cannot be signed)")]
     Receipt,
@@ -166,6 +192,10 @@ impl Admin {
 
     fn now(&self) -> Timestamp {
         self.gateway.receiver.clock.now()
+    }
+
+    fn read(&self) -> &Readers {
+        self.gateway.receiver.database.read()
     }
 
     async fn log(

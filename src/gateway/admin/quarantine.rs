@@ -41,15 +41,24 @@ struct Proven {
 }
 
 impl Admin {
-    /// Staff are done with a quarantined message: it is kept, and shown as returned.
+    /// Staff are done with a quarantined message: it is kept, and shown as returned. The sender, where one is known, is told in a
+    /// receipt, with the reason sealed.
     pub async fn return_quarantined(&self, id: MessageId, reason: &str) -> Result<MessageView, AdminError> {
         let message = self.find(id).await?;
+        let words = self.words(&message, reason).await?;
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         if !messages::change_state(&mut transaction, message.number, State::Quarantined, State::Returned).await? {
             return Err(AdminError::State { state: message.state.code() });
         }
         messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        // Without the relay's receipt there is nothing that the sender's chain could begin with.
+        let chain = receipts::of_message(&mut *transaction, message.number).await?;
+        if message.content.as_ref().is_some_and(|content| content.user.is_some()) && !chain.is_empty() {
+            let receipt = self.receipt(&mut transaction, &message, Stage::Returned, words).await?;
+            receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
+            acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
+        }
         self.tell(&mut transaction, Kind::ReceivedReturned, &message).await?;
         let (before, after) = (State::Quarantined.code(), State::Returned.code());
         self.log(&mut transaction, "quarantine.returned", &id.to_string(), before, after).await?;
@@ -81,7 +90,7 @@ impl Admin {
             return Err(AdminError::State { state: State::Archived.code() });
         }
         evidence::set_certificate(&mut transaction, message.number, proven.certificate).await?;
-        let receipt = self.receipt(&mut transaction, &message, Stage::Verified).await?;
+        let receipt = self.receipt(&mut transaction, &message, Stage::Verified, None).await?;
         receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
         counters::add(&mut transaction, counters::ARCHIVED, 1).await?;

@@ -4,7 +4,10 @@ use super::{Admin, AdminError};
 use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
 use crate::gateway::view::{MessageDetail, MessageView, ReceiptView};
-use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::message::keys::Certificate;
+use crate::message::receipt::{MAX_REASON, Receipt, Return, SignedReceipt, Stage};
+use crate::message::words;
+use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::events::Kind;
 use crate::store::gateway::messages::{self, Filter, Message, State};
 use crate::store::gateway::receipts::{self, StoredReceipt};
@@ -16,7 +19,7 @@ use crate::store::sqlite::{Connection, StoreError};
 pub enum Review {
     /// 受付.
     Accept,
-    /// 差戻し, with words for the sender. They stay here: the receipt passes the relay, which must not read them.
+    /// 差戻し, with words for the sender: they go with the receipt, sealed for the sender alone.
     Return {
         /// Why.
         reason: String,
@@ -56,6 +59,10 @@ impl Admin {
             Review::Accept => (State::Accepted, Stage::Accepted),
             Review::Return { .. } => (State::Returned, Stage::Returned),
         };
+        let words = match review {
+            Review::Accept => None,
+            Review::Return { reason } => self.words(&message, reason).await?,
+        };
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         if !messages::change_state(&mut transaction, message.number, State::Archived, to).await? {
@@ -64,7 +71,7 @@ impl Admin {
         if let Review::Return { reason } = review {
             messages::set_return_reason(&mut transaction, message.number, reason).await?;
         }
-        let receipt = self.receipt(&mut transaction, &message, stage).await?;
+        let receipt = self.receipt(&mut transaction, &message, stage, words).await?;
         receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
         let (action, kind) = match review {
@@ -75,6 +82,32 @@ impl Admin {
         self.log(&mut transaction, action, &id.to_string(), State::Archived.code(), to.code()).await?;
         database.commit(transaction).await?;
         Ok((&self.find(id).await?).into())
+    }
+
+    /// The reason of a return, sealed for every encryption certificate of the sender that counts. Nothing when there is nobody
+    /// whom it could be sealed for.
+    pub(super) async fn words(&self, message: &Message, reason: &str) -> Result<Option<Vec<u8>>, AdminError> {
+        if reason.chars().count() > MAX_REASON {
+            return Err(AdminError::Reason);
+        }
+        let Some(user) = message.content.as_ref().and_then(|content| content.user.as_ref()) else { return Ok(None) };
+        let now = self.now();
+        let registered = certificates::of_user(self.read(), user).await?;
+        let counts = |one: &Registered| {
+            one.purpose == Purpose::Encryption && one.revoked_at.is_none() && one.not_after > now
+        };
+        let ders: Vec<Vec<u8>> = registered.into_iter().filter(counts).map(|one| one.der).collect();
+        if ders.is_empty() {
+            return Ok(None);
+        }
+        let said = Return { message_id: message.id, reason: reason.to_owned() };
+        let random = self.gateway.receiver.random.clone();
+        let task = tokio::task::spawn_blocking(move || -> Result<Vec<u8>, AdminError> {
+            let read = |der: &Vec<u8>| Certificate::from_der(der).map_err(|_| StoreError::Corrupt("certificate"));
+            let recipients = ders.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+            words::seal(&said, &recipients, random.as_ref()).map_err(|_| AdminError::Receipt)
+        });
+        task.await.map_err(|_| AdminError::Receipt)?.map(Some)
     }
 
     pub(super) async fn find(&self, id: MessageId) -> Result<Message, AdminError> {
@@ -88,18 +121,21 @@ impl Admin {
         connection: &mut Connection,
         message: &Message,
         stage: Stage,
+        words: Option<Vec<u8>>,
     ) -> Result<StoredReceipt, AdminError> {
         let keys = &self.gateway.receiver.keys;
         let chain = receipts::of_message(&mut *connection, message.number).await?;
         let previous: Option<Sha256> = chain.last().map(|last| SignedReceipt::from_der(last.der.clone()).hash());
+        // What never passed the checks was not read: its sender's digest is not ours to confirm.
+        let read = message.content.as_ref().filter(|_| stage != Stage::Returned || message.verdict.is_accepted());
         let receipt = Receipt {
             message_id: message.id,
             stage,
             tag: message.tag,
-            digest: message.content.as_ref().map(|content| hex::encode(&content.digest)),
+            digest: read.map(|content| hex::encode(&content.digest)),
             at: self.now(),
             by: keys.address().to_string(),
-            words: None,
+            words,
             previous,
             contiguous: None,
         };

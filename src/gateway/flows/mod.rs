@@ -6,3 +6,4 @@ pub mod orders;
 pub mod receive;
 pub mod registration;
 pub mod revocation;
+pub mod send;

@@ -2,8 +2,10 @@
 
 pub mod arrivals;
 pub mod certificates;
+pub mod news;
 pub mod orders;
 pub mod pull;
+pub mod push;
 pub mod requests;
 
 use std::time::Duration;
@@ -12,5 +14,7 @@ use std::time::Duration;
 pub const ORDERS_PERIOD: Duration = super::flows::orders::PERIOD.unsigned_abs();
 /// Between two looks at what ends or comes of age: the revocation list, certificates.
 pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
+/// Between two looks whether there is something to send. What another process has staged is found by that.
+pub const PUSH_PERIOD: Duration = Duration::from_secs(2);
 /// Seconds that the relay may hold a question for arrivals or requests.
 pub const ARRIVALS_WAIT: u32 = 50;

@@ -1,4 +1,4 @@
-//! What came from a user since a time, and what was ever sent to one.
+//! What came from a user since a time, and what was ever given out to one.
 
 use jiff::Timestamp;
 use sqlx::SqliteExecutor;
@@ -28,7 +28,7 @@ pub async fn arrived(
 ) -> Result<Vec<Arrived>, StoreError> {
     let rows: Vec<(String, String, i64, bool)> = sqlx::query_as(
         "SELECT id, state, received_at, suspect_since IS NOT NULL FROM messages
-         WHERE direction = 'received' AND office = $1 AND user_id = $2 AND received_at >= $3 ORDER BY number",
+         WHERE office = $1 AND user_id = $2 AND received_at >= $3 ORDER BY number",
     )
     .bind(office.as_str())
     .bind(user.as_str())
@@ -40,13 +40,37 @@ pub async fn arrived(
         .collect()
 }
 
-/// How many messages were ever sent to the user: what a thief could have read on that PC.
-pub async fn sent_to(executor: impl SqliteExecutor<'_>, office: &OfficeCode, user: &UserId) -> Result<i64, StoreError> {
+/// A message to the user of which that PC was given bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposed {
+    /// Its id.
+    pub id: String,
+    /// When the first bytes were given out.
+    pub fetched_at: Timestamp,
+    /// When the app had verified it.
+    pub verified_at: Option<Timestamp>,
+}
+
+/// What was given out to the user, ever, oldest first: what a thief may have read on that PC.
+pub async fn exposed(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Vec<Exposed>, StoreError> {
+    let rows: Vec<(String, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT s.id, r.fetched_at, r.verified_at FROM sent_recipients r JOIN sent s ON s.number = r.message
+         WHERE r.user_id = $1 AND r.fetched_at IS NOT NULL ORDER BY r.fetched_at, s.number",
+    )
+    .bind(user.as_str())
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|(id, fetched_at, verified_at)| {
+            let verified_at = verified_at.map(moment).transpose()?;
+            Ok(Exposed { id, fetched_at: moment(fetched_at)?, verified_at })
+        })
+        .collect()
+}
+
+/// How many messages were ever sealed for the user.
+pub async fn sent_to(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<i64, StoreError> {
     let count =
-        sqlx::query_scalar("SELECT count(*) FROM messages WHERE direction = 'sent' AND office = $1 AND user_id = $2")
-            .bind(office.as_str())
-            .bind(user.as_str())
-            .fetch_one(executor)
-            .await?;
-    Ok(count)
+        sqlx::query_scalar("SELECT count(*) FROM sent_recipients WHERE user_id = $1").bind(user.as_str());
+    Ok(count.fetch_one(executor).await?)
 }

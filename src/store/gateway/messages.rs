@@ -148,13 +148,12 @@ pub async fn next_number(connection: &mut SqliteConnection) -> Result<i64, Store
 /// Adds messages.
 pub async fn insert(connection: &mut SqliteConnection, messages: &[Message]) -> Result<(), StoreError> {
     for group in groups(messages) {
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO messages (direction, ");
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO messages (");
         query.push(COLUMNS).push(") ");
         query.push_values(group, |mut row, message| {
             let content = message.content.as_ref();
             let (reasons, warnings) = codes(&message.verdict);
-            row.push("'received'")
-                .push_bind(message.number)
+            row.push_bind(message.number)
                 .push_bind(message.id.to_string())
                 .push_bind(message.state.code())
                 .push_bind(message.verdict.code())

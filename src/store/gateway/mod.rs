@@ -6,10 +6,12 @@ pub mod audit;
 pub mod certificates;
 pub mod counters;
 pub mod directory;
+pub mod dispatches;
 pub mod enrolments;
 pub mod events;
 pub mod evidence;
 pub mod gaps;
+pub mod groups;
 pub mod incidents;
 pub mod messages;
 pub mod offices;
@@ -18,6 +20,9 @@ pub mod receipts;
 pub mod requests;
 pub mod revocation;
 pub mod runs;
+pub mod sent;
+pub mod sent_receipts;
+pub mod sent_recipients;
 pub mod stream_marks;
 pub mod users;
 pub mod waiting;
@@ -63,6 +68,44 @@ pub async fn relay_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>
 pub async fn set_relay_mark(connection: &mut SqliteConnection, mark: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE gateway SET relay_mark = $1 WHERE id = 1").bind(mark).execute(connection).await?;
     Ok(())
+}
+
+/// Up to which place of the relay's list of what we sent everything is here.
+pub async fn delivery_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT delivery_mark FROM gateway WHERE id = 1").fetch_one(executor).await?)
+}
+
+/// Notes that place. False when it was another than `from`: somebody else was faster.
+pub async fn set_delivery_mark(
+    connection: &mut SqliteConnection,
+    from: Option<i64>,
+    to: i64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE gateway SET delivery_mark = $2 WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1")
+        .bind(from)
+        .bind(to)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Up to which place of the relay's list of what became of what we sent everything is here.
+pub async fn news_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT news_mark FROM gateway WHERE id = 1").fetch_one(executor).await?)
+}
+
+/// Notes that place. False when it was another than `from`: somebody else was faster.
+pub async fn set_news_mark(
+    connection: &mut SqliteConnection,
+    from: Option<i64>,
+    to: i64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE gateway SET news_mark = $2 WHERE id = 1 AND news_mark IS NOT DISTINCT FROM $1")
+        .bind(from)
+        .bind(to)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// How employers reach the relay, as its last handshake said.

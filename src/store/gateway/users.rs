@@ -68,6 +68,21 @@ pub async fn find(executor: impl SqliteExecutor<'_>, id: &UserId) -> Result<Opti
     row.map(Row::parse).transpose()
 }
 
+/// The enabled users of an office, by id.
+pub async fn enabled_of_office(
+    executor: impl SqliteExecutor<'_>,
+    office: &OfficeCode,
+) -> Result<Vec<User>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, office, state, disabled_reason, disabled_at, lost_at, created_at FROM users
+         WHERE office = $1 AND state = 'enabled' ORDER BY id",
+    )
+    .bind(office.as_str())
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
 /// Whom a user is, for staff and for the letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {

@@ -238,8 +238,11 @@ fn incident(found: &Incident) -> io::Result<()> {
         let mark = if one.suspect { "  疑いあり suspect" } else { "" };
         print::line(format!("    {}  {}  {}{mark}", one.id, print::jst(one.received_at), one.state))?;
     }
-    match found.sent_to_user {
-        0 => print::line("この利用者に送信されたファイルはありません (nothing was ever sent to this user)"),
-        count => print::line(format!("この利用者に送信されたファイル sent to this user: {count}")),
+    print::line(format!("この利用者に送信されたファイル sent to this user: {}", found.sent_to_user))?;
+    print::line(format!("受け取られたファイル fetched by this user: {}", found.exposed.len()))?;
+    for one in &found.exposed {
+        let mark = if one.after_loss { "  紛失後 after the loss" } else { "" };
+        print::line(format!("    {}  {}{mark}", one.id, print::jst(one.fetched_at)))?;
     }
+    Ok(())
 }

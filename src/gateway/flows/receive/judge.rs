@@ -181,7 +181,7 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
         let spool = &worker.receiver.spool;
         let mut judged = judged;
         for one in &mut judged {
-            one.relayed = relayed::check(&one.parcel, one.tag, &worker.receiver.keys.relay_receipt);
+            one.relayed = relayed::check(one.parcel.id, &one.parcel.relayed, one.tag, &worker.receiver.keys.relay_receipt);
         }
         let mut all: Vec<&mut Placement> = judged.iter_mut().map(|one| &mut one.placement).collect();
         if let Ok(durable) = Durable::place(spool, &mut all) {

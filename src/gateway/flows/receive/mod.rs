@@ -19,7 +19,7 @@ mod judge;
 mod large;
 mod list;
 mod pipeline;
-mod relayed;
+pub(super) mod relayed;
 mod run;
 mod settle;
 mod small;

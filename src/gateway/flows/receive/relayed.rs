@@ -1,17 +1,18 @@
-//! Whether to believe the `relayed` receipt that the relay lists with a parcel. It is the relay's own word and no part of
-//! the verdict, but it is kept as evidence, and a wrong one means that the relay lies or is broken.
+//! Whether to believe the `relayed` receipt that the relay gives for a message, whichever way that goes. It is the relay's own
+//! word and no part of a verdict, but it is kept as evidence, and a wrong one means that the relay lies or is broken.
 
 use crate::domain::digest::Tag;
+use crate::domain::ids::MessageId;
 use crate::message::keys::Certificate;
 use crate::message::receipt::{SignedReceipt, Stage};
-use crate::wire::union::Parcel;
+use crate::wire::Der;
 
 /// The largest one that is kept: ours are a tenth of it.
 const MAX: usize = 16 * 1024;
 
 /// What is wrong with it. The codes are those that an employer's app uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Doubt {
+pub(in crate::gateway::flows) enum Doubt {
     /// Not signed by the relay, or no receipt at all.
     Signature,
     /// About another message.
@@ -23,7 +24,7 @@ pub(super) enum Doubt {
 }
 
 impl Doubt {
-    pub(super) const fn code(self) -> &'static str {
+    pub(in crate::gateway::flows) const fn code(self) -> &'static str {
         match self {
             Self::Signature => "receipt.signature",
             Self::Message => "receipt.message",
@@ -33,17 +34,22 @@ impl Doubt {
     }
 }
 
-/// Checks it against the relay's certificates and the tag at the end of the bytes that came. Blocks.
-pub(super) fn check(parcel: &Parcel, tag: Option<Tag>, signers: &[Certificate]) -> Result<(), Doubt> {
-    if parcel.relayed.0.len() > MAX {
+/// Checks it against the relay's certificates and the tag at the end of the message's bytes. Blocks.
+pub(in crate::gateway::flows) fn check(
+    id: MessageId,
+    relayed: &Der,
+    tag: Option<Tag>,
+    signers: &[Certificate],
+) -> Result<(), Doubt> {
+    if relayed.0.len() > MAX {
         return Err(Doubt::Signature);
     }
-    let signed = SignedReceipt::from_der(parcel.relayed.0.clone());
+    let signed = SignedReceipt::from_der(relayed.0.clone());
     let receipt = signers.iter().find_map(|signer| signed.verify(signer).ok()).ok_or(Doubt::Signature)?;
     if receipt.by != "relay" {
         return Err(Doubt::Signature);
     }
-    if receipt.message_id != parcel.id {
+    if receipt.message_id != id {
         return Err(Doubt::Message);
     }
     if receipt.stage != Stage::Relayed || receipt.previous.is_some() {

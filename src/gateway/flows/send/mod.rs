@@ -1,0 +1,342 @@
+//! The push: from a file to signed receipts of those whom it was for.
+//!
+//! ```text
+//! stage → release → seal (side by side) → number (group, ONE transaction) → deposit (side by side) → follow → end
+//! ```
+//!
+//! A *dispatch* is one file for one or many addressees; each addressee is one *message* with a place in a stream of its own. Where
+//! a message stands is a row ([`Sending`]), so that whoever is killed is gone on for by the next run: what has no number is
+//! sealed anew, what has one is deposited as it is, and what the relay tells is heard from the place up to which it was heard.
+
+mod check;
+mod content;
+mod decide;
+mod deposit;
+mod follow;
+mod number;
+mod outbox;
+mod recipients;
+mod run;
+mod seal;
+mod stage;
+mod take_over;
+mod tell;
+mod trouble;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{Mutex, Notify};
+
+use super::receive::Receiver;
+use crate::domain::address::Address;
+use crate::domain::file_name::FileName;
+use crate::domain::ids::{MessageId, OfficeCode, UserId};
+use crate::domain::sending::{NotFromHere, Sending};
+use crate::gateway::keys::Keys;
+use crate::gateway::relay::{self, Relay};
+use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
+use crate::message::error::SealError;
+use crate::store::gateway::sent::{self, Filter};
+use crate::store::gateway::{dispatches, sent_receipts, sent_recipients};
+use crate::store::sqlite::StoreError;
+use crate::stream::disk::Disk;
+use crate::wire::client::ClientError;
+
+pub use outbox::Outbox;
+pub use recipients::Unfit;
+pub use run::{Pushed, SendRunError};
+
+/// The longest comment, in characters.
+pub const MAX_COMMENT: usize = 500;
+/// Addressees of one dispatch, at most.
+pub const MAX_ADDRESSEES: usize = 10_000;
+/// The longest idempotency key, in bytes.
+pub const MAX_KEY: usize = 200;
+
+/// A file to be sent.
+#[derive(Debug, Clone)]
+pub struct NewDispatch {
+    /// Whom to. Each gets a message of its own; the same one twice counts once.
+    pub to: Vec<To>,
+    /// The name that they see.
+    pub file_name: FileName,
+    /// `Content-Type`: receivers do not trust it.
+    pub content_type: String,
+    /// A line for the reader, at most [`MAX_COMMENT`] characters.
+    pub comment: Option<String>,
+    /// Bytes of the content: it has to have exactly as many.
+    pub size: u64,
+    /// How it came here.
+    pub origin: Origin,
+    /// Idempotency: whoever comes again with the same origin and key means the same dispatch. At most [`MAX_KEY`] bytes.
+    pub key: Option<String>,
+    /// Who sends, for the audit.
+    pub actor: String,
+}
+
+/// Whom a file is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum To {
+    /// One user.
+    User(UserId),
+    /// Every enabled user of an office, in one message.
+    Office(OfficeCode),
+}
+
+/// How a file came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line.
+    Command,
+    /// A folder that the core system writes to.
+    Folder,
+    /// The API.
+    Api,
+    /// The console.
+    Console,
+}
+
+impl Origin {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Folder => "folder",
+            Self::Api => "api",
+            Self::Console => "console",
+        }
+    }
+}
+
+/// Numbers that bound the push.
+#[derive(Debug, Clone, Copy)]
+pub struct SendLimits {
+    /// Uploads side by side.
+    pub parallel: usize,
+    /// Whether a second person has to approve what is sent.
+    pub approval: bool,
+    /// Bytes of the largest file.
+    pub max_size: u64,
+}
+
+/// Everything that the push works with.
+#[derive(Debug)]
+pub struct Sender<R> {
+    /// Relay, database, keys, time: what the pull works with.
+    pub receiver: Arc<Receiver<R>>,
+    /// Sealed files on their way, and our own copies.
+    pub outbox: Outbox,
+    /// Its disk.
+    pub disk: Disk,
+    /// Bounds.
+    pub limits: SendLimits,
+    /// Told when there is something to send.
+    pub wake: Arc<Notify>,
+    /// Bytes on their way to the relay.
+    pub meter: Arc<Meter>,
+    /// One run at a time in this process; among processes the outbox's lock sees to it.
+    turn: Mutex<()>,
+}
+
+/// How many bytes this process has sent to the relay: for whoever shows progress.
+#[derive(Debug, Default)]
+pub struct Meter(AtomicU64);
+
+impl Meter {
+    /// An upload that stood at `before` stands at `now`: further on, or back where the relay has it.
+    fn moved(&self, before: u64, now: u64) {
+        // Wrapping subtraction is what addition modulo 2^64 undoes.
+        self.0.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// All of them.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why something is not sent, or not done to what is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Input: nobody is named.
+    #[error("宛先がありません (nobody is named to send to)")]
+    NoAddressee,
+    /// Input: too many are named.
+    #[error("宛先が多すぎます。一度に{MAX_ADDRESSEES}件までです (more than {MAX_ADDRESSEES} addressees)")]
+    TooManyAddressees,
+    /// Input: no such user.
+    #[error("利用者がいません: {0} (there is no such user)")]
+    UnknownUser(UserId),
+    /// Input: no such office.
+    #[error("事業所がありません: {0} (there is no such office)")]
+    UnknownOffice(OfficeCode),
+    /// Input: a comment that cannot stand in a message.
+    #[error("コメントは{MAX_COMMENT}文字以内の一行にしてください (the comment must be one line of at most {MAX_COMMENT} characters)")]
+    Comment,
+    /// Input: a media type that is none.
+    #[error("Content-Typeが正しくありません (the content type cannot stand in a message)")]
+    ContentType,
+    /// Input: an idempotency key that is too long, empty or not plain.
+    #[error("キーは{MAX_KEY}文字以内の英数記号にしてください (the key must be 1 to {MAX_KEY} visible ASCII characters)")]
+    Key,
+    /// Input: the key came before with another file or other addressees.
+    #[error("このキーは別のファイルまたは別の宛先に使われています (the key was used for another file or other addressees)")]
+    KeyTaken,
+    /// Input: larger than can be sent.
+    #[error("ファイルが大きすぎます: {size} バイト。上限は {largest} バイトです (the file has {size} bytes; at most {largest} can be sent)")]
+    TooLarge {
+        /// Its size.
+        size: u64,
+        /// The largest that goes.
+        largest: u64,
+    },
+    /// Input: other bytes than were announced.
+    #[error("ファイルの長さが途中で変わりました (the content is not as long as was announced)")]
+    Size,
+    /// Environment: no room in the outbox.
+    #[error("ディスクの空きが足りません。空きを増やしてからもう一度実行してください (the disk has no room: make some and try again)")]
+    Full,
+    /// Input: no such message or dispatch.
+    #[error("送信ファイルがありません: {0} (there is no such sent file)")]
+    NoMessage(MessageId),
+    /// Input: too late to take it back.
+    #[error("すでに相手が受信しているため、取り消せません: {0} (somebody has fetched it already: it cannot be taken back)")]
+    Collected(MessageId),
+    /// Input: it does not stand where this begins.
+    #[error("送信ファイルの状態は {state} です。この操作はできません (the file is {state}: this cannot be done)", state = .0.code())]
+    State(Sending),
+    /// Input: who approves has to be another person.
+    #[error("承認者には、送信者とは別の人の名前を指定してください (the approver must be a second person)")]
+    Approver,
+    /// Environment: the relay.
+    #[error("KXサーバーに接続できません (the KX server does not work with us)")]
+    Relay(#[from] ClientError),
+    /// Environment: the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Environment: a file.
+    #[error("ファイルを読み書きできません (a file cannot be read or written)")]
+    Disk(#[from] io::Error),
+    /// Us, configuration or environment: it cannot be sealed.
+    #[error("暗号化できません (the file cannot be sealed)")]
+    Seal(#[from] SealError),
+    /// Us: a task has failed.
+    #[error("内部エラーです (an internal failure)")]
+    Internal,
+}
+
+impl SendError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoAddressee => "addressee.missing",
+            Self::TooManyAddressees => "addressee.too-many",
+            Self::UnknownUser(_) => "user.unknown",
+            Self::UnknownOffice(_) => "office.unknown",
+            Self::Comment => "comment.refused",
+            Self::ContentType => "content-type.refused",
+            Self::Key => "key.refused",
+            Self::KeyTaken => "key.taken",
+            Self::TooLarge { .. } => "size.refused",
+            Self::Size => "size.mismatch",
+            Self::Full => "disk.low",
+            Self::NoMessage(_) => "message.unknown",
+            Self::Collected(_) => "message.collected",
+            Self::State(_) => "message.state",
+            Self::Approver => "approver.refused",
+            Self::Relay(error) => relay::code(error),
+            Self::Store(_) => "database",
+            Self::Disk(_) => "disk.error",
+            Self::Seal(_) => "seal",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl SendError {
+    fn not_from_here(id: MessageId) -> impl Fn(NotFromHere) -> Self {
+        move |cause| match cause {
+            NotFromHere::Collected => Self::Collected(id),
+            NotFromHere::State(state) => Self::State(state),
+        }
+    }
+}
+
+impl<R: Relay> Sender<R> {
+    /// Makes the outbox if it is not there.
+    pub fn open(
+        receiver: Arc<Receiver<R>>,
+        outbox: &Path,
+        reserve: u64,
+        limits: SendLimits,
+    ) -> io::Result<Self> {
+        let outbox = Outbox::open(outbox)?;
+        let disk = Disk::new(outbox.folder(), reserve);
+        Ok(Self { receiver, outbox, disk, limits, wake: Arc::default(), meter: Arc::default(), turn: Mutex::default() })
+    }
+
+    /// Messages, newest first. A page goes on with [`Filter::before`] = [`SentView::number`] of the last one.
+    pub async fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<SentView>, SendError> {
+        let found = sent::list(self.receiver.database.read(), filter, limit).await?;
+        self.views(found).await
+    }
+
+    /// One message.
+    pub async fn find(&self, id: MessageId) -> Result<SentView, SendError> {
+        let found = sent::find(self.receiver.database.read(), id).await?.ok_or(SendError::NoMessage(id))?;
+        self.views(vec![found]).await?.pop().ok_or(SendError::NoMessage(id))
+    }
+
+    /// One dispatch, with every message of it in short.
+    pub async fn dispatch(&self, id: MessageId) -> Result<DispatchView, SendError> {
+        let read = self.receiver.database.read();
+        let found = dispatches::find(read, id).await?.ok_or(SendError::NoMessage(id))?;
+        let messages = sent::of_dispatch(read, found.number).await?;
+        Ok(DispatchView::new(&found, &messages))
+    }
+
+    /// The receipts of a message, in the order in which they came, with their bytes.
+    pub async fn receipts(&self, id: MessageId) -> Result<Vec<SentReceiptView>, SendError> {
+        let read = self.receiver.database.read();
+        let found = sent::find(read, id).await?.ok_or(SendError::NoMessage(id))?;
+        Ok(sent_receipts::of_message(read, found.number).await?.iter().map(Into::into).collect())
+    }
+
+    async fn views(&self, found: Vec<sent::Sent>) -> Result<Vec<SentView>, SendError> {
+        let mut reader = self.receiver.database.reader().await?;
+        let numbers: Vec<i64> = found.iter().map(|one| one.number).collect();
+        let mut recipients = sent_recipients::of_messages(&mut reader, &numbers).await?;
+        let (mut views, mut last) = (Vec::with_capacity(found.len()), None::<dispatches::Dispatch>);
+        for one in found {
+            let dispatch = match last.take().filter(|last| last.number == one.dispatch) {
+                Some(dispatch) => dispatch,
+                None => dispatches::get(&mut *reader, one.dispatch).await?,
+            };
+            let recipients = recipients.remove(&one.number).unwrap_or_default();
+            views.push(SentView::new(&self.keys().address(), &dispatch, &one, &recipients));
+            last = Some(dispatch);
+        }
+        Ok(views)
+    }
+
+    /// The keys as they are now: taken anew for each piece of work.
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.receiver.keys)
+    }
+
+    fn address_of(&self, to: &To) -> Address {
+        let union = self.keys().union.clone();
+        match to {
+            To::User(user) => Address::User(union, user.clone()),
+            To::Office(office) => Address::Office(union, office.clone()),
+        }
+    }
+
+    /// The file whose lock a run holds.
+    fn lock_path(&self) -> PathBuf {
+        self.outbox.folder().join("send.lock")
+    }
+}

@@ -1,0 +1,295 @@
+//! A file is taken in: sealed for the union itself, so that nothing readable lies on the disk, and then, in ONE transaction, a row
+//! for each addressee. Whoever comes again with the same key gets the same dispatch.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io::{self, BufWriter, Read};
+
+use super::recipients::Unfit;
+use super::seal::sealed_size;
+use super::{MAX_ADDRESSEES, MAX_COMMENT, MAX_KEY, NewDispatch, SendError, Sender, To};
+use crate::domain::digest::Sha256;
+use crate::domain::ids::MessageId;
+use crate::domain::sending::Sending;
+use crate::failpoint;
+use crate::gateway::relay::Relay;
+use crate::gateway::view::sent::DispatchView;
+use crate::message::checksum::{Algorithm, Checksum};
+use crate::message::entity::ContentEncoding;
+use crate::message::seal::{Draft, seal};
+use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::dispatches::{self, Dispatch, StagedCopy};
+use crate::store::gateway::events::{self, Kind, NewEvent};
+use crate::store::gateway::sent::{self, NewSent};
+use crate::stream::unpublished::Unpublished;
+
+/// How much is gathered before it goes to the disk.
+const WRITE: usize = 256 << 10;
+
+impl<R: Relay> Sender<R> {
+    /// Takes a file in, for everybody whom it is for. An addressee to whom nothing can be sent now gets a message that is
+    /// `stopped`, with the reason, and holds up nobody else. `content` is read on a blocking thread.
+    ///
+    /// # Errors
+    /// Nothing is taken in then: what is asked for is wrong as a whole, or there is no room.
+    pub async fn stage(
+        &self,
+        new: NewDispatch,
+        content: impl Read + Send + 'static,
+    ) -> Result<DispatchView, SendError> {
+        let to = self.check(&new)?;
+        if let Some(before) = self.before(&new).await? {
+            return self.same(&before, &new, &to, content).await;
+        }
+        let rows = self.rows(&to).await?;
+        let Some(_room) = self.disk.admit(sealed_size(new.size, 1))? else { return Err(SendError::Full) };
+        let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
+        let copy = self.copy(id, &new, content).await?;
+        failpoint!("send.staged");
+        let taken = self.commit(id, &new, copy, rows).await;
+        if !matches!(taken, Ok(true)) {
+            // Nobody knows of it. What cannot be removed now is only room on the disk.
+            let _ = std::fs::remove_file(self.outbox.staged(id));
+        }
+        if !taken? {
+            // Somebody with the same key was faster; what is in it was read by now.
+            let before = self.before(&new).await?.ok_or(SendError::Internal)?;
+            let same = self.is_same(&before, &new, &to, copy.content).await?;
+            return if same { self.dispatch(before.id).await } else { Err(SendError::KeyTaken) };
+        }
+        failpoint!("send.released");
+        self.wake.notify_one();
+        self.dispatch(id).await
+    }
+
+    fn check(&self, new: &NewDispatch) -> Result<Vec<To>, SendError> {
+        let mut seen = HashSet::new();
+        let to: Vec<To> = new.to.iter().filter(|one| seen.insert(*one)).cloned().collect();
+        if to.is_empty() {
+            return Err(SendError::NoAddressee);
+        }
+        if to.len() > MAX_ADDRESSEES {
+            return Err(SendError::TooManyAddressees);
+        }
+        let line = |text: &str| text.chars().count() <= MAX_COMMENT && !text.chars().any(char::is_control);
+        if !new.comment.as_deref().is_none_or(line) {
+            return Err(SendError::Comment);
+        }
+        let media = |text: &str| {
+            let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            text.len() <= 200 && plain && text.trim() == text && text.contains('/')
+        };
+        if !media(&new.content_type) {
+            return Err(SendError::ContentType);
+        }
+        let key = |text: &str| (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !new.key.as_deref().is_none_or(key) {
+            return Err(SendError::Key);
+        }
+        let (size, largest) = (new.size, self.limits.max_size);
+        if size > largest {
+            return Err(SendError::TooLarge { size, largest });
+        }
+        Ok(to)
+    }
+
+    /// The dispatch that came with this key before.
+    async fn before(&self, new: &NewDispatch) -> Result<Option<Dispatch>, SendError> {
+        let Some(key) = &new.key else { return Ok(None) };
+        Ok(dispatches::with_key(self.receiver.database.read(), new.origin.code(), key).await?)
+    }
+
+    async fn same(
+        &self,
+        before: &Dispatch,
+        new: &NewDispatch,
+        to: &[To],
+        content: impl Read + Send + 'static,
+    ) -> Result<DispatchView, SendError> {
+        let hashed = tokio::task::spawn_blocking(move || hash(content)).await.map_err(|_| SendError::Internal)?;
+        let same = self.is_same(before, new, to, hashed?).await?;
+        if same { self.dispatch(before.id).await } else { Err(SendError::KeyTaken) }
+    }
+
+    async fn is_same(
+        &self,
+        before: &Dispatch,
+        new: &NewDispatch,
+        to: &[To],
+        content: Sha256,
+    ) -> Result<bool, SendError> {
+        let messages = sent::of_dispatch(self.receiver.database.read(), before.number).await?;
+        let were: BTreeSet<_> = messages.into_iter().map(|message| message.addressee).collect();
+        let are: BTreeSet<_> = to.iter().map(|one| self.address_of(one)).collect();
+        let said = (&before.file_name, &before.comment, &before.content_type, before.size);
+        let says = (&new.file_name, &new.comment, &new.content_type, new.size);
+        Ok(were == are && said == says && before.copy.is_some_and(|copy| copy.content == content))
+    }
+
+    /// A row for each addressee: the first look at whether anything can be sent there.
+    async fn rows(&self, to: &[To]) -> Result<Vec<NewSent>, SendError> {
+        let mut rows = Vec::with_capacity(to.len());
+        let mut reader = self.receiver.database.reader().await?;
+        for one in to {
+            let addressee = self.address_of(one);
+            let (state, code) = match self.recipients(&addressee).await? {
+                Err(Unfit::UserUnknown) => return Err(unknown(one)),
+                Err(Unfit::OfficeUnknown) => return Err(unknown(one)),
+                Err(unfit) if !unfit.is_temporary() => (Sending::Stopped, Some(unfit.code().to_owned())),
+                _ if self.limits.approval => (Sending::Held, None),
+                _ => (Sending::Released, None),
+            };
+            let office = self.office_of(&mut reader, &addressee).await?;
+            let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
+            rows.push(NewSent { id, addressee, office, state, code });
+        }
+        Ok(rows)
+    }
+
+    /// Seals the file for the union itself, and makes that durable.
+    async fn copy(
+        &self,
+        id: MessageId,
+        new: &NewDispatch,
+        content: impl Read + Send + 'static,
+    ) -> Result<StagedCopy, SendError> {
+        let (keys, random) = (self.keys(), std::sync::Arc::clone(&self.receiver.random));
+        let draft = Draft {
+            id,
+            date: self.receiver.clock.now(),
+            from: keys.address(),
+            to: keys.address(),
+            sequence: 1,
+            previous: Sha256::ZERO,
+            file_name: new.file_name.clone(),
+            content_type: new.content_type.clone(),
+            comment: new.comment.clone(),
+            encoding: ContentEncoding::Identity,
+        };
+        let (place, size) = (self.outbox.staged(id), new.size);
+        let task = tokio::task::spawn_blocking(move || -> Result<StagedCopy, SendError> {
+            let recipients: Vec<_> = keys.encryption.iter().take(1).map(|own| own.certificate().clone()).collect();
+            let output = Unpublished::create(&place, random.as_ref())?;
+            let mut buffered = BufWriter::with_capacity(WRITE, output.file());
+            let mut input = Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
+            let sealed = seal(&draft, keys.signer(), &recipients, random.as_ref(), &mut input, &mut buffered)?;
+            buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
+            if sealed.size != size {
+                return Err(SendError::Size);
+            }
+            output.publish()?;
+            Ok(StagedCopy { content: input.finish(), tag: sealed.tag, digest: sealed.digest })
+        });
+        let copied = task.await.map_err(|_| SendError::Internal)?;
+        copied.map_err(|error| if is_full(&error) { SendError::Full } else { error })
+    }
+
+    /// False when somebody was faster with the same key.
+    async fn commit(
+        &self,
+        id: MessageId,
+        new: &NewDispatch,
+        copy: StagedCopy,
+        rows: Vec<NewSent>,
+    ) -> Result<bool, SendError> {
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        if let Some(key) = &new.key
+            && dispatches::with_key(&mut *transaction, new.origin.code(), key).await?.is_some()
+        {
+            return Ok(false);
+        }
+        let now = self.receiver.clock.now();
+        let dispatch = Dispatch {
+            number: 0,
+            id,
+            origin: new.origin.code().to_owned(),
+            key: new.key.clone(),
+            actor: new.actor.clone(),
+            held: self.limits.approval,
+            approval: None,
+            file_name: new.file_name.clone(),
+            content_type: new.content_type.clone(),
+            comment: new.comment.clone(),
+            size: new.size,
+            copy: Some(copy),
+            staged_at: now,
+        };
+        let number = dispatches::insert(&mut transaction, &dispatch).await?;
+        sent::insert(&mut transaction, number, &rows, now).await?;
+        let entry = Entry {
+            at: now,
+            actor: new.actor.clone(),
+            action: "sent.staged",
+            subject: id.to_string(),
+            before: String::new(),
+            after: format!("origin:{} addressees:{}", new.origin.code(), rows.len()),
+        };
+        audit::insert(&mut transaction, &[entry]).await?;
+        let mut news = Vec::new();
+        if rows.iter().any(|row| row.state == Sending::Held) {
+            let kind = Kind::SentWaitsForApproval;
+            news.push(NewEvent { at: now, kind, subject: id.to_string(), office: None, user: None });
+        }
+        for row in rows.iter().filter(|row| row.state == Sending::Stopped) {
+            let (kind, office) = (Kind::SentStopped, row.office.clone());
+            news.push(NewEvent { at: now, kind, subject: row.id.to_string(), office, user: None });
+        }
+        events::insert(&mut transaction, &news).await?;
+        database.commit(transaction).await?;
+        Ok(true)
+    }
+}
+
+fn unknown(to: &To) -> SendError {
+    match to {
+        To::User(user) => SendError::UnknownUser(user.clone()),
+        To::Office(office) => SendError::UnknownOffice(office.clone()),
+    }
+}
+
+fn is_full(error: &SendError) -> bool {
+    use crate::message::error::SealError;
+    let full = |error: &io::Error| matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    match error {
+        SendError::Disk(error) | SendError::Seal(SealError::Output(error)) => full(error),
+        _ => false,
+    }
+}
+
+/// Hashes what is read, and reads at most one byte too many.
+struct Hashing<R> {
+    checksum: Checksum,
+    content: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let count = self.content.read(&mut buffer[..wanted])?;
+        self.checksum.update(&buffer[..count]);
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+impl<R> Hashing<R> {
+    fn finish(self) -> Sha256 {
+        sha256(self.checksum)
+    }
+}
+
+fn hash(mut content: impl Read) -> io::Result<Sha256> {
+    let (mut checksum, mut buffer) = (Checksum::new(Algorithm::Sha256), vec![0; WRITE]);
+    loop {
+        let count = content.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(sha256(checksum));
+        }
+        checksum.update(&buffer[..count]);
+    }
+}
+
+fn sha256(checksum: Checksum) -> Sha256 {
+    checksum.finish().as_slice().try_into().expect("a SHA-256 has 32 bytes")
+}
