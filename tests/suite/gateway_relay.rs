@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use kenpo_express::domain::clock::Clock;
+use kenpo_express::domain::clock::{Clock, Random};
 use kenpo_express::domain::digest::Tag;
 use kenpo_express::domain::ids::{MessageId, RequestId, UserId};
 use kenpo_express::gateway::relay::{Chunks, Relay};
@@ -16,14 +16,18 @@ use kenpo_express::pki::{Authority, KeyKind, Profile, Request, Subject, new_key}
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::wire;
 use kenpo_express::wire::Der;
-use kenpo_express::wire::client::{ClientError, Fault};
+use kenpo_express::wire::client::{ClientError, Effort, Fault, FileSource, Progress};
+use kenpo_express::wire::delivery::{Delivery, DeliveryEvent, Withdrawal};
 use kenpo_express::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use kenpo_express::wire::page::{Cursor, Page, PageQuery};
+use kenpo_express::wire::tus::Metadata;
 use kenpo_express::wire::union::{
     Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, AcknowledgementResults, Confirmation, DisableUser,
     Handshake, Parcel, ParcelState, RequestAnswer, UnionCertificates, User, UserRegistration,
 };
 use tokio::sync::Semaphore;
+
+use crate::send_relay::FakeDeliveries;
 
 /// What a relay does instead of sending the bytes.
 #[derive(Debug, Clone)]
@@ -110,9 +114,13 @@ impl Inner {
 
 /// A relay in memory.
 #[derive(Clone, Default)]
-pub(crate) struct FakeRelay(Arc<Mutex<Inner>>);
+pub(crate) struct FakeRelay(Arc<Mutex<Inner>>, pub(crate) FakeDeliveries);
 
 impl FakeRelay {
+    fn is_there(&self) -> Result<(), ClientError> {
+        if self.0.lock().unwrap().away { unreachable() } else { Ok(()) }
+    }
+
     fn tell(&self, told: Told) -> Result<Confirmation, ClientError> {
         let mut inner = self.0.lock().unwrap();
         if inner.away {
@@ -431,6 +439,57 @@ impl Relay for FakeRelay {
 
     async fn users(&self, _: PageQuery) -> Result<Page<User>, ClientError> {
         Ok(Page { items: Vec::new(), next: None, more: false })
+    }
+
+    async fn deposit(
+        &self,
+        metadata: Metadata,
+        file: &FileSource,
+        progress: &Progress,
+        _: Effort,
+        _: &dyn Random,
+    ) -> Result<(), ClientError> {
+        self.is_there()?;
+        self.1.begin();
+        let sealed = tokio::fs::read(&file.path).await;
+        tokio::task::yield_now().await;
+        let result = match sealed {
+            Ok(sealed) => self.1.deposit(&metadata, sealed.into(), SystemClock.now()),
+            Err(error) => Err(ClientError::Local(error)),
+        };
+        self.1.end();
+        let _ = progress;
+        result
+    }
+
+    async fn give_up_deposit(&self, _: MessageId) -> Result<(), ClientError> {
+        self.is_there()
+    }
+
+    async fn deliveries(&self, query: PageQuery) -> Result<Page<Delivery>, ClientError> {
+        self.is_there().map(|()| self.1.list(query))
+    }
+
+    async fn delivery(&self, id: MessageId) -> Result<Delivery, ClientError> {
+        self.is_there().and_then(|()| self.1.delivery(id))
+    }
+
+    async fn delivery_content(&self, id: MessageId, _: u64, _: u64) -> Result<FakeContent, ClientError> {
+        self.is_there()?;
+        let bytes = self.1.bytes(id);
+        Ok(FakeContent { chunks: bytes.chunks(64 * 1024).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect(), held: None })
+    }
+
+    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+        self.is_there().and_then(|()| self.1.withdraw(id, order))
+    }
+
+    async fn remind(&self, id: MessageId) -> Result<Confirmation, ClientError> {
+        self.is_there().map(|()| self.1.remind(id))
+    }
+
+    async fn delivery_events(&self, query: PageQuery) -> Result<Page<DeliveryEvent>, ClientError> {
+        self.is_there().map(|()| self.1.events(query))
     }
 }
 

@@ -16,10 +16,12 @@ use kenpo_express::domain::user::UserState;
 use kenpo_express::gateway::Gateway;
 use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::flows::receive::{Beside, Cause, Limits, Receiver, Report, Seen};
+use kenpo_express::gateway::flows::send::{SendLimits, Sender as Push};
 use kenpo_express::gateway::keys::Keys;
 use kenpo_express::gateway::metrics::GatewayMetrics;
 use kenpo_express::gateway::patience::{Backoff, Breaker};
 use kenpo_express::gateway::registry::Certificates;
+use kenpo_express::gateway::relay::Relay;
 use kenpo_express::message::entity::ContentEncoding;
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::message::seal::{Draft, seal};
@@ -117,7 +119,9 @@ impl GatewayWorld {
         let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
         let relay = UnionClient::new(&away).unwrap();
         let receiver = receiver(relay, self.folder.path(), Arc::clone(&self.receiver.keys), &self.clock).await;
-        Admin::new(&Gateway { settings: Arc::new(settings), receiver: Arc::new(receiver) }, actor)
+        let receiver = Arc::new(receiver);
+        let sender = Arc::new(sender(&receiver, self.folder.path(), false));
+        Admin::new(&Gateway { settings: Arc::new(settings), receiver, sender }, actor)
     }
 
     /// One run, as `kx-gateway pull` does it.
@@ -257,6 +261,12 @@ impl Sender {
         let address = format!("{id}@06123456.kx").parse().unwrap();
         Self { id: id.parse().unwrap(), address, credential, sequence: 0, previous: Sha256::ZERO }
     }
+}
+
+/// What pushes, beside what pulls.
+pub(crate) fn sender<R: Relay>(receiver: &Arc<Receiver<R>>, folder: &Path, approval: bool) -> Push<R> {
+    let limits = SendLimits { parallel: 16, approval, max_size: 1 << 30 };
+    Push::open(Arc::clone(receiver), &folder.join("outbox"), 0, limits).unwrap()
 }
 
 async fn receiver<R>(relay: R, folder: &Path, keys: Arc<Keys>, clock: &Arc<ManualClock>) -> Receiver<R> {

@@ -50,6 +50,7 @@ mod relay_smtp;
 mod relay_storage;
 mod relay_upload_rules;
 mod relay_uploads;
+mod send_relay;
 mod support;
 mod walk_lost_pc;
 mod walk_manual;
