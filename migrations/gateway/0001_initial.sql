@@ -336,11 +336,12 @@ CREATE UNIQUE INDEX acknowledgements_once ON acknowledgements (message_id, ifnul
 
 -- What the relay must be told, repeated until it confirms. Without a user: the union's certificates and revocation list,
 -- and answers to requests of nobody whom we know. The payload (JSON) is wiped when the relay has confirmed.
--- A number is never used twice: what a disabling makes void is dropped while another process may be sending it.
+-- A number is never used twice: what a disabling makes void is dropped while another process may be sending it, and the
+-- relay takes no order about a user behind one with a higher number.
 CREATE TABLE orders (
     number       INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind         TEXT    NOT NULL CHECK (kind IN ('register', 'disable', 'enable', 'enrol', 'answer', 'link', 'notice',
-                                                  'certificates')),
+    kind         TEXT    NOT NULL CHECK (kind IN ('register', 'disable', 'enable', 'enrol', 'answer', 'issue', 'link',
+                                                  'notice', 'certificates')),
     user_id      TEXT    REFERENCES users (id),
     subject      TEXT,
     payload      TEXT,

@@ -55,6 +55,8 @@ CREATE TABLE users (
     office     TEXT    NOT NULL,
     enabled    BOOLEAN NOT NULL,
     changed_at BIGINT  NOT NULL,
+    -- The newest order of the union about the user that took effect: none before it does any more.
+    order_number BIGINT NOT NULL DEFAULT 0,
     -- When the union decided to disable the user, as it says.
     disabled_at BIGINT,
     -- Where mails to the user go, since the first enrolment; nothing while the user is disabled.
@@ -158,6 +160,8 @@ CREATE TABLE certificate_requests (
     received_at BIGINT  NOT NULL,
     answer      BLOB,
     answered_at BIGINT,
+    -- The order that the answer came with.
+    order_number BIGINT NOT NULL DEFAULT 0,
     UNIQUE (insurer, id)
 );
 CREATE INDEX certificate_requests_pending ON certificate_requests (insurer, seq) WHERE answer IS NULL;

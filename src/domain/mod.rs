@@ -4,6 +4,7 @@
 //! exists: text from outside becomes a type here at the edge (`FromStr`), and what is inside is trusted from there on.
 
 pub mod address;
+mod as_text;
 pub mod base64_bytes;
 pub mod clock;
 pub mod digest;

@@ -111,6 +111,8 @@ pub struct StorageSettings {
     pub outbox: PathBuf,
     /// Bytes that stay free.
     pub reserve_bytes: u64,
+    /// Days that answered requests and confirmed orders are kept.
+    pub keep_records_days: u32,
 }
 
 /// `[pull]`
@@ -198,6 +200,13 @@ impl CertificateSettings {
     }
 }
 
+impl StorageSettings {
+    /// How long answered requests and confirmed orders are kept.
+    pub fn keep_records(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.keep_records_days))
+    }
+}
+
 impl PullSettings {
     /// Time between two runs.
     pub fn interval(&self) -> Duration {
@@ -256,6 +265,11 @@ impl Settings for GatewaySettings {
                 (91..=3_660).contains(&self.certificates.validity_days),
                 "certificates.validity_days",
                 "must be 91 to 3660: renewal opens 90 days before the end",
+            ),
+            (
+                (100..=36_600).contains(&self.storage.keep_records_days),
+                "storage.keep_records_days",
+                "must be 100 to 36600: a request must be known for as long as it could be used again",
             ),
             (self.pull.interval_seconds > 0, "pull.interval_seconds", "must be 1 or more"),
             ((1..=256).contains(&self.pull.parallel), "pull.parallel", "must be 1 to 256"),

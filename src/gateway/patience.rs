@@ -1,5 +1,6 @@
 //! When to try again: backoff with jitter, and a breaker that stops asking a relay that does not answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +80,7 @@ pub struct Breaker {
     backoff: Backoff,
     state: Arc<Mutex<BreakerState>>,
     line: Arc<Mutex<Line>>,
+    outages: Arc<AtomicU64>,
 }
 
 /// What the orders to the relay know of the line.
@@ -100,6 +102,7 @@ impl Breaker {
             state: Arc::new(Mutex::new(BreakerState::Closed { failures: 0 })),
             // A process before this one may have put something off.
             line: Arc::new(Mutex::new(Line::Cut)),
+            outages: Arc::default(),
         }
     }
 
@@ -135,8 +138,19 @@ impl Breaker {
         }
     }
 
+    /// How often the relay was not there, as far as anybody noticed: it may have been another one since.
+    pub fn outages(&self) -> u64 {
+        self.outages.load(Ordering::SeqCst)
+    }
+
+    /// A request that waited for news got no answer.
+    pub fn interrupted(&self) {
+        self.outages.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// An order was put off because the relay says nothing.
     pub fn line_is_cut(&self) {
+        self.interrupted();
         *self.line() = Line::Cut;
     }
 
@@ -152,6 +166,7 @@ impl Breaker {
 
     /// The relay failed as a whole.
     pub fn failed(&self, now: Timestamp, random: &dyn Random) {
+        self.interrupted();
         let mut state = self.lock();
         let (failures, trial) = match *state {
             BreakerState::Closed { failures } => (failures + 1, false),

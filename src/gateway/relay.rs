@@ -10,8 +10,8 @@ use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::tus::Metadata;
 use crate::wire::union::{
-    Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, Parcel, ParcelState, RequestAnswer,
-    UnionCertificates, User, UserRegistration,
+    Acknowledgement, AcknowledgementResults, Confirmation, DisableUser, Handshake, OrderNumber, Parcel, ParcelState,
+    RequestAnswer, UnionCertificates, User, UserRegistration,
 };
 
 /// The relay, as a gateway sees it. Each method is one request.
@@ -48,26 +48,42 @@ pub trait Relay: Clone + Send + Sync + 'static {
     fn put_user(
         &self,
         user: &UserId,
+        number: OrderNumber,
         registration: &UserRegistration,
     ) -> impl Future<Output = Result<(), ClientError>> + Send;
     /// Shuts a user out.
     fn disable_user(
         &self,
         user: &UserId,
+        number: OrderNumber,
         order: DisableUser,
     ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Lets a user in again.
-    fn enable_user(&self, user: &UserId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    fn enable_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Gives a user a new kit and mails the link to it.
     fn enrol(
         &self,
         user: &UserId,
+        number: OrderNumber,
         order: &EnrolmentOrder,
     ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Mails a new link.
-    fn mail_link(&self, user: &UserId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    fn mail_link(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Mails a notice.
-    fn notify(&self, user: &UserId, notice: &Notice) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    fn notify(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        notice: &Notice,
+    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// Requests for certificates without an answer, oldest first.
     fn certificate_requests(
         &self,
@@ -77,6 +93,7 @@ pub trait Relay: Clone + Send + Sync + 'static {
     fn answer_request(
         &self,
         id: RequestId,
+        number: OrderNumber,
         answer: &RequestAnswer,
     ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// The users as the relay knows them.
@@ -153,36 +170,56 @@ impl Relay for UnionClient {
         UnionClient::put_certificates(self, certificates).await
     }
 
-    async fn put_user(&self, user: &UserId, registration: &UserRegistration) -> Result<(), ClientError> {
-        UnionClient::put_user(self, user, registration).await
+    async fn put_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        registration: &UserRegistration,
+    ) -> Result<(), ClientError> {
+        UnionClient::put_user(self, user, number, registration).await
     }
 
-    async fn disable_user(&self, user: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
-        UnionClient::disable_user(self, user, order).await
+    async fn disable_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        order: DisableUser,
+    ) -> Result<Confirmation, ClientError> {
+        UnionClient::disable_user(self, user, number, order).await
     }
 
-    async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
-        UnionClient::enable_user(self, user).await
+    async fn enable_user(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        UnionClient::enable_user(self, user, number).await
     }
 
-    async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
-        UnionClient::enrol(self, user, order).await
+    async fn enrol(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        order: &EnrolmentOrder,
+    ) -> Result<Confirmation, ClientError> {
+        UnionClient::enrol(self, user, number, order).await
     }
 
-    async fn mail_link(&self, user: &UserId) -> Result<Confirmation, ClientError> {
-        UnionClient::mail_link(self, user).await
+    async fn mail_link(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        UnionClient::mail_link(self, user, number).await
     }
 
-    async fn notify(&self, user: &UserId, notice: &Notice) -> Result<Confirmation, ClientError> {
-        UnionClient::notify(self, user, notice).await
+    async fn notify(&self, user: &UserId, number: OrderNumber, notice: &Notice) -> Result<Confirmation, ClientError> {
+        UnionClient::notify(self, user, number, notice).await
     }
 
     async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
         UnionClient::certificate_requests(self, query).await
     }
 
-    async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
-        UnionClient::answer_request(self, id, answer).await
+    async fn answer_request(
+        &self,
+        id: RequestId,
+        number: OrderNumber,
+        answer: &RequestAnswer,
+    ) -> Result<Confirmation, ClientError> {
+        UnionClient::answer_request(self, id, number, answer).await
     }
 
     async fn users(&self, query: PageQuery) -> Result<Page<User>, ClientError> {

@@ -134,6 +134,7 @@ impl Gateway {
                 batch: pull.batch,
                 rules: Rules { max_size: pull.max_message_bytes, clock_skew_seconds: pull.clock_skew_seconds },
                 user_validity: settings.certificates.validity(),
+                keep_records: settings.storage.keep_records(),
             },
             backoff,
             breaker: Breaker::new(backoff),
@@ -169,6 +170,8 @@ impl Gateway {
         receiver.recover().map_err(|error| StartError::Folder(receiver.spool.folder().to_owned(), error))?;
         let orders = tasks::orders::start(receiver, shutdown);
         tasks::certificates::start(receiver, &orders, shutdown);
+        tasks::compare::start(receiver, &orders, shutdown);
+        tasks::upkeep::start(receiver, shutdown);
         if receiver.keys.authority.is_some() {
             tasks::requests::start(receiver, &orders, shutdown);
         }

@@ -16,6 +16,7 @@ use crate::store::gateway::offices::Office;
 use crate::store::gateway::orders::Order;
 use crate::store::gateway::runs::Run;
 use crate::store::gateway::waiting::Waiting;
+use crate::wire::enrolment::PcId;
 
 /// A moment as a Japanese office writes it, in JST.
 pub fn jst(at: Timestamp) -> String {
@@ -147,6 +148,8 @@ pub struct EnrolmentView {
     pub made_at: Timestamp,
     /// The PC that has the certificates.
     pub pc: Option<String>,
+    /// Its PC番号, as its person sees it.
+    pub pc_mark: Option<String>,
 }
 
 impl UserView {
@@ -168,6 +171,7 @@ impl UserView {
             },
             made_at: enrolment.made_at,
             pc: enrolment.pc.clone(),
+            pc_mark: enrolment.pc.as_ref().and_then(|pc| Some(pc.parse::<PcId>().ok()?.mark().to_string())),
         });
         Self {
             id: user.id.to_string(),

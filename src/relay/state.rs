@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::extract::FromRef;
@@ -21,6 +22,10 @@ use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::store::sqlite::Database;
 use crate::wire::union::Entrance;
+
+/// Tries at emptying the database's log, while somebody reads from it.
+const FOLDINGS: u32 = 20;
+const FOLDING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Parcels remembered between being listed and being fetched.
 const LISTED: usize = 16_384;
@@ -116,6 +121,20 @@ impl State {
         if let Some(task) = self.outbox.get() {
             task.activate();
         }
+    }
+
+    /// What was deleted leaves the database's log, too: soon, and beside everything else.
+    pub fn fold_log(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        self.shutdown.spawn(async move {
+            for _ in 0..FOLDINGS {
+                if this.database.fold().await || this.shutdown.is_stopping() {
+                    return;
+                }
+                tokio::time::sleep(FOLDING_PAUSE).await;
+            }
+            tracing::info!(code = "database.log", "the log could not be emptied: somebody reads for long");
+        });
     }
 
     /// Sends away everybody who is connected and may not be here any more.

@@ -20,6 +20,9 @@ const BUSY: Duration = Duration::from_secs(20);
 /// The connections that read.
 pub type Readers = SqlitePool;
 
+/// How long emptying the log waits for whoever reads or writes.
+const FOLDING: Duration = Duration::from_millis(50);
+
 /// A transaction that may write.
 pub type WriteTransaction = Transaction<'static, Sqlite>;
 
@@ -63,6 +66,7 @@ pub enum StoreError {
 pub struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
+    folder: SqlitePool,
 }
 
 /// How far a database is from what this program expects.
@@ -84,7 +88,9 @@ impl Database {
         migrations.run(&writer).await.map_err(migration_error)?;
         let readers = options(path).pragma("cache_size", "-1024").pragma("query_only", "ON");
         let readers = SqlitePoolOptions::new().max_connections(4).connect_with(readers).await.map_err(failed)?;
-        Ok(Self { writer, readers })
+        let folder = options(path).pragma("cache_size", "-64").busy_timeout(FOLDING);
+        let folder = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(folder);
+        Ok(Self { writer, readers, folder })
     }
 
     /// The pool to read from.
@@ -115,9 +121,17 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
+    /// Folds the write-ahead log into the file and empties it, so that what was deleted stands in neither any more. Waits
+    /// for nobody longer than a moment and holds nobody up for longer; answers whether it is done.
+    pub async fn fold(&self) -> bool {
+        let folded = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.folder);
+        matches!(folded.await, Ok((0, ..)))
+    }
+
     /// Closes every connection. The write-ahead log is folded into the file.
     pub async fn close(&self) {
         self.readers.close().await;
+        self.folder.close().await;
         self.writer.close().await;
     }
 }

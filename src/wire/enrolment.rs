@@ -41,6 +41,38 @@ impl PcId {
         random.fill(&mut bytes);
         Self(bytes)
     }
+
+    /// What people call it by.
+    pub fn mark(self) -> PcMark {
+        let [a, b, c, d, ..] = self.0;
+        PcMark([a, b, c, d])
+    }
+}
+
+/// PC番号: the first 8 hexadecimal digits of a [`PcId`], which a person can read out on the telephone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PcMark([u8; 4]);
+
+/// Text that is no [`PcMark`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("PC番号は 0～9 と a～f の8桁です (8 hexadecimal digits are expected)")]
+pub struct InvalidPcMark;
+
+impl FromStr for PcMark {
+    type Err = InvalidPcMark;
+
+    /// Large letters are as good as small ones: it is typed from what somebody says.
+    fn from_str(text: &str) -> Result<Self, InvalidPcMark> {
+        let mut bytes = [0; 4];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidPcMark)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for PcMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
 }
 
 impl FromStr for PcId {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::union::OrderNumber;
+
 /// Media type of a problem document.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -19,6 +21,9 @@ pub struct Problem {
     pub detail: Option<String>,
     /// The stable code.
     pub code: Code,
+    /// With [`Code::OrderOvertaken`]: the number of the order that has overtaken this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderNumber>,
 }
 
 impl Problem {
@@ -30,6 +35,7 @@ impl Problem {
             status: code.status(),
             detail: None,
             code,
+            order: None,
         }
     }
 
@@ -113,6 +119,8 @@ codes! {
     RequestUnknown = "certificate-request.unknown", 404, "There is no such request for certificates";
     /// The same request id with other bytes.
     RequestConflict = "certificate-request.conflict", 409, "The request id is taken by another request";
+    /// An order about a user that comes behind a later one: without effect.
+    OrderOvertaken = "order.overtaken", 409, "A later order about this user has taken effect";
     /// There is no such user.
     UserUnknown = "user.unknown", 404, "There is no such user";
     /// A certificate that the union's CA did not issue for this user, or that cannot be read.

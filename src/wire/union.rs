@@ -18,6 +18,9 @@
 //! | GET [`CERTIFICATE_REQUESTS`] `?after&limit&wait` | → `Page<PendingRequest>`: without an answer, oldest first; long poll |
 //! | POST [`CERTIFICATE_REQUESTS`]`/{id}/answer` | [`RequestAnswer`] → [`Confirmation`] |
 //!
+//! Whatever changes a user is an order: it carries its number in [`ORDER`], and so does an answer to a request. An order that
+//! comes behind a later one of the same user, because it hung somewhere, is refused as `order.overtaken` and changes nothing.
+//!
 //! [`EnrolmentOrder`]: super::enrolment::EnrolmentOrder
 //! [`Notice`]: super::enrolment::Notice
 //! [`PendingRequest`]: super::enrolment::PendingRequest
@@ -45,6 +48,20 @@ pub const USERS: &str = "/union/v1/users";
 
 /// Requests for certificates that wait for the union's answer.
 pub const CERTIFICATE_REQUESTS: &str = "/union/v1/certificate-requests";
+
+/// The header with an order's number.
+pub const ORDER: &str = "kx-order";
+
+/// The place of an order in its union's line: rises, never used twice. 0 stands before the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderNumber(pub i64);
+
+impl OrderNumber {
+    /// Larger than any that comes about by counting, and small enough to count on from: what a peer claims beyond it is
+    /// not believed.
+    pub const LARGEST: Self = Self(1 << 53);
+}
 
 /// The path of the answer to a request for certificates.
 pub fn request_answer(id: RequestId) -> String {
@@ -234,6 +251,16 @@ pub struct UserRegistration {
     /// The user's PCs with their device certificates. Empty until the first enrolment ends, or where there is none.
     #[serde(default)]
     pub devices: Vec<Device>,
+    /// When a PC was replaced: the login starts again from the initial password. The same order again does not do it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginVerifier>,
+}
+
+impl UserRegistration {
+    /// Whether there is nothing in it to come in with.
+    pub fn lets_nobody_in(&self) -> bool {
+        self.certificates.is_empty() && self.devices.is_empty()
+    }
 }
 
 /// Body of POST `/union/v1/certificate-requests/{id}/answer`. All of it takes effect at once. The same again changes
@@ -245,8 +272,6 @@ pub struct RequestAnswer {
     pub answer: Der,
     /// With certificates: who may come in from now on.
     pub registration: Option<UserRegistration>,
-    /// When a PC was replaced: the login starts again from the initial password.
-    pub login: Option<LoginVerifier>,
 }
 
 /// A user as the relay knows it: no name, no address of a person.
@@ -260,8 +285,12 @@ pub struct User {
     pub office: OfficeCode,
     /// Whether the user may come in.
     pub enabled: bool,
+    /// The newest order about the user that took effect.
+    pub order: OrderNumber,
     /// The certificates that are registered.
     pub certificates: Vec<Fingerprint>,
+    /// The device certificates of the user's PCs.
+    pub devices: Vec<Fingerprint>,
     /// The enrolment that is open, if one is.
     pub enrolment: Option<EnrolmentStatus>,
     /// Whether a PIN of the user is locked, until the union makes a new enrolment.

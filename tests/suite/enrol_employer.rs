@@ -89,7 +89,14 @@ async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
 
     let gateway = walk.gateway().await;
     let admin = Admin::new(&gateway, "staff");
-    admin.review_device(&user(), None, Review::Approve).await.unwrap();
+    // What the PC shows is what staff see, and what they type.
+    let shown = Walk::setup(&second, &kit).output().unwrap();
+    let waiting = admin.user_detail(&user()).await.unwrap().waiting;
+    assert!(text(&shown.stderr).contains(&format!("PC番号 / PC number: {}", waiting[0])), "{}", text(&shown.stderr));
+    let examined = json(&Walk::run(&second, &["doctor", "--json"]));
+    let number = examined.iter().find(|found| found["check"] == "pc").unwrap();
+    assert!(number["found"].as_str().unwrap().contains(&waiting[0]), "{number}");
+    admin.review_device(&user(), Some(waiting[0].parse().unwrap()), Review::Approve).await.unwrap();
     wait_for(|| Walk::setup(&second, &kit).output().unwrap().status.success(), "the approval comes through");
     // The first one is refused with a clear word; the second goes on where the stream of the first one ends.
     fails_saying(&Walk::run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");

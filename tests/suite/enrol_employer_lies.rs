@@ -28,7 +28,7 @@ use kenpo_express::wire::enrolment::{
     Answer, FirstRequest, KIT_PURPOSE, KeyRequests, Outcome, PendingRequest, REQUEST_MAC, RefusalReason, SealedRequest,
 };
 use kenpo_express::wire::page::PageQuery;
-use kenpo_express::wire::union::{RequestAnswer, UnionCertificates};
+use kenpo_express::wire::union::{OrderNumber, RequestAnswer, UnionCertificates};
 
 use super::exchange_support::free_ports;
 
@@ -73,7 +73,7 @@ impl Played {
             User { id: user(), office: office(), state: UserState::Enabled, lost_at: None, created_at: now };
         let prepared = prepare(&keys, &entrance, &registered, &contact(), now, &SystemRandom).unwrap();
         union.put_certificates(&certificates(&keys.encryption[0], &keys.signing[0])).await.unwrap();
-        union.enrol(&user(), &prepared.order).await.unwrap();
+        union.enrol(&user(), OrderNumber(1), &prepared.order).await.unwrap();
         let download = DownloadKeys::derive(&prepared.passwords.download, &prepared.order.download_salt);
         let kit = download.kit.open(KIT_PURPOSE, &prepared.order.kit).unwrap();
         std::fs::write(dir.path().join("kit.json"), &*kit).unwrap();
@@ -121,8 +121,8 @@ impl Played {
     /// Puts an answer at the relay, in place of the one before.
     async fn answer(&self, pending: &PendingRequest, answer: &Answer, signer: &Credential) {
         let told = Der(words::sign(answer, signer, answer.at).unwrap());
-        let answer = RequestAnswer { answer: told, registration: None, login: None };
-        self.union.answer_request(pending.id, &answer).await.unwrap();
+        let answer = RequestAnswer { answer: told, registration: None };
+        self.union.answer_request(pending.id, OrderNumber(2), &answer).await.unwrap();
     }
 
     async fn stop(self) {

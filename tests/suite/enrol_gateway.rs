@@ -53,7 +53,7 @@ async fn from_the_letter_to_a_message_that_is_accepted() {
     let registration = answered.whole.registration.as_ref().unwrap();
     assert_eq!(registration.certificates, [Der(credential.certificate().der().to_vec())]);
     assert_eq!(registration.devices.iter().map(|device| device.pc).collect::<Vec<_>>(), [pc.id]);
-    assert_eq!(answered.whole.login, None, "the relay has it with the kit");
+    assert_eq!(registration.login, None, "the relay has it with the kit");
 
     let mut sender = Sender::new("sakiko-1", credential);
     assert!(accepted(&world, &mut sender).await);
@@ -195,20 +195,26 @@ async fn a_second_pc_waits_for_staff_and_replaces_the_first() {
     let waits = ask(&world, first.id, invited.user(), &sealed).await;
     assert_eq!((&waits.answer.outcome, &waits.whole.registration), (&Outcome::WaitsForApproval, &None));
     assert_eq!(admin.status().await.unwrap().devices_waiting, ["sakiko-1"]);
-    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [new.id.to_string()]);
+    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [new.id.mark().to_string()]);
     assert!(accepted(&world, &mut sender).await, "the first PC goes on until then");
 
     world.clock.advance(SignedDuration::from_secs(1));
-    admin.review_device(invited.user(), None, Review::Approve).await.unwrap();
+    let unnamed = admin.review_device(invited.user(), None, Review::Approve).await.unwrap_err().to_string();
+    assert!(unnamed.contains("PC番号8桁を") && unnamed.contains("電話"), "what to ask on the telephone: {unnamed}");
+    let wrong =
+        admin.review_device(invited.user(), Some(old.id.mark()), Review::Approve).await.unwrap_err().to_string();
+    assert!(wrong.contains(&old.id.mark().to_string()) && wrong.contains("--refuse"), "{wrong}");
+    admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await.unwrap();
     let approved = answer(&world, first.id, &sealed).await;
     let next = new.credential(&approved);
     let registration = approved.whole.registration.as_ref().unwrap();
     assert_eq!(registration.certificates, [Der(next.certificate().der().to_vec())]);
     assert_eq!(registration.devices.iter().map(|device| device.pc).collect::<Vec<_>>(), [new.id]);
-    assert_eq!(approved.whole.login.as_ref(), Some(&invited.login));
+    assert_eq!(registration.login.as_ref(), Some(&invited.login));
     assert!(!accepted(&world, &mut sender).await);
     assert!(revoked(&world, sender.credential.certificate()).await && !revoked(&world, next.certificate()).await);
-    assert!(admin.review_device(invited.user(), None, Review::Approve).await.is_err(), "nothing waits any more");
+    let again = admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await;
+    assert!(again.is_err(), "nothing waits any more");
 
     // A third one is refused, and the second stays.
     let third = invited.first(&world, &Pc::new());
@@ -229,7 +235,11 @@ async fn new_keys_under_the_name_of_the_present_pc_wait_for_staff_too() {
     let thief = invited.ask(&world, &pc.rekeyed()).await;
     assert_eq!((&thief.answer.outcome, &thief.whole.registration), (&Outcome::WaitsForApproval, &None));
     assert!(accepted(&world, &mut sender).await, "the PC goes on");
-    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [pc.id.to_string()]);
+    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [pc.id.mark().to_string()]);
+    // And a second one: which of them the person on the telephone has, nobody can tell.
+    invited.ask(&world, &pc.rekeyed()).await;
+    let approved = admin.review_device(invited.user(), Some(pc.id.mark()), Review::Approve).await;
+    assert!(approved.unwrap_err().to_string().contains("--new-passwords"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -267,7 +277,7 @@ async fn what_was_revoked_before_the_relay_heard_of_it_is_never_registered() {
         let _ = orders::send_due(&world.receiver).await;
     }
     world.clock.advance(SignedDuration::from_secs(1));
-    admin.review_device(invited.user(), None, Review::Approve).await.unwrap();
+    admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await.unwrap();
     world.relay.away(false);
     world.clock.advance(SignedDuration::from_secs(301));
     orders::send_due(&world.receiver).await.unwrap();
@@ -310,9 +320,13 @@ async fn of_several_pcs_that_wait_the_one_that_is_meant_has_to_be_named() {
     let (own, thief) = (Pc::new(), Pc::new());
     invited.ask(&world, &own).await;
     invited.ask(&world, &thief).await;
+    let marks = [own.id.mark().to_string(), thief.id.mark().to_string()];
+    let unnamed = admin.review_device(invited.user(), None, Review::Refuse).await.unwrap_err().to_string();
+    assert!(marks.iter().all(|mark| unnamed.contains(mark)), "{unnamed}");
     let unnamed = admin.review_device(invited.user(), None, Review::Approve).await.unwrap_err().to_string();
-    assert!(unnamed.contains(&own.id.to_string()) && unnamed.contains(&thief.id.to_string()), "{unnamed}");
-    admin.review_device(invited.user(), Some(own.id), Review::Approve).await.unwrap();
+    assert!(!marks.iter().any(|mark| unnamed.contains(mark)), "the person has to say it: {unnamed}");
+    let typed = own.id.mark().to_string().to_uppercase().parse().unwrap();
+    admin.review_device(invited.user(), Some(typed), Review::Approve).await.unwrap();
     let detail = admin.user_detail(invited.user()).await.unwrap();
     assert_eq!((detail.user.enrolment.unwrap().pc, detail.waiting), (Some(own.id.to_string()), vec![]));
 }

@@ -24,7 +24,7 @@ use kenpo_express::sandbox::world::World;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{Settings, UnionClient};
 use kenpo_express::wire::page::PageQuery;
-use kenpo_express::wire::union::{Acknowledgement, DisableUser, Parcel, ParcelState};
+use kenpo_express::wire::union::{Acknowledgement, DisableUser, OrderNumber, Parcel, ParcelState};
 
 use super::exchange_support::free_ports;
 
@@ -218,7 +218,7 @@ async fn a_disabled_user_and_refused_files_leave_nothing_behind() {
         Err(EmployerError::Comment(_))
     ));
     let app = parties.app().await;
-    parties.union.disable_user(&user(), DisableUser { at: SystemClock.now() }).await.unwrap();
+    parties.union.disable_user(&user(), OrderNumber(1_000), DisableUser { at: SystemClock.now() }).await.unwrap();
     let refused = app.send(&[good], None).await.unwrap_err();
     assert!(matches!(refused, EmployerError::Relay(_)) && !refused.is_temporary(), "{refused:?}");
     assert!(parties.outbox().is_empty());

@@ -23,7 +23,7 @@ use kenpo_express::wire::page::{Cursor, Page, PageQuery};
 use kenpo_express::wire::tus::Metadata;
 use kenpo_express::wire::union::{
     Acknowledgement, AcknowledgementOutcome, AcknowledgementResult, AcknowledgementResults, Confirmation, DisableUser,
-    Handshake, Parcel, ParcelState, RequestAnswer, UnionCertificates, User, UserRegistration,
+    Handshake, OrderNumber, Parcel, ParcelState, RequestAnswer, UnionCertificates, User, UserRegistration,
 };
 use tokio::sync::Semaphore;
 
@@ -67,6 +67,8 @@ struct Inner {
     told: Vec<Told>,
     refused: Option<(&'static str, wire::problem::Code)>,
     pending: Vec<PendingRequest>,
+    numbers: HashMap<UserId, OrderNumber>,
+    users: Vec<User>,
 }
 
 /// What the gateway told the relay about users and certificates.
@@ -131,6 +133,33 @@ impl FakeRelay {
         }
         inner.told.push(told);
         Ok(Confirmation { at: SystemClock.now() })
+    }
+
+    /// Refuses an order that a later one has overtaken, as far as the test has set a number.
+    fn order(&self, user: &UserId, number: OrderNumber, told: Told) -> Result<Confirmation, ClientError> {
+        let newest = self.0.lock().unwrap().numbers.get(user).copied();
+        if let Some(newest) = newest.filter(|newest| number < *newest) {
+            let problem = wire::problem::Problem::new(wire::problem::Code::OrderOvertaken);
+            return Err(ClientError::Refused(wire::problem::Problem { order: Some(newest), ..problem }));
+        }
+        let done = self.tell(told)?;
+        self.0.lock().unwrap().numbers.insert(user.clone(), number);
+        Ok(done)
+    }
+
+    /// The newest order about a user, as this relay says.
+    pub(crate) fn number(&self, user: &UserId) -> OrderNumber {
+        self.0.lock().unwrap().numbers.get(user).copied().unwrap_or_default()
+    }
+
+    /// Orders about a user have gone as far as this already.
+    pub(crate) fn has_taken(&self, user: &UserId, number: OrderNumber) {
+        self.0.lock().unwrap().numbers.insert(user.clone(), number);
+    }
+
+    /// What it says of the users.
+    pub(crate) fn list(&self, users: Vec<User>) {
+        self.0.lock().unwrap().users = users;
     }
 
     /// What was told since this was last asked.
@@ -397,28 +426,43 @@ impl Relay for FakeRelay {
         self.tell(Told::Certificates).map(|_| ())
     }
 
-    async fn put_user(&self, _: &UserId, registration: &UserRegistration) -> Result<(), ClientError> {
-        self.tell(Told::Register(registration.clone())).map(|_| ())
+    async fn put_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        registration: &UserRegistration,
+    ) -> Result<(), ClientError> {
+        self.order(user, number, Told::Register(registration.clone())).map(|_| ())
     }
 
-    async fn disable_user(&self, _: &UserId, _: DisableUser) -> Result<Confirmation, ClientError> {
-        self.tell(Told::Disable)
+    async fn disable_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        _: DisableUser,
+    ) -> Result<Confirmation, ClientError> {
+        self.order(user, number, Told::Disable)
     }
 
-    async fn enable_user(&self, _: &UserId) -> Result<Confirmation, ClientError> {
-        self.tell(Told::Enable)
+    async fn enable_user(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        self.order(user, number, Told::Enable)
     }
 
-    async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
-        self.tell(Told::Enrol(user.clone(), order.clone()))
+    async fn enrol(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        order: &EnrolmentOrder,
+    ) -> Result<Confirmation, ClientError> {
+        self.order(user, number, Told::Enrol(user.clone(), order.clone()))
     }
 
-    async fn mail_link(&self, _: &UserId) -> Result<Confirmation, ClientError> {
-        self.tell(Told::Link)
+    async fn mail_link(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        self.order(user, number, Told::Link)
     }
 
-    async fn notify(&self, user: &UserId, _: &Notice) -> Result<Confirmation, ClientError> {
-        self.tell(Told::Notice(user.clone()))
+    async fn notify(&self, user: &UserId, number: OrderNumber, _: &Notice) -> Result<Confirmation, ClientError> {
+        self.order(user, number, Told::Notice(user.clone()))
     }
 
     async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
@@ -431,14 +475,24 @@ impl Relay for FakeRelay {
         Ok(Page { next: items.last().map(|request| request.cursor), more: false, items })
     }
 
-    async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
+    async fn answer_request(
+        &self,
+        id: RequestId,
+        _: OrderNumber,
+        answer: &RequestAnswer,
+    ) -> Result<Confirmation, ClientError> {
         let done = self.tell(Told::Answer(id, answer.clone()))?;
         self.0.lock().unwrap().pending.retain(|request| request.id != id);
         Ok(done)
     }
 
     async fn users(&self, _: PageQuery) -> Result<Page<User>, ClientError> {
-        Ok(Page { items: Vec::new(), next: None, more: false })
+        let inner = self.0.lock().unwrap();
+        if inner.away {
+            return unreachable();
+        }
+        let items = inner.users.clone();
+        Ok(Page { next: items.last().map(|user| user.cursor), items, more: false })
     }
 
     async fn deposit(

@@ -293,6 +293,7 @@ async fn receiver<R>(relay: R, folder: &Path, keys: Arc<Keys>, clock: &Arc<Manua
             batch: 32,
             rules: Rules::new(64 * 1024 * 1024 * 1024),
             user_validity: USER_VALIDITY,
+            keep_records: SignedDuration::from_hours(24 * 400),
         },
         backoff,
         breaker: Breaker::new(backoff),

@@ -187,8 +187,12 @@ async fn certificates_of_users_must_be_the_unions_own() {
         let refused = relay.put_user(&union, user, &[certificate]).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (422, Code::CertificateRefused));
     }
-    let broken =
-        UserRegistration { office: "1234-A".parse().unwrap(), certificates: vec![Der(vec![0x30, 0])], devices: vec![] };
+    let broken = UserRegistration {
+        office: "1234-A".parse().unwrap(),
+        certificates: vec![Der(vec![0x30, 0])],
+        devices: vec![],
+        login: None,
+    };
     let put = json(Method::PUT, "/union/v1/users/taro-2", &broken);
     assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().code(), Code::CertificateRefused);
     assert_eq!(relay.disable(&union, "nobody").await.code(), Code::UserUnknown);

@@ -178,7 +178,7 @@ async fn no_union_reaches_what_is_another_unions() {
                 assert!(page.items.is_empty());
             }
             ("POST", "/union/v1/certificate-requests/{id}/answer") => {
-                let answer = RequestAnswer { answer: Der(vec![1]), registration: None, login: None };
+                let answer = RequestAnswer { answer: Der(vec![1]), registration: None };
                 let post = json(Method::POST, &request_answer(two.request), &answer);
                 assert_eq!(foreign.send(post).await.unwrap().code(), Code::RequestUnknown);
             }

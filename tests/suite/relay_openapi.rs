@@ -207,9 +207,9 @@ async fn enrolment_and_sessions_have_the_form_too() {
     let der = |credential: &Credential| Der(credential.certificate().der().to_vec());
     let user = union.user("hanako-1", relay.clock.now());
     let devices = vec![Device { pc, certificate: der(&union.device("hanako-1", &relay)) }];
-    let registration = UserRegistration { office: office(), certificates: vec![der(&user)], devices };
     let login = Some(enrolled.initial.verifier());
-    let body = RequestAnswer { answer: Der(vec![2]), registration: Some(registration), login };
+    let registration = UserRegistration { office: office(), certificates: vec![der(&user)], devices, login };
+    let body = RequestAnswer { answer: Der(vec![2]), registration: Some(registration) };
     is_fine(&vpn_document, "RequestAnswer", serde_json::to_value(&body).unwrap());
     let answered: Value = vpn.send(json(Method::POST, &request_answer(id), &body)).await.unwrap().json();
     let state: Value = kit.get(&employer::certificate_request(id)).await.json();

@@ -211,7 +211,7 @@ async fn the_link_ends_with_the_certificates_and_everything_with_the_user() {
     let der = |credential: &kenpo_express::message::keys::Credential| Der(credential.certificate().der().to_vec());
     let user = union.user("hanako-1", relay.clock.now());
     let devices = vec![Device { pc: pc(), certificate: der(&union.device("hanako-1", &relay)) }];
-    let registration = UserRegistration { office: office(), certificates: vec![der(&user)], devices };
+    let registration = UserRegistration { office: office(), certificates: vec![der(&user)], devices, login: None };
     let put = json(Method::PUT, "/union/v1/users/hanako-1", &registration);
     assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().status, 204);
     assert_eq!(enter(&relay, &link, PASSWORD).await.status, 403);

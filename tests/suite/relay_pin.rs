@@ -41,7 +41,7 @@ async fn register(relay: &RelayWorld, union: &UnionWorld, user: &str, own: &Cred
     let der = |credential: &Credential| Der(credential.certificate().der().to_vec());
     let device = |(pc, credential): &(PcId, &Credential)| Device { pc: *pc, certificate: der(credential) };
     let devices = pcs.iter().map(device).collect();
-    let registration = UserRegistration { office: office(), certificates: vec![der(own)], devices };
+    let registration = UserRegistration { office: office(), certificates: vec![der(own)], devices, login: None };
     let put = json(Method::PUT, &format!("{USERS}/{user}"), &registration);
     assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().status, 204);
 }
@@ -229,7 +229,7 @@ async fn without_certificates_and_pcs_nobody_comes_in() {
     let (user, device) = (union.user("hanako-1", relay.clock.now()), union.device("hanako-1", &relay));
     register(&relay, &union, "hanako-1", &user, &[(own, &device)]).await;
     let session = login(&relay.employer(&user), &enrolled.initial).await.unwrap();
-    let nothing = UserRegistration { office: office(), certificates: Vec::new(), devices: Vec::new() };
+    let nothing = UserRegistration { office: office(), certificates: Vec::new(), devices: Vec::new(), login: None };
     let put = json(Method::PUT, &format!("{USERS}/hanako-1"), &nothing);
     assert_eq!(relay.vpn(&union.gateway).send(put).await.unwrap().status, 204);
     for credential in [&enrolled.kit, &device, &user] {

@@ -31,7 +31,7 @@ async fn answer(relay: &RelayWorld, union: &UnionWorld, id: RequestId, answer: &
 }
 
 fn plain(bytes: &[u8]) -> RequestAnswer {
-    RequestAnswer { answer: Der(bytes.to_vec()), registration: None, login: None }
+    RequestAnswer { answer: Der(bytes.to_vec()), registration: None }
 }
 
 fn der(credential: &kenpo_express::message::keys::Credential) -> Der {
@@ -68,6 +68,7 @@ async fn from_the_first_request_to_the_replacement_of_the_pc() {
         office: office(),
         certificates: vec![der(user)],
         devices: vec![Device { pc, certificate: der(device) }],
+        login: None,
     };
     let issued = RequestAnswer { registration: Some(registration(first, &user, &device)), ..plain(b"issued") };
     let malformed = RequestAnswer {
@@ -102,8 +103,10 @@ async fn from_the_first_request_to_the_replacement_of_the_pc() {
     assert_eq!(answer(&relay, &union, second, &plain(b"wait")).await.status, 200);
     let (new_user, new_device) = (union.user("hanako-1", relay.clock.now()), union.device("hanako-1", &relay));
     let replaced = RequestAnswer {
-        registration: Some(registration(pc(), &new_user, &new_device)),
-        login: Some(login_key(1).verifier()),
+        registration: Some(UserRegistration {
+            login: Some(login_key(1).verifier()),
+            ..registration(pc(), &new_user, &new_device)
+        }),
         ..plain(b"replaced")
     };
     assert_eq!(answer(&relay, &union, second, &replaced).await.status, 200);

@@ -153,6 +153,7 @@ impl Face<'_> {
                 self.questions += 1;
                 if self.questions == 1 {
                     say("組合の応答を待っています… / Waiting for the union …");
+                    self.say_number();
                 }
                 if self.questions < QUESTIONS {
                     return Ok(true);
@@ -164,8 +165,9 @@ impl Face<'_> {
             }
             Ok(Worked::WaitsForApproval) => {
                 say(
-                    "この利用者は別のパソコンで設定済みです。組合の承認後に使えるようになります（元のパソコンは使えなくなります）。\n→ 健康保険組合に連絡し、承認後に setup をもう一度実行してください。\nAnother PC is set up for this user. The union has to approve the replacement, which ends the other PC.\n→ Ask the union, and run setup again once it has approved.",
+                    "この利用者は別のパソコンで設定済みです。組合の承認後に使えるようになります（元のパソコンは使えなくなります）。\n→ 健康保険組合に電話し、下のPC番号を伝えてください。承認後に setup をもう一度実行してください。\nAnother PC is set up for this user. The union has to approve the replacement, which ends the other PC.\n→ Call the union, tell the PC number below, and run setup again once it has approved.",
                 );
+                self.say_number();
                 Ok(false)
             }
             Ok(Worked::WrongNames) if self.arguments.office.is_some() => {
@@ -190,6 +192,11 @@ impl Face<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What the union's staff ask for on the telephone.
+    fn say_number(&self) {
+        say(&format!("PC番号 / PC number: {}", self.setup.pc_mark()));
     }
 
     fn may_have_changed(&self) -> bool {

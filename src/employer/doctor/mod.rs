@@ -16,6 +16,7 @@ use super::pc::Pc;
 use super::settings::Settings;
 use crate::domain::clock::{Clock, Random};
 use crate::secret::Pin;
+use crate::wire::enrolment::PcId;
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,9 +82,11 @@ pub async fn examine(
             folder::local_drive(&at),
             settings(&at),
         ];
-        (findings, Home::read(&at))
+        (findings, Home::read(&at), KeyBox::read(&at).ok())
     };
-    let (mut findings, home) = tokio::task::spawn_blocking(look).await.expect("looking at a folder does not panic");
+    let (mut findings, home, key_box) =
+        tokio::task::spawn_blocking(look).await.expect("looking at a folder does not panic");
+    findings.extend(key_box.map(|key_box| number(key_box.pc)));
     let home = match home {
         Ok(home) => home,
         Err(error) => {
@@ -113,6 +116,12 @@ fn settings(folder: &Path) -> Finding {
             "Correct these keys in employer.toml.",
         ),
     }
+}
+
+/// What the union's staff ask for on the telephone.
+fn number(pc: PcId) -> Finding {
+    let mark = pc.mark();
+    Finding::good("pc", format!("このパソコンのPC番号は {mark} です"), format!("the number of this PC is {mark}"))
 }
 
 fn not_set_up(error: &HomeError) -> Finding {

@@ -32,6 +32,7 @@ use crate::failpoint;
 use crate::secret::password::check_chosen;
 use crate::secret::{PasswordKeys, Pin};
 use crate::wire::client::DeviceClient;
+use crate::wire::enrolment::PcMark;
 use crate::wire::problem::Code;
 
 /// Name of the kit's copy in the home folder.
@@ -129,6 +130,11 @@ impl Setup {
             (Step::Login { .. }, Some((_, true))) if self.folder.join(SETUP).exists() => Need::NewPassword,
             (Step::Login { .. }, Some((_, true))) => Need::Nothing,
         }
+    }
+
+    /// What people call this PC by.
+    pub fn pc_mark(&self) -> PcMark {
+        self.progress.pc.mark()
     }
 
     /// Makes the keys and shuts them in under a PIN.

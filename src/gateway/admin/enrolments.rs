@@ -25,7 +25,7 @@ use crate::store::gateway::users::{self, Contact, User};
 use crate::store::gateway::{enrolments, entrance, offices, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::stream::unpublished::Unpublished;
-use crate::wire::enrolment::PcId;
+use crate::wire::enrolment::PcMark;
 use crate::wire::union::Entrance;
 
 impl Admin {
@@ -159,7 +159,7 @@ impl Admin {
     }
 
     /// Decides about a PC that waits to replace the present one.
-    pub async fn review_device(&self, id: &UserId, pc: Option<PcId>, said: Review) -> Result<UserView, AdminError> {
+    pub async fn review_device(&self, id: &UserId, pc: Option<PcMark>, said: Review) -> Result<UserView, AdminError> {
         review(&self.gateway.receiver, id, pc, said, &self.actor).await?;
         self.user(id).await
     }
@@ -185,6 +185,7 @@ impl Admin {
         orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], now).await?;
         self.log(&mut transaction, "user.pin-reset", id.as_str(), "enrolled", "enabled").await?;
         receiver.database.commit(transaction).await?;
+        receiver.database.fold().await;
         self.user(id).await
     }
 }

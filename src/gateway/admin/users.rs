@@ -42,10 +42,7 @@ impl Admin {
             User { id: id.clone(), office: office.clone(), state: UserState::Enabled, lost_at: None, created_at: now };
         let mut transaction = database.write().await?;
         users::insert(&mut transaction, &user).await?;
-        self.register(&mut transaction, id, Purpose::Signing, signing).await?;
-        self.register(&mut transaction, id, Purpose::Encryption, encryption).await?;
-        registry_changed(&mut transaction).await?;
-        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], now).await?;
+        self.register(&mut transaction, id, signing, encryption).await?;
         self.log(&mut transaction, "user.added", id.as_str(), "", "enabled").await?;
         database.commit(transaction).await?;
         self.user(id).await
@@ -90,10 +87,7 @@ impl Admin {
             return Err(AdminError::Disabled);
         }
         users::update(&mut transaction, &User { state: UserState::Enabled, ..user }).await?;
-        self.register(&mut transaction, id, Purpose::Signing, signing).await?;
-        self.register(&mut transaction, id, Purpose::Encryption, encryption).await?;
-        registry_changed(&mut transaction).await?;
-        orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Register)], self.now()).await?;
+        self.register(&mut transaction, id, signing, encryption).await?;
         self.log(&mut transaction, "user.certificates", id.as_str(), "", "registered").await?;
         database.commit(transaction).await?;
         self.user(id).await
@@ -159,6 +153,7 @@ impl Admin {
         let after = format!("disabled {reason}");
         self.log(&mut transaction, "user.disabled", id.as_str(), before.state.code(), &after).await?;
         receiver.database.commit(transaction).await?;
+        receiver.database.fold().await;
         Ok(Disabled { user: self.user(id).await?, suspects })
     }
 
@@ -197,7 +192,7 @@ impl Admin {
             user: self.user(id).await?,
             certificates: certificates::of_user(read, id).await?.iter().map(Into::into).collect(),
             orders: orders::of_user(read, id, 20).await?.iter().map(Into::into).collect(),
-            waiting: waiting.into_iter().filter_map(|one| one.pc).map(|pc| pc.to_string()).collect(),
+            waiting: waiting.into_iter().filter_map(|one| one.pc).map(|pc| pc.mark().to_string()).collect(),
             relay: self.at_relay(id).await,
         })
     }
@@ -236,16 +231,20 @@ impl Admin {
         })
     }
 
+    /// Both certificates count from now on, and the relay is to be told.
     async fn register(
         &self,
         connection: &mut Connection,
         user: &UserId,
-        purpose: Purpose,
-        certificate: &Certificate,
+        signing: &Certificate,
+        encryption: &Certificate,
     ) -> Result<(), StoreError> {
-        let ca = &self.gateway.receiver.keys.ca;
-        let registered = Registered::new(certificate, user, purpose, ca, self.now());
-        certificates::insert(connection, &registered).await
+        let (ca, now) = (&self.gateway.receiver.keys.ca, self.now());
+        for (certificate, purpose) in [(signing, Purpose::Signing), (encryption, Purpose::Encryption)] {
+            certificates::insert(connection, &Registered::new(certificate, user, purpose, ca, now)).await?;
+        }
+        registry_changed(connection).await?;
+        orders::insert(connection, &[NewOrder::about(user, OrderKind::Register)], now).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the gateway does, flow by flow.
 
+pub mod compare;
+mod delivery;
 pub mod enrol;
 pub mod expiry;
 pub mod orders;
@@ -7,3 +9,4 @@ pub mod receive;
 pub mod registration;
 pub mod revocation;
 pub mod send;
+pub mod upkeep;

@@ -3,59 +3,21 @@
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::DeserializeOwned;
 
-use super::registration::{Reply, registration};
+use super::delivery::{OrderError, deliver, is_void, left_over, publish};
 use crate::domain::ids::UserId;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::{self, Relay};
-use crate::store::gateway::orders::{self, NewOrder, Order, OrderKind, Which};
-use crate::store::gateway::{entrance, revocation, set_entrance};
+use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::orders::{self, Order, OrderKind, Which};
+use crate::store::gateway::{entrance, set_entrance};
 use crate::store::sqlite::StoreError;
-use crate::wire::Der;
-use crate::wire::client::ClientError;
-use crate::wire::problem::Code;
-use crate::wire::union::{DisableUser, Entrance, RequestAnswer, UnionCertificates, UserRegistration};
+use crate::wire::union::{Entrance, OrderNumber};
 
 /// Between two looks at orders that are open. A disabling is never put off for longer.
 pub const PERIOD: SignedDuration = SignedDuration::from_secs(2);
 /// Orders that are sent before it is looked whether somebody was disabled meanwhile.
 const AT_ONCE: u32 = 32;
-
-#[derive(Debug, thiserror::Error)]
-enum OrderError {
-    #[error(transparent)]
-    Relay(#[from] ClientError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("the order has nothing to send")]
-    Payload,
-}
-
-impl OrderError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Relay(error) => error.code().map_or(relay::code(error), |code| code.as_str()),
-            Self::Store(_) => "database",
-            Self::Payload => "order.payload",
-        }
-    }
-
-    fn says(&self, code: Code) -> bool {
-        matches!(self, Self::Relay(error) if error.code() == Some(code))
-    }
-}
-
-/// Publishes the union's certificates and what its CA has revoked.
-async fn publish<R: Relay>(receiver: &Receiver<R>) -> Result<(), OrderError> {
-    let der = |credentials: &[crate::message::keys::Credential]| -> Vec<Der> {
-        credentials.iter().map(|credential| Der(credential.certificate().der().to_vec())).collect()
-    };
-    let keys = &receiver.keys;
-    let revoked = revocation::newest(receiver.database.read()).await?.map(|list| Der(list.der));
-    let certificates = UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked };
-    Ok(receiver.relay.put_certificates(&certificates).await?)
-}
 
 /// Publishes the union's certificates at the relay, and remembers how employers reach it. Answers a stable code on failure.
 pub async fn announce<R: Relay>(receiver: &Receiver<R>) -> Result<(), &'static str> {
@@ -114,13 +76,18 @@ async fn send<R: Relay>(receiver: &Receiver<R>, which: Which<'_>) -> Result<u32,
         // Each once, whatever the clock does meanwhile.
         due.retain(|order| tried.insert(order.number));
         if due.is_empty() {
+            if confirmed > 0 {
+                // Payloads were wiped.
+                receiver.database.fold().await;
+            }
             return failed.map_or(Ok(confirmed), Err);
         }
-        for order in due {
-            let Err(error) = send_one(receiver, &order).await else {
+        for mut order in due {
+            let Err(error) = send_one(receiver, &mut order).await else {
                 confirmed += 1;
                 continue;
             };
+            tried.insert(order.number);
             tracing::warn!(
                 code = "order.unconfirmed",
                 order = order.number,
@@ -145,10 +112,18 @@ async fn hasten<R: Relay>(receiver: &Receiver<R>, now: Timestamp) -> Result<(), 
     receiver.database.commit(transaction).await
 }
 
-async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<(), OrderError> {
-    let mut next = None;
-    let at = match deliver(receiver, order).await {
-        Ok(at) => at,
+/// Sends one order. The relay may have later numbers than we know of: then this gateway came back from a backup, and the
+/// order goes on behind them.
+async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &mut Order) -> Result<(), OrderError> {
+    let mut answer = deliver(receiver, order).await;
+    if let Some(by) = answer.as_ref().err().and_then(|error| error.overtaken_by(order)) {
+        if !go_on_behind(receiver, order, by).await? {
+            return Ok(());
+        }
+        answer = deliver(receiver, order).await;
+    }
+    let (at, next) = match answer {
+        Ok(at) => (at, None),
         Err(error) if is_void(order.kind, &error) => {
             tracing::info!(
                 code = "order.void",
@@ -157,8 +132,7 @@ async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<(),
                 answer = error.code(),
                 "the relay has nothing to do this to any more"
             );
-            next = left_over(receiver, order).await?;
-            receiver.clock.now()
+            (receiver.clock.now(), left_over(receiver, order).await?)
         }
         Err(error) => return Err(error),
     };
@@ -168,84 +142,35 @@ async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<(),
     Ok(receiver.database.commit(transaction).await?)
 }
 
-/// What is still to be said when an answer is void: the certificates that were issued with it.
-async fn left_over<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<Option<NewOrder>, OrderError> {
-    let (OrderKind::Answer, Some(user)) = (order.kind, &order.user) else { return Ok(None) };
-    let reply: Reply = payload(receiver, order).await?;
-    Ok(reply.registers.then(|| NewOrder::about(user, OrderKind::Register)))
-}
-
-/// Whether the relay's refusal means that there is nothing left to do.
-fn is_void(kind: OrderKind, error: &OrderError) -> bool {
-    match kind {
-        OrderKind::Answer => error.says(Code::RequestUnknown),
-        OrderKind::Link | OrderKind::Notice => error.says(Code::EnrolmentUnknown) || error.says(Code::UserUnknown),
-        _ => false,
-    }
-}
-
-async fn deliver<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<Timestamp, OrderError> {
-    let relay = &receiver.relay;
-    let Some(user) = &order.user else {
-        return match order.kind {
-            OrderKind::Answer => answer(receiver, order).await,
-            OrderKind::Certificates => publish(receiver).await.map(|()| receiver.clock.now()),
-            _ => Err(OrderError::Payload),
-        };
+/// Gives an order that was overtaken, and the later ones about the same user, numbers behind those that the relay knows.
+/// Answers whether it is to be sent still: not when somebody else has sent it meanwhile, or a disabling has made it void.
+async fn go_on_behind<R: Relay>(
+    receiver: &Receiver<R>,
+    order: &mut Order,
+    by: OrderNumber,
+) -> Result<bool, OrderError> {
+    let now = receiver.clock.now();
+    let mut transaction = receiver.database.write().await?;
+    let Some(number) = orders::renumber(&mut transaction, order, by).await? else { return Ok(false) };
+    let entry = Entry {
+        at: now,
+        actor: "gateway".to_owned(),
+        action: "order.renumbered",
+        subject: order.user.as_ref().map_or_else(String::new, ToString::to_string),
+        before: order.number.to_string(),
+        after: number.to_string(),
     };
-    Ok(match order.kind {
-        OrderKind::Register => {
-            let mut reader = receiver.database.reader().await?;
-            let registration = registration(&mut reader, user, receiver.clock.now()).await?;
-            drop(reader);
-            relay.put_user(user, &registration).await?;
-            receiver.clock.now()
-        }
-        OrderKind::Disable => disable(receiver, user, order.requested_at).await?,
-        OrderKind::Enable => relay.enable_user(user).await?.at,
-        OrderKind::Enrol => relay.enrol(user, &payload(receiver, order).await?).await?.at,
-        OrderKind::Link => relay.mail_link(user).await?.at,
-        OrderKind::Notice => relay.notify(user, &payload(receiver, order).await?).await?.at,
-        OrderKind::Answer => answer(receiver, order).await?,
-        OrderKind::Certificates => publish(receiver).await.map(|()| receiver.clock.now())?,
-    })
-}
-
-/// The registration goes with it as it stands now: what was revoked since the answer was given is not let in.
-async fn answer<R: Relay>(receiver: &Receiver<R>, order: &Order) -> Result<Timestamp, OrderError> {
-    let request = order.subject.ok_or(OrderError::Payload)?;
-    let Reply { answer, registers, login } = payload(receiver, order).await?;
-    let registration = match &order.user {
-        Some(user) if registers => {
-            let mut reader = receiver.database.reader().await?;
-            Some(registration(&mut reader, user, receiver.clock.now()).await?)
-        }
-        _ => None,
-    };
-    Ok(receiver.relay.answer_request(request, &RequestAnswer { answer, registration, login }).await?.at)
-}
-
-/// A relay that does not know the user yet may still hear of it from a registration that is on its way: the user is made
-/// known, with nothing to come in with, and then disabled.
-async fn disable<R: Relay>(receiver: &Receiver<R>, user: &UserId, at: Timestamp) -> Result<Timestamp, OrderError> {
-    let order = DisableUser { at };
-    match receiver.relay.disable_user(user, order.clone()).await {
-        Err(error) if error.code() == Some(Code::UserUnknown) => {
-            let mut reader = receiver.database.reader().await?;
-            let known = registration(&mut reader, user, receiver.clock.now()).await?;
-            drop(reader);
-            let nothing = UserRegistration { certificates: Vec::new(), devices: Vec::new(), ..known };
-            receiver.relay.put_user(user, &nothing).await?;
-            Ok(receiver.relay.disable_user(user, order).await?.at)
-        }
-        answer => Ok(answer?.at),
-    }
-}
-
-/// What goes with the order. Gone when another process has sent it, or the user was disabled, since it was listed.
-async fn payload<R: Relay, T: DeserializeOwned>(receiver: &Receiver<R>, order: &Order) -> Result<T, OrderError> {
-    let text = orders::payload(receiver.database.read(), order.number).await?.ok_or(OrderError::Payload)?;
-    serde_json::from_str(&text).map_err(|_| OrderError::Payload)
+    audit::insert(&mut transaction, &[entry]).await?;
+    receiver.database.commit(transaction).await?;
+    tracing::warn!(
+        code = "order.numbers-behind",
+        order = order.number,
+        by = by.0,
+        number,
+        "the relay knows later orders than this database: it came back from a backup"
+    );
+    order.number = number;
+    Ok(true)
 }
 
 async fn put_off<R: Relay>(receiver: &Receiver<R>, order: &Order, problem: &str) -> Result<(), StoreError> {

@@ -17,8 +17,6 @@ use crate::wire::union::UserRegistration;
 pub(super) struct Reply {
     /// The signed answer.
     pub(super) answer: Der,
-    /// Whether certificates were issued, which the relay learns of with the answer.
-    pub(super) registers: bool,
     /// The login starts again from this.
     pub(super) login: Option<LoginVerifier>,
 }
@@ -26,7 +24,7 @@ pub(super) struct Reply {
 impl Reply {
     /// An answer that changes nothing at the relay.
     pub(super) fn plain(answer: Vec<u8>) -> Self {
-        Self { answer: Der(answer), registers: false, login: None }
+        Self { answer: Der(answer), login: None }
     }
 }
 
@@ -48,5 +46,5 @@ pub async fn registration(
             (Purpose::Device, None) | (Purpose::Encryption, _) => {}
         }
     }
-    Ok(UserRegistration { office: known.office, certificates: signing, devices })
+    Ok(UserRegistration { office: known.office, certificates: signing, devices, login: None })
 }

@@ -50,6 +50,7 @@ async fn watch<R: Relay>(receiver: &Receiver<R>, pull: &Task) {
             }
             Err(error) => {
                 failures += 1;
+                receiver.breaker.interrupted();
                 tracing::debug!(code = "relay.long-poll", error = &error as &dyn std::error::Error, "no answer");
                 let pause = receiver.backoff.pause(failures, receiver.random.as_ref());
                 tokio::time::sleep(Duration::try_from(pause).unwrap_or_default()).await;

@@ -2,11 +2,13 @@
 
 pub mod arrivals;
 pub mod certificates;
+pub mod compare;
 pub mod news;
 pub mod orders;
 pub mod pull;
 pub mod push;
 pub mod requests;
+pub mod upkeep;
 
 use std::time::Duration;
 

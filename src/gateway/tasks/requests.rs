@@ -42,6 +42,7 @@ async fn watch<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task) {
             Ok(None) => (seen, failures) = (None, 0),
             Err(error) => {
                 failures += 1;
+                receiver.breaker.interrupted();
                 tracing::debug!(
                     code = error.code(),
                     error = &error as &dyn std::error::Error,

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 
-use super::users::{check_device, not_found_or_taken};
+use super::order::{Numbered, Order, not_found_or_taken};
+use super::users::check_device;
 use super::{certificates, detached};
 use crate::domain::ids::{EnrolmentId, UserId};
 use crate::http::{Json, PathId};
@@ -28,35 +29,34 @@ pub async fn open(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
-    Json(order): Json<EnrolmentOrder>,
+    Numbered(number): Numbered,
+    Json(enrolment): Json<EnrolmentOrder>,
 ) -> Result<Json<Confirmation>, Problem> {
     let malformed = |detail: &str| Problem::new(Code::RequestMalformed).with_detail(detail);
-    order.mail.parse::<MailAddress>().map_err(|error| malformed(&error.to_string()))?;
-    if order.kit.is_empty() || order.kit.len() > MOST_KIT {
+    enrolment.mail.parse::<MailAddress>().map_err(|error| malformed(&error.to_string()))?;
+    if enrolment.kit.is_empty() || enrolment.kit.len() > MOST_KIT {
         return Err(malformed("the kit is empty or too large"));
     }
-    let now = app.clock.now();
-    let device = certificates::read(std::slice::from_ref(&order.device))?.remove(0);
-    check_device(&device, &union, &user, now)?;
+    let device = certificates::read(std::slice::from_ref(&enrolment.device))?.remove(0);
+    check_device(&device, &union, &user, app.clock.now())?;
     let this = app.clone();
     detached(&app, async move {
         let insurer = &union.insurer;
-        let mut transaction = this.database.write().await?;
-        if let Some(known) = users::find(&mut *transaction, insurer, &user).await?
-            && enrolments::is_known(&mut *transaction, known, order.id).await?
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        let (transaction, now) = (&mut order.transaction, order.now);
+        if let Some(known) = users::find(&mut **transaction, insurer, &user).await?
+            && enrolments::is_known(&mut **transaction, known, enrolment.id).await?
         {
             return Ok(Json(Confirmation { at: now }));
         }
-        let seq = users::enrol(&mut transaction, insurer, &user, &order.office, &order.mail, now).await?;
-        enrolments::open(&mut transaction, seq, &order, now).await?;
-        devices::put_kit(&mut transaction, seq, &device).await.map_err(not_found_or_taken)?;
-        logins::set(&mut transaction, seq, &order.login, true).await?;
-        mail_link(&this, &mut transaction, seq, order.id, &order.mail, now).await?;
-        this.database.commit(transaction).await?;
-        this.registry.reload_user(&this.database, insurer, &user).await?;
-        this.send_away();
+        let seq = users::enrol(transaction, insurer, &user, &enrolment.office, &enrolment.mail, now).await?;
+        enrolments::open(transaction, seq, &enrolment, now).await?;
+        devices::put_kit(transaction, seq, &device).await.map_err(not_found_or_taken)?;
+        logins::set(transaction, seq, &enrolment.login, true).await?;
+        mail_link(&this, transaction, seq, enrolment.id, &enrolment.mail, now).await?;
+        order.commit().await?;
         this.ring_outbox();
-        tracing::info!(code = "enrolment.opened", union = %insurer, %user, enrolment = %order.id, "enrolment opened");
+        tracing::info!(code = "enrolment.opened", union = %insurer, %user, enrolment = %enrolment.id, "enrolment opened");
         Ok(Json(Confirmation { at: now }))
     })
     .await
@@ -67,18 +67,17 @@ pub async fn link(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
+    Numbered(number): Numbered,
 ) -> Result<Json<Confirmation>, Problem> {
     let this = app.clone();
     detached(&app, async move {
-        let now = this.clock.now();
-        let mut transaction = this.database.write().await?;
-        let seq = users::find(&mut *transaction, &union.insurer, &user).await?;
-        let seq = seq.ok_or_else(|| Problem::new(Code::UserUnknown))?;
-        let open = enrolments::open_id(&mut *transaction, seq).await?;
-        let mail = users::mail(&mut *transaction, seq).await?;
-        let (Some(id), Some(mail)) = (open, mail) else { return Err(Problem::new(Code::EnrolmentUnknown)) };
-        mail_link(&this, &mut transaction, seq, id, &mail, now).await?;
-        this.database.commit(transaction).await?;
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        let (seq, now) = (order.user().await?, order.now);
+        let open = enrolments::open_id(&mut *order.transaction, seq).await?;
+        let id = open.ok_or_else(|| Problem::new(Code::EnrolmentUnknown))?;
+        let mail = address(&mut order.transaction, seq).await?;
+        mail_link(&this, &mut order.transaction, seq, id, &mail, now).await?;
+        order.commit().await?;
         this.ring_outbox();
         tracing::info!(code = "enrolment.link-renewed", union = %union.insurer, %user, enrolment = %id, "a new link");
         Ok(Json(Confirmation { at: now }))
@@ -91,27 +90,29 @@ pub async fn notify(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
+    Numbered(number): Numbered,
     Json(notice): Json<Notice>,
 ) -> Result<Json<Confirmation>, Problem> {
     let Notice::CertificateExpiry { not_after } = notice;
     let this = app.clone();
     detached(&app, async move {
-        let now = this.clock.now();
-        let mut transaction = this.database.write().await?;
-        let seq = users::find(&mut *transaction, &union.insurer, &user).await?;
-        let seq = seq.ok_or_else(|| Problem::new(Code::UserUnknown))?;
-        // Who is disabled or was never enrolled has no address here.
-        let mail = users::mail(&mut *transaction, seq).await?;
-        let mail = mail.ok_or_else(|| Problem::new(Code::EnrolmentUnknown))?;
-        if users::notice(&mut transaction, seq, not_after, now).await? {
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        let (seq, now) = (order.user().await?, order.now);
+        let mail = address(&mut order.transaction, seq).await?;
+        if users::notice(&mut order.transaction, seq, not_after, now).await? {
             let content = Content::Expiry { not_after };
-            outbox::put(&mut transaction, seq, &message_id(&this), &mail, &content, now).await?;
+            outbox::put(&mut order.transaction, seq, &message_id(&this), &mail, &content, now).await?;
         }
-        this.database.commit(transaction).await?;
+        order.commit().await?;
         this.ring_outbox();
         Ok(Json(Confirmation { at: now }))
     })
     .await
+}
+
+/// Where mails to a user go. Who is disabled or was never enrolled has no address here.
+async fn address(connection: &mut Connection, user: i64) -> Result<String, Problem> {
+    users::mail(connection, user).await?.ok_or_else(|| Problem::new(Code::EnrolmentUnknown))
 }
 
 /// A new link, and the mail with it.

@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod enrolment;
 pub mod handshake;
 pub mod login;
+pub mod order;
 pub mod parcels;
 pub mod pin;
 pub mod requests;

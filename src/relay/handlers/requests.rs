@@ -2,21 +2,24 @@
 
 use axum::Extension;
 use axum::extract::State;
+use jiff::Timestamp;
 
-use super::users::{not_found_or_taken, read, registered};
+use super::order::{Numbered, Order, not_found_or_taken, overtaken};
+use super::users::{read, registered};
 use super::{Window, detached, wait_for};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{InsurerNumber, RequestId};
 use crate::http::{Json, PathId, Peer, Query};
 use crate::message::words::MAX_WORDS;
 use crate::relay::caller::{AnyCaller, UnionCaller};
 use crate::relay::state::App;
-use crate::store::relay::requests::{self, Posted, Standing};
-use crate::store::relay::{logins, sessions, users};
+use crate::store::relay::requests::{self, Given, Posted, Standing};
+use crate::store::relay::users;
+use crate::store::sqlite::Connection;
 use crate::wire::Der;
 use crate::wire::enrolment::{CertificateRequest, PendingRequest, RequestState};
 use crate::wire::page::{Cursor, MAX_WAIT_SECONDS, Page, PageQuery, WaitQuery};
 use crate::wire::problem::{Code, Problem};
-use crate::wire::union::{Confirmation, RequestAnswer};
+use crate::wire::union::{Confirmation, OrderNumber, RequestAnswer};
 
 /// POST `/employer/v1/certificate-requests`. The same one again is found again.
 pub async fn create(
@@ -98,45 +101,64 @@ pub async fn list(
 const MOST: usize = 100;
 
 /// POST `/union/v1/certificate-requests/{id}/answer`: the answer, and who may come in with it, at once. The same answer again
-/// changes nothing; another one takes its place.
+/// changes nothing; a later one takes its place.
 pub async fn answer(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(id): PathId<RequestId>,
-    Json(RequestAnswer { answer, registration, login }): Json<RequestAnswer>,
+    Numbered(number): Numbered,
+    Json(RequestAnswer { answer, registration }): Json<RequestAnswer>,
 ) -> Result<Json<Confirmation>, Problem> {
     if answer.0.is_empty() || answer.0.len() > MAX_WORDS {
         return Err(Problem::new(Code::RequestMalformed).with_detail("the answer is empty or too large"));
     }
     let this = app.clone();
     detached(&app, async move {
-        let (now, insurer) = (this.clock.now(), &union.insurer);
-        let mut transaction = this.database.write().await?;
-        let answered = requests::answer(&mut transaction, insurer, id, &answer.0, now).await?;
-        let answered = answered.ok_or_else(|| Problem::new(Code::RequestUnknown))?;
-        if let Some(at) = answered.before {
-            return Ok(Json(Confirmation { at }));
-        }
-        let user = answered.user;
-        let registration = registration.map(|given| read(&given, &union, &user, now)).transpose()?;
-        if let Some(registration) = &registration {
-            users::put(&mut transaction, insurer, &user, registration, now).await.map_err(not_found_or_taken)?;
-        }
-        if let Some(verifier) = &login {
-            let seq = users::find(&mut *transaction, insurer, &user).await?;
-            let seq = seq.ok_or_else(|| Problem::new(Code::UserUnknown))?;
-            logins::set(&mut transaction, seq, verifier, true).await?;
-            sessions::end_all(&mut transaction, seq).await?;
-        }
-        this.database.commit(transaction).await?;
-        if let Some(registration) = &registration {
-            registered(&this, &union, &user, registration).await?;
-        }
+        let insurer = &union.insurer;
+        let user = requests::owner(this.database.read(), insurer, id).await?;
+        let user = user.ok_or_else(|| Problem::new(Code::RequestUnknown))?;
+        let given = if let Some(registration) = registration {
+            let registration = read(&registration, &union, &user, this.clock.now())?;
+            let mut order = Order::begin(&this, &union, &user, number).await?;
+            let now = order.now;
+            let given = give(&mut order.transaction, insurer, id, number, &answer.0, now).await?;
+            if given.is_none() {
+                users::put(&mut order.transaction, insurer, &user, &registration, now)
+                    .await
+                    .map_err(not_found_or_taken)?;
+                order.commit().await?;
+                registered(&union, &user, &registration);
+            }
+            given.unwrap_or(now)
+        } else {
+            // It changes nothing about the user: only another answer to the same request can overtake it.
+            let (mut transaction, now) = (this.database.write().await?, this.clock.now());
+            let given = give(&mut transaction, insurer, id, number, &answer.0, now).await?;
+            this.database.commit(transaction).await?;
+            given.unwrap_or(now)
+        };
         this.requests.of(insurer).notify_waiters();
         tracing::info!(code = "certificate-request.answered", union = %insurer, %user, request = %id, "answered");
-        Ok(Json(Confirmation { at: now }))
+        Ok(Json(Confirmation { at: given }))
     })
     .await
+}
+
+/// Gives an answer; the moment when it was given before, if it was.
+async fn give(
+    connection: &mut Connection,
+    insurer: &InsurerNumber,
+    id: RequestId,
+    number: OrderNumber,
+    answer: &[u8],
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Problem> {
+    match requests::answer(connection, insurer, id, number, answer, now).await? {
+        Some(Given::Now) => Ok(None),
+        Some(Given::Before(at)) => Ok(Some(at)),
+        Some(Given::Overtaken(by)) => Err(overtaken(by)),
+        None => Err(Problem::new(Code::RequestUnknown)),
+    }
 }
 
 fn state(id: RequestId, standing: Standing) -> RequestState {

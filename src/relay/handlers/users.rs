@@ -1,10 +1,9 @@
 //! `/union/v1/users`: who of a union's offices may come in.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::order::{Numbered, Order, not_found_or_taken, refused};
 use super::{Window, certificates, detached};
 use crate::domain::address::Address;
 use crate::domain::ids::UserId;
@@ -15,10 +14,9 @@ use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
 use crate::store::relay::users::{self, Registration};
-use crate::store::sqlite::StoreError;
 use crate::wire::Der;
 use crate::wire::page::{Cursor, Page, PageQuery};
-use crate::wire::problem::{Code, Problem};
+use crate::wire::problem::Problem;
 use crate::wire::union::{Confirmation, DisableUser, User, UserRegistration};
 
 /// GET: the union's users.
@@ -35,7 +33,9 @@ pub async fn list(
         cursor: Cursor(row.seq),
         office: row.office,
         enabled: row.enabled,
+        order: row.order,
         certificates: row.certificates,
+        devices: row.devices,
         enrolment: row.enrolment,
         pin_locked: row.pin_locked,
         login_locked_until: row.login_locked_until,
@@ -49,34 +49,36 @@ pub async fn replace(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
+    Numbered(number): Numbered,
     Json(registration): Json<UserRegistration>,
 ) -> Result<StatusCode, Problem> {
-    let now = app.clock.now();
-    let registration = read(&registration, &union, &user, now)?;
+    let mut registration = read(&registration, &union, &user, app.clock.now())?;
     let this = app.clone();
     detached(&app, async move {
-        let mut transaction = this.database.write().await?;
-        users::put(&mut transaction, &union.insurer, &user, &registration, now).await.map_err(not_found_or_taken)?;
-        this.database.commit(transaction).await?;
-        registered(&this, &union, &user, &registration).await?;
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        if order.is_repeated() {
+            // The password may have been changed since.
+            registration.login = None;
+        }
+        let now = order.now;
+        users::put(&mut order.transaction, &union.insurer, &user, &registration, now)
+            .await
+            .map_err(not_found_or_taken)?;
+        order.commit().await?;
+        if registration.lets_nobody_in() {
+            this.fold_log();
+        }
+        registered(&union, &user, &registration);
         Ok(StatusCode::NO_CONTENT)
     })
     .await
 }
 
-/// What must be so after a registration was committed.
-pub(super) async fn registered(
-    app: &App,
-    union: &Union,
-    user: &UserId,
-    registration: &Registration,
-) -> Result<(), Problem> {
-    app.registry.reload_user(&app.database, &union.insurer, user).await?;
-    app.send_away();
+/// Logs a registration that took effect.
+pub(super) fn registered(union: &Union, user: &UserId, registration: &Registration) {
     let (count, devices) = (registration.certificates.len(), registration.devices.len());
     let code = "user.registered";
     tracing::info!(code, union = %union.insurer, %user, count, devices, "certificates registered");
-    Ok(())
 }
 
 /// POST `/{user}/disable`: from the answer on, the user is out: no handshake, no request, no running transfer.
@@ -84,9 +86,20 @@ pub async fn disable(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
+    Numbered(number): Numbered,
     Json(DisableUser { at }): Json<DisableUser>,
 ) -> Result<Json<Confirmation>, Problem> {
-    detached(&app, set_enabled(app.clone(), union, user, Some(at))).await
+    let this = app.clone();
+    detached(&app, async move {
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        let now = order.now;
+        users::disable(&mut order.transaction, &union.insurer, &user, at, now).await.map_err(not_found_or_taken)?;
+        order.commit().await?;
+        this.fold_log();
+        tracing::info!(code = "user.disabled", union = %union.insurer, %user, "the union disabled a user");
+        Ok(Json(Confirmation { at: now }))
+    })
+    .await
 }
 
 /// POST `/{user}/enable`.
@@ -94,29 +107,20 @@ pub async fn enable(
     State(app): State<App>,
     UnionCaller(union): UnionCaller,
     PathId(user): PathId<UserId>,
+    Numbered(number): Numbered,
 ) -> Result<Json<Confirmation>, Problem> {
-    detached(&app, set_enabled(app.clone(), union, user, None)).await
-}
-
-async fn set_enabled(
-    app: App,
-    union: Arc<Union>,
-    user: UserId,
-    disabled_at: Option<jiff::Timestamp>,
-) -> Result<Json<Confirmation>, Problem> {
-    let now = app.clock.now();
-    let mut transaction = app.database.write().await?;
-    match disabled_at {
-        Some(at) => users::disable(&mut transaction, &union.insurer, &user, at, now).await,
-        None => users::set_enabled(&mut transaction, &union.insurer, &user, None, now).await,
-    }
-    .map_err(not_found_or_taken)?;
-    app.database.commit(transaction).await?;
-    app.registry.reload_user(&app.database, &union.insurer, &user).await?;
-    app.send_away();
-    let code = if disabled_at.is_some() { "user.disabled" } else { "user.enabled" };
-    tracing::info!(code, union = %union.insurer, user = %user, "the union changed a user");
-    Ok(Json(Confirmation { at: now }))
+    let this = app.clone();
+    detached(&app, async move {
+        let mut order = Order::begin(&this, &union, &user, number).await?;
+        let now = order.now;
+        users::set_enabled(&mut order.transaction, &union.insurer, &user, None, now)
+            .await
+            .map_err(not_found_or_taken)?;
+        order.commit().await?;
+        tracing::info!(code = "user.enabled", union = %union.insurer, %user, "the union enabled a user");
+        Ok(Json(Confirmation { at: now }))
+    })
+    .await
 }
 
 /// A registration whose certificates an authority of this union issued to this very user and to the user's PCs.
@@ -139,7 +143,8 @@ pub(super) fn read(
         check_device(certificate, union, user, now)?;
     }
     let devices = registration.devices.iter().map(|device| device.pc).zip(devices).collect();
-    Ok(Registration { office: registration.office.clone(), certificates, devices })
+    let (office, login) = (registration.office.clone(), registration.login.clone());
+    Ok(Registration { office, certificates, devices, login })
 }
 
 /// A certificate that an authority of this union issued to a PC of this very user.
@@ -157,17 +162,4 @@ pub(super) fn check_device(
 
 fn check_path(certificate: &Certificate, union: &Union, now: jiff::Timestamp) -> Result<(), Problem> {
     union.authorities.path(certificate, &[], now).map_err(|untrusted| refused(&untrusted.to_string()))
-}
-
-fn refused(detail: &str) -> Problem {
-    Problem::new(Code::CertificateRefused).with_detail(detail)
-}
-
-/// A change of a user that did not go.
-pub(super) fn not_found_or_taken(error: StoreError) -> Problem {
-    match error {
-        StoreError::Missing(_) => Problem::new(Code::UserUnknown),
-        StoreError::Exists(_) => refused("the certificate is registered for another user or PC"),
-        other => other.into(),
-    }
 }

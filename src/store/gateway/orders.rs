@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 use super::corrupt;
 use crate::domain::ids::{RequestId, UserId};
 use crate::store::sqlite::{StoreError, groups, micros, moment};
+use crate::wire::union::OrderNumber;
 
 macro_rules! kinds {
     ($($(#[$meta:meta])* $kind:ident = $code:literal,)*) => {
@@ -27,7 +28,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Register the user with its present certificates, or replace them.
+    /// Register the user with its present certificates, or replace them. Payload: where the login starts again, if it does.
     Register = "register",
     /// Let the user in no more. Waits for nothing.
     Disable = "disable",
@@ -35,8 +36,10 @@ kinds! {
     Enable = "enable",
     /// Take a new kit and mail the link to it. Payload: an `EnrolmentOrder`.
     Enrol = "enrol",
-    /// Pass on the answer to a request for certificates. Subject: the request; payload: a `RequestAnswer`.
+    /// Pass on the answer to a request for certificates. Subject: the request; payload: the signed answer.
     Answer = "answer",
+    /// Pass on the answer with certificates, and who may come in with them. Subject and payload as above.
+    Issue = "issue",
     /// Mail a new link for the enrolment that is open.
     Link = "link",
     /// Mail a notice. Payload: a `Notice`.
@@ -229,6 +232,77 @@ pub async fn confirm(connection: &mut SqliteConnection, number: i64, at: Timesta
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Gives an open order, and all the others about the same user that are open, new numbers behind `taken` and behind every
+/// other of ours, in their order. Answers the new one; none when the order is not open any more.
+pub async fn renumber(
+    connection: &mut SqliteConnection,
+    order: &Order,
+    taken: OrderNumber,
+) -> Result<Option<i64>, StoreError> {
+    let (user, is_open) = (order.user.as_ref().map(UserId::as_str), find(&mut *connection, order.number).await?);
+    if is_open.is_none_or(|order| order.confirmed_at.is_some()) {
+        return Ok(None);
+    }
+    let last: i64 =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'orders'").fetch_one(&mut *connection).await?;
+    let first: i64 = sqlx::query_scalar(
+        "SELECT min(number) FROM orders WHERE confirmed_at IS NULL AND (number = $1 OR user_id = $2)",
+    )
+    .bind(order.number)
+    .bind(user)
+    .fetch_one(&mut *connection)
+    .await?;
+    let shift = last.max(taken.0).saturating_sub(first).saturating_add(1);
+    sqlx::query("UPDATE orders SET number = number + $3 WHERE confirmed_at IS NULL AND (number = $1 OR user_id = $2)")
+        .bind(order.number)
+        .bind(user)
+        .bind(shift)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("UPDATE sqlite_sequence SET seq = (SELECT max(number) FROM orders) WHERE name = 'orders'")
+        .execute(connection)
+        .await?;
+    Ok(Some(order.number.saturating_add(shift)))
+}
+
+/// How far the orders about a user have come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The newest that the relay has confirmed, of those that say who may come in.
+    pub settled: OrderNumber,
+    /// The newest.
+    pub newest: OrderNumber,
+    /// Whether one is open.
+    pub is_open: bool,
+}
+
+/// How far the orders about a user have come.
+pub async fn standing(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Standing, StoreError> {
+    let (settled, newest, is_open): (i64, i64, bool) = sqlx::query_as(
+        "SELECT ifnull(max(number) FILTER (WHERE confirmed_at IS NOT NULL
+                 AND kind IN ('register', 'disable', 'enable', 'enrol', 'issue')), 0),
+             ifnull(max(number), 0), count(*) FILTER (WHERE confirmed_at IS NULL) > 0
+         FROM orders WHERE user_id = $1",
+    )
+    .bind(user.as_str())
+    .fetch_one(executor)
+    .await?;
+    Ok(Standing { settled: OrderNumber(settled), newest: OrderNumber(newest), is_open })
+}
+
+/// Deletes what was confirmed before a moment; of each user the newest of each kind stays. Says how many there were.
+pub async fn trim(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "DELETE FROM orders WHERE confirmed_at < $1 AND (user_id IS NULL OR EXISTS (SELECT 1 FROM orders n
+             WHERE n.user_id = orders.user_id AND n.kind = orders.kind AND n.number > orders.number
+                 AND n.confirmed_at IS NOT NULL))",
+    )
+    .bind(micros(before))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// It did not work this time.

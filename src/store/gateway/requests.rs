@@ -98,6 +98,15 @@ pub async fn forget_waiting(connection: &mut SqliteConnection, user: &UserId) ->
     Ok(())
 }
 
+/// Deletes what was answered before a moment and waits for nobody. Says how many there were.
+pub async fn trim(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM requests WHERE answered_at < $1 AND keys IS NULL")
+        .bind(micros(before))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,

@@ -83,6 +83,21 @@ pub async fn enabled_of_office(
     rows.into_iter().map(Row::parse).collect()
 }
 
+/// Enabled users after this one, by id.
+pub async fn enabled_after(
+    executor: impl SqliteExecutor<'_>,
+    after: Option<&UserId>,
+    limit: u32,
+) -> Result<Vec<UserId>, StoreError> {
+    let rows: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM users WHERE state = 'enabled' AND id > $1 ORDER BY id LIMIT $2")
+            .bind(after.map_or("", UserId::as_str))
+            .bind(limit)
+            .fetch_all(executor)
+            .await?;
+    rows.into_iter().map(|id| id.parse().map_err(corrupt("user id"))).collect()
+}
+
 /// Whom a user is, for staff and for the letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {

@@ -7,6 +7,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 use super::{corrupt, parse_all};
 use crate::domain::ids::{InsurerNumber, RequestId, UserId};
 use crate::store::sqlite::{StoreError, micros, moment};
+use crate::wire::union::OrderNumber;
 
 /// Requests of one user that may wait for an answer.
 const MOST_WAITING: i64 = 16;
@@ -182,44 +183,69 @@ pub async fn pending(
     parse_all(rows)
 }
 
-/// What an answer was given to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
-    /// Whose request.
-    pub user: UserId,
-    /// When this very answer was given before, if it was.
-    pub before: Option<Timestamp>,
+/// Whose request it is, if there is such a request.
+pub async fn owner(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+    id: RequestId,
+) -> Result<Option<UserId>, StoreError> {
+    let user: Option<String> = sqlx::query_scalar(
+        "SELECT u.user_id FROM certificate_requests r JOIN users u ON u.seq = r.user_seq
+         WHERE r.insurer = $1 AND r.id = $2",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .fetch_optional(executor)
+    .await?;
+    user.map(|user| user.parse().map_err(corrupt("user id"))).transpose()
 }
 
-/// Gives a request this answer, in the place of the one before; nothing when there is no such request.
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// It stands now, in the place of the one before.
+    Now,
+    /// This very answer was given before.
+    Before(Timestamp),
+    /// A later one stands, which came with this order.
+    Overtaken(OrderNumber),
+}
+
+/// Gives a request this answer; nothing when there is no such request.
 pub async fn answer(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     id: RequestId,
+    number: OrderNumber,
     answer: &[u8],
     now: Timestamp,
-) -> Result<Option<Answered>, StoreError> {
-    let row: Option<(String, Option<Vec<u8>>, Option<i64>)> = sqlx::query_as(
-        "SELECT u.user_id, r.answer, r.answered_at FROM certificate_requests r JOIN users u ON u.seq = r.user_seq
-         WHERE r.insurer = $1 AND r.id = $2",
+) -> Result<Option<Given>, StoreError> {
+    let row: Option<(Option<Vec<u8>>, Option<i64>, i64)> = sqlx::query_as(
+        "SELECT answer, answered_at, order_number FROM certificate_requests WHERE insurer = $1 AND id = $2",
     )
     .bind(insurer.as_str())
     .bind(id.to_string())
     .fetch_optional(&mut *connection)
     .await?;
-    let Some((user, given, at)) = row else { return Ok(None) };
-    let user = user.parse().map_err(corrupt("user id"))?;
+    let Some((given, at, newest)) = row else { return Ok(None) };
     if given.is_some_and(|given| given == answer) {
-        return Ok(Some(Answered { user, before: Some(at.map_or(Ok(now), moment)?) }));
+        return Ok(Some(Given::Before(at.map_or(Ok(now), moment)?)));
     }
-    sqlx::query("UPDATE certificate_requests SET answer = $3, answered_at = $4 WHERE insurer = $1 AND id = $2")
-        .bind(insurer.as_str())
-        .bind(id.to_string())
-        .bind(answer)
-        .bind(micros(now))
-        .execute(connection)
-        .await?;
-    Ok(Some(Answered { user, before: None }))
+    if number.0 < newest {
+        return Ok(Some(Given::Overtaken(OrderNumber(newest))));
+    }
+    sqlx::query(
+        "UPDATE certificate_requests SET answer = $3, answered_at = $4, order_number = $5
+         WHERE insurer = $1 AND id = $2",
+    )
+    .bind(insurer.as_str())
+    .bind(id.to_string())
+    .bind(answer)
+    .bind(micros(now))
+    .bind(number.0)
+    .execute(connection)
+    .await?;
+    Ok(Some(Given::Now))
 }
 
 /// Deletes what was taken before a moment; says how many there were.

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{corrupt, devices, enrolments, outbox, pins, sessions};
+use super::{corrupt, devices, enrolments, logins, outbox, pins, sessions};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::message::keys::Certificate;
+use crate::secret::LoginVerifier;
 use crate::store::sqlite::{StoreError, micros, moment};
 use crate::wire::enrolment::{EnrolmentStatus, PcId};
+use crate::wire::union::OrderNumber;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +23,12 @@ pub struct User {
     pub office: OfficeCode,
     /// Whether the user may come in.
     pub enabled: bool,
+    /// The newest order about the user that took effect.
+    pub order: OrderNumber,
     /// The certificates that are registered, in the order they were given.
     pub certificates: Vec<Fingerprint>,
+    /// The device certificates of the user's PCs.
+    pub devices: Vec<Fingerprint>,
     /// How far the enrolment has come that is open.
     pub enrolment: Option<EnrolmentStatus>,
     /// Whether no try is left at one of the user's PINs.
@@ -39,6 +45,7 @@ struct Row {
     user_id: String,
     office: String,
     enabled: bool,
+    order_number: i64,
     pin_locked: bool,
     locked_until: Option<i64>,
     last_at: Option<i64>,
@@ -73,6 +80,42 @@ pub struct Registration {
     pub certificates: Vec<Certificate>,
     /// The PCs.
     pub devices: Vec<(PcId, Certificate)>,
+    /// The login starts again from this.
+    pub login: Option<LoginVerifier>,
+}
+
+impl Registration {
+    /// Whether there is nothing in it to come in with.
+    pub fn lets_nobody_in(&self) -> bool {
+        self.certificates.is_empty() && self.devices.is_empty()
+    }
+}
+
+/// The newest order about a user that took effect: number 0 when none has, or nobody knows the user.
+pub async fn newest_order(
+    executor: impl SqliteExecutor<'_>,
+    insurer: &InsurerNumber,
+    user: &UserId,
+) -> Result<OrderNumber, StoreError> {
+    let found = sqlx::query_scalar("SELECT order_number FROM users WHERE insurer = $1 AND user_id = $2");
+    let number: Option<i64> = found.bind(insurer.as_str()).bind(user.as_str()).fetch_optional(executor).await?;
+    Ok(OrderNumber(number.unwrap_or(0)))
+}
+
+/// Notes, in the transaction of its effect, that an order took effect.
+pub async fn set_order(
+    connection: &mut SqliteConnection,
+    insurer: &InsurerNumber,
+    user: &UserId,
+    number: OrderNumber,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET order_number = $3 WHERE insurer = $1 AND user_id = $2")
+        .bind(insurer.as_str())
+        .bind(user.as_str())
+        .bind(number.0)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Makes a user, enabled, or gives a known one another office, other certificates and other PCs. With a PC the way to it is
@@ -88,16 +131,20 @@ pub async fn put(
     registration: &Registration,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Registration { office, certificates, devices } = registration;
+    let Registration { office, certificates, devices, login } = registration;
     let seq = put_office(connection, insurer, user, office, now).await?;
     put_certificates(connection, seq, certificates).await?;
     devices::replace(connection, seq, devices).await?;
     if !devices.is_empty() {
         enrolments::end_link(connection, seq, now).await?;
-    } else if certificates.is_empty() {
+    } else if registration.lets_nobody_in() {
         sessions::end_all(connection, seq).await?;
         pins::delete_all(connection, seq).await?;
         enrolments::end(connection, seq, now).await?;
+    }
+    if let Some(verifier) = login {
+        logins::set(connection, seq, verifier, true).await?;
+        sessions::end_all(connection, seq).await?;
     }
     Ok(())
 }
@@ -268,7 +315,7 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<User>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT u.seq, u.user_id, u.office, u.enabled, l.locked_until, l.last_at,
+        "SELECT u.seq, u.user_id, u.office, u.enabled, u.order_number, l.locked_until, l.last_at,
            EXISTS (SELECT 1 FROM pins p WHERE p.user_seq = u.seq AND p.tries >= $4) AS pin_locked,
            e.id AS enrolment, e.link_expires_at, e.link_failures, e.mailed_at, e.downloaded_at,
            (SELECT o.problem FROM outbox o WHERE o.user_seq = u.seq AND o.token IS NOT NULL) AS mail_problem
@@ -293,14 +340,22 @@ pub async fn page(
             id: row.user_id.parse().map_err(corrupt("user id"))?,
             office: row.office.parse().map_err(corrupt("office code"))?,
             enabled: row.enabled,
-            certificates: fingerprints(&mut *connection, row.seq).await?,
+            order: OrderNumber(row.order_number),
+            certificates: fingerprints(&mut *connection, CERTIFICATES, row.seq).await?,
+            devices: fingerprints(&mut *connection, DEVICES, row.seq).await?,
         });
     }
     Ok(users)
 }
 
-async fn fingerprints(executor: impl SqliteExecutor<'_>, seq: i64) -> Result<Vec<Fingerprint>, StoreError> {
-    let sql = "SELECT fingerprint FROM user_certificates WHERE user_seq = $1 ORDER BY position";
+const CERTIFICATES: &str = "SELECT fingerprint FROM user_certificates WHERE user_seq = $1 ORDER BY position";
+const DEVICES: &str = "SELECT fingerprint FROM devices WHERE user_seq = $1 AND pc IS NOT NULL ORDER BY fingerprint";
+
+async fn fingerprints(
+    executor: impl SqliteExecutor<'_>,
+    sql: &'static str,
+    seq: i64,
+) -> Result<Vec<Fingerprint>, StoreError> {
     let stored: Vec<Vec<u8>> = sqlx::query_scalar(sql).bind(seq).fetch_all(executor).await?;
     stored.iter().map(|bytes| Fingerprint::try_from(bytes.as_slice()).map_err(corrupt("fingerprint"))).collect()
 }

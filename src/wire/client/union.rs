@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 
 use super::connection::{Connection, Settings, SettingsError};
 use super::content::Content;
@@ -12,8 +12,9 @@ use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Cursor, MAX_LIMIT, Page, PageQuery};
 use crate::wire::union::{
     ACKNOWLEDGEMENTS, Acknowledgement, AcknowledgementResults, Acknowledgements, CERTIFICATE_REQUESTS, CERTIFICATES,
-    Confirmation, DisableUser, HANDSHAKE, Handshake, PARCELS, Parcel, ParcelQuery, ParcelState, RequestAnswer, USERS,
-    UnionCertificates, User, UserRegistration, parcel_content, request_answer, user_enrolment, user_link, user_notices,
+    Confirmation, DisableUser, HANDSHAKE, Handshake, ORDER, OrderNumber, PARCELS, Parcel, ParcelQuery, ParcelState,
+    RequestAnswer, USERS, UnionCertificates, User, UserRegistration, parcel_content, request_answer, user_enrolment,
+    user_link, user_notices,
 };
 
 /// Speaks `/union/v1`. Cheap to clone; all clones share their connections.
@@ -66,35 +67,55 @@ impl UnionClient {
     }
 
     /// Makes or replaces a user at the relay.
-    pub async fn put_user(&self, user: &UserId, registration: &UserRegistration) -> Result<(), ClientError> {
-        self.0.no_content(self.0.request(Method::PUT, &format!("{USERS}/{user}")).json(registration)).await
+    pub async fn put_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        registration: &UserRegistration,
+    ) -> Result<(), ClientError> {
+        self.0.no_content(self.order(Method::PUT, &format!("{USERS}/{user}"), number).json(registration)).await
     }
 
     /// Shuts a user out at the relay.
-    pub async fn disable_user(&self, user: &UserId, order: DisableUser) -> Result<Confirmation, ClientError> {
-        let request = self.0.request(Method::POST, &format!("{USERS}/{user}/disable")).json(&order);
+    pub async fn disable_user(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        order: DisableUser,
+    ) -> Result<Confirmation, ClientError> {
+        let request = self.order(Method::POST, &format!("{USERS}/{user}/disable"), number).json(&order);
         self.0.json(request, Duration::ZERO).await
     }
 
     /// Lets a user in again at the relay.
-    pub async fn enable_user(&self, user: &UserId) -> Result<Confirmation, ClientError> {
-        self.0.json(self.0.request(Method::POST, &format!("{USERS}/{user}/enable")), Duration::ZERO).await
+    pub async fn enable_user(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        self.0.json(self.order(Method::POST, &format!("{USERS}/{user}/enable"), number), Duration::ZERO).await
     }
 
     /// Gives the relay a new kit for a user, and has the link mailed.
-    pub async fn enrol(&self, user: &UserId, order: &EnrolmentOrder) -> Result<Confirmation, ClientError> {
-        let request = self.0.request(Method::PUT, &user_enrolment(user)).json(order);
+    pub async fn enrol(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        order: &EnrolmentOrder,
+    ) -> Result<Confirmation, ClientError> {
+        let request = self.order(Method::PUT, &user_enrolment(user), number).json(order);
         self.0.json(request, Duration::ZERO).await
     }
 
     /// Has a new link mailed for the enrolment that is open.
-    pub async fn mail_link(&self, user: &UserId) -> Result<Confirmation, ClientError> {
-        self.0.json(self.0.request(Method::POST, &user_link(user)), Duration::ZERO).await
+    pub async fn mail_link(&self, user: &UserId, number: OrderNumber) -> Result<Confirmation, ClientError> {
+        self.0.json(self.order(Method::POST, &user_link(user), number), Duration::ZERO).await
     }
 
     /// Has a notice mailed to a user.
-    pub async fn notify(&self, user: &UserId, notice: &Notice) -> Result<Confirmation, ClientError> {
-        let request = self.0.request(Method::POST, &user_notices(user)).json(notice);
+    pub async fn notify(
+        &self,
+        user: &UserId,
+        number: OrderNumber,
+        notice: &Notice,
+    ) -> Result<Confirmation, ClientError> {
+        let request = self.order(Method::POST, &user_notices(user), number).json(notice);
         self.0.json(request, Duration::ZERO).await
     }
 
@@ -107,9 +128,18 @@ impl UnionClient {
     }
 
     /// Answers a request for certificates.
-    pub async fn answer_request(&self, id: RequestId, answer: &RequestAnswer) -> Result<Confirmation, ClientError> {
-        let request = self.0.request(Method::POST, &request_answer(id)).json(answer);
+    pub async fn answer_request(
+        &self,
+        id: RequestId,
+        number: OrderNumber,
+        answer: &RequestAnswer,
+    ) -> Result<Confirmation, ClientError> {
+        let request = self.order(Method::POST, &request_answer(id), number).json(answer);
         self.0.json(request, Duration::ZERO).await
+    }
+
+    fn order(&self, method: Method, path: &str, number: OrderNumber) -> RequestBuilder {
+        self.0.request(method, path).header(ORDER, number.0)
     }
 }
 

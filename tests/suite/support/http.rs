@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::wire::problem::{CONTENT_TYPE as PROBLEM, Code, Problem};
+use kenpo_express::wire::union::{CERTIFICATE_REQUESTS, ORDER, USERS};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
@@ -113,6 +115,9 @@ impl Client {
     }
 }
 
+const ORDERS: [&str; 2] = [USERS, CERTIFICATE_REQUESTS];
+static NUMBER: AtomicI64 = AtomicI64::new(1);
+
 /// A kept-alive connection.
 pub(crate) struct Connection {
     sender: SendRequest<Body>,
@@ -124,6 +129,11 @@ impl Connection {
         if let Some(session) = &self.session {
             let value = format!("Bearer {session}").parse().unwrap();
             request.headers_mut().entry(AUTHORIZATION).or_insert(value);
+        }
+        if request.method() != Method::GET && ORDERS.iter().any(|path| request.uri().path().starts_with(path)) {
+            // A gateway numbers its orders.
+            let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+            request.headers_mut().entry(ORDER).or_insert(number.into());
         }
         self.sender.ready().await.map_err(io::Error::other)?;
         let response = self.sender.send_request(request).await.map_err(io::Error::other)?;

@@ -179,6 +179,7 @@ impl RelayWorld {
             office: office(),
             certificates: certificates.iter().map(|certificate| Der(certificate.der().to_vec())).collect(),
             devices: vec![],
+            login: None,
         };
         let put = json(hyper::Method::PUT, &format!("/union/v1/users/{user}"), &registration);
         self.vpn(&union.gateway).send(put).await.unwrap()

@@ -9,7 +9,7 @@ use super::Json;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::{DeviceLabel, MailAddress, OfficeName, PersonName};
 use crate::domain::user::DisableReason;
-use crate::wire::enrolment::PcId;
+use crate::wire::enrolment::PcMark;
 
 /// `office`
 #[derive(Debug, Subcommand)]
@@ -158,9 +158,10 @@ pub enum User {
         /// 承認しない。Refuses it.
         #[arg(long)]
         refuse: bool,
-        /// 端末 (複数が待っているとき)。Which PC, when several wait.
+        /// 利用者本人が電話で読み上げたPC番号 (8桁)。承認には必須。The number of the PC, as the person reads it out from the set-up's
+        /// screen on the telephone. Needed to approve.
         #[arg(long)]
-        pc: Option<PcId>,
+        pc: Option<PcMark>,
         /// Prints one JSON value.
         #[command(flatten)]
         json: Json,

@@ -199,6 +199,9 @@ fn written(path: &Path) -> io::Result<()> {
 
 fn detail(found: &UserDetail) -> io::Result<()> {
     print::user(&found.user)?;
+    if let Some(mark) = found.user.enrolment.as_ref().and_then(|enrolment| enrolment.pc_mark.as_ref()) {
+        print::line(format!("    使用中の端末のPC番号 number of the PC in use: {mark}"))?;
+    }
     for one in &found.certificates {
         let state = one.revoked_at.map_or(String::new(), |at| format!("  失効 revoked {}", print::jst(at)));
         print::line(format!(
@@ -209,7 +212,7 @@ fn detail(found: &UserDetail) -> io::Result<()> {
         ))?;
     }
     for pc in &found.waiting {
-        print::line(format!("    承認待ちの端末 PC that waits: {pc}"))?;
+        print::line(format!("    承認待ちの端末のPC番号 number of a PC that waits: {pc}"))?;
     }
     if let Some(mail) = found.relay.as_ref().and_then(|relay| relay.enrolment.as_ref()) {
         let sent = mail.mailed_at.map_or("未送信 not sent yet".to_owned(), print::jst);

@@ -131,8 +131,9 @@ async fn put<R: Relay>(
     let signed = sign(receiver, asked.id, asked.digest, outcome).await?;
     let About { user, enrolment, pc } = asked.about;
     let subject = user.as_ref().map_or_else(|| asked.id.to_string(), ToString::to_string);
-    let order = NewOrder { kind: OrderKind::Answer, user: user.clone(), subject: Some(asked.id), payload: None };
-    let reply = Reply { answer: Der(signed.clone()), registers: with.registers, login: with.login };
+    let kind = if with.registers { OrderKind::Issue } else { OrderKind::Answer };
+    let order = NewOrder { kind, user: user.clone(), subject: Some(asked.id), payload: None };
+    let reply = Reply { answer: Der(signed.clone()), login: with.login };
     let row = Answered {
         id: asked.id,
         digest: asked.digest,

@@ -17,7 +17,7 @@ mod understand;
 use std::sync::Arc;
 
 use super::receive::Receiver;
-use super::registration::Reply;
+use super::registration::{Reply, registration};
 use super::revocation::RevocationError;
 use crate::domain::ids::RequestId;
 use crate::gateway::relay::{self, Relay};
@@ -115,13 +115,15 @@ async fn repeat<R: Relay>(receiver: &Receiver<R>, known: &Answered) -> Result<()
     if orders::answers(receiver.database.read(), known.id).await? {
         return Ok(());
     }
-    let mut line = vec![answered(known)];
-    if let (Some(user), "issued") = (&known.user, known.outcome.as_str()) {
-        // As it stands now, not as it stood then.
+    let (mut line, now) = (vec![answered(known)], receiver.clock.now());
+    let mut transaction = receiver.database.write().await?;
+    if let (Some(user), "issued") = (&known.user, known.outcome.as_str())
+        // As it stands now, not as it stood then. An empty registration would end an enrolment that was opened since.
+        && !registration(&mut transaction, user, now).await?.lets_nobody_in()
+    {
         line.insert(0, NewOrder::about(user, OrderKind::Register));
     }
-    let mut transaction = receiver.database.write().await?;
-    orders::insert(&mut transaction, &line, receiver.clock.now()).await?;
+    orders::insert(&mut transaction, &line, now).await?;
     Ok(receiver.database.commit(transaction).await?)
 }
 

@@ -67,6 +67,8 @@ pub struct Limits {
     pub rules: Rules,
     /// How long a user's new certificates are valid.
     pub user_validity: SignedDuration,
+    /// How long answered requests and confirmed orders are kept.
+    pub keep_records: SignedDuration,
 }
 
 /// Everything that a pull works with.

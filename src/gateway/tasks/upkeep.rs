@@ -1,0 +1,27 @@
+//! What need not be kept for ever: answered requests and confirmed orders. The audit is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gateway::flows::receive::Receiver;
+use crate::gateway::flows::upkeep;
+use crate::gateway::relay::Relay;
+use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Task;
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// Starts it.
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task {
+    let receiver = Arc::clone(receiver);
+    Task::start("upkeep", DAY, Arc::clone(&receiver.clock), shutdown, move |_| {
+        let receiver = Arc::clone(&receiver);
+        async move {
+            upkeep::trim(&receiver).await.map_err(|error| {
+                let detail = &error as &dyn std::error::Error;
+                tracing::error!(code = "database", error = detail, "old records cannot be deleted");
+                "database"
+            })
+        }
+    })
+}
