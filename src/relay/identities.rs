@@ -1,11 +1,9 @@
 //! Certificates and keys of the relay, which can be replaced while it runs: when it is told to read them again, and when the
 //! files have changed.
 
-use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::config::{Config, KeyPair};
 use super::fault::chain;
@@ -13,6 +11,7 @@ use super::state::App;
 use crate::domain::clock::Clock;
 use crate::http::{Admission, Identity, IdentityError, ServerTls};
 use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
+use crate::runtime::files::Files;
 
 /// A certificate or key that cannot be used. For the operator to put right.
 #[derive(Debug, thiserror::Error)]
@@ -44,23 +43,19 @@ pub(super) struct Identities {
     vpn: ServerTls,
     employer: ServerTls,
     enrolment: ServerTls,
-    /// What the files were like when they were last read.
-    read: Mutex<Vec<Option<Stamp>>>,
+    files: Files,
 }
-
-/// Another one when the file is written or another file takes its place.
-type Stamp = (u64, u64, i64, i64, i64, i64);
 
 impl Identities {
     pub(super) fn new(app: App, vpn: ServerTls, employer: ServerTls, enrolment: ServerTls) -> Self {
-        let read = Mutex::new(stamps(&app));
-        Self { app, vpn, employer, enrolment, read }
+        let files = Files::new(paths(&app));
+        Self { app, vpn, employer, enrolment, files }
     }
 
     /// Reads all files again. Those that can be used are used from now on; where one cannot, what was there before stays.
     pub(super) fn reload(&self) -> Result<(), UnusableIdentity> {
         // Before the files themselves: what changes in between is read once more.
-        *self.read.lock().expect("nothing panics while it holds the stamps") = stamps(&self.app);
+        self.files.look(paths(&self.app));
         let config = &self.app.config;
         let replace = |listener, tls: &ServerTls, certificate: &Path, key: &Path| {
             let refused = |source| UnusableIdentity::Listener { listener, source };
@@ -76,7 +71,7 @@ impl Identities {
 
     /// [`Self::reload`], if a file is not what it was when it was last read.
     pub(super) fn follow(&self) -> Result<(), &'static str> {
-        if stamps(&self.app) == *self.read.lock().expect("nothing panics while it holds the stamps") {
+        if !self.files.look(paths(&self.app)) {
             return Ok(());
         }
         match self.reload() {
@@ -98,9 +93,9 @@ impl Identities {
     }
 }
 
-fn stamps(app: &App) -> Vec<Option<Stamp>> {
+fn paths(app: &App) -> [PathBuf; 8] {
     let config = &app.config;
-    let files = [
+    [
         &config.vpn.certificate,
         &config.vpn.key,
         &config.employer.certificate,
@@ -109,9 +104,8 @@ fn stamps(app: &App) -> Vec<Option<Stamp>> {
         &config.enrolment.key,
         &config.receipts.certificate,
         &config.receipts.key,
-    ];
-    let stamp = |of: Metadata| (of.ino(), of.size(), of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec());
-    files.map(|path| std::fs::metadata(path).ok().map(stamp)).to_vec()
+    ]
+    .map(Clone::clone)
 }
 
 /// The TLS side of a listener; without an admission it asks nobody for a certificate.

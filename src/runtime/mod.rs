@@ -1,9 +1,10 @@
-//! What a running process needs from its surroundings: time, randomness, signals, logs, metrics, background tasks.
+//! What a running process needs from its surroundings: time, randomness, signals, files that change, logs, metrics, background tasks.
 //!
 //! The wall clock and the system's randomness are read here and nowhere else.
 
 pub mod clock;
 pub mod failpoint;
+pub mod files;
 pub mod lifecycle;
 pub mod metrics;
 pub mod task;

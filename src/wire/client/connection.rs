@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use rustls::client::WantsClientCert;
@@ -137,13 +138,18 @@ pub enum SettingsError {
     Client(#[source] reqwest::Error),
 }
 
-/// One relay's pool of connections. Cheap to clone.
+/// One relay's pool of connections. Cheap to clone; all clones go over to another line together.
 #[derive(Clone)]
 pub(super) struct Connection {
+    line: Arc<ArcSwap<Line>>,
+    session: Option<Arc<Zeroizing<String>>>,
+}
+
+/// What requests begin with now.
+struct Line {
     http: reqwest::Client,
     relay: RelayUrl,
     idle_timeout: Duration,
-    session: Option<Arc<Zeroizing<String>>>,
 }
 
 impl Connection {
@@ -159,7 +165,16 @@ impl Connection {
             None => builder,
         };
         let http = builder.build().map_err(SettingsError::Client)?;
-        Ok(Self { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout, session: None })
+        Ok(Self::on(Line { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout }))
+    }
+
+    fn on(line: Line) -> Self {
+        Self { line: Arc::new(ArcSwap::from_pointee(line)), session: None }
+    }
+
+    /// Requests that begin from now on go the way of `other`, here and in all clones; those under way end as they began.
+    pub(super) fn go_over_to(&self, other: &Self) {
+        self.line.store(other.line.load_full());
     }
 
     /// The same connections, with a session on every request.
@@ -167,14 +182,15 @@ impl Connection {
         Self { session: Some(Arc::new(token)), ..self.clone() }
     }
 
-    pub(super) const fn idle_timeout(&self) -> Duration {
-        self.idle_timeout
+    pub(super) fn idle_timeout(&self) -> Duration {
+        self.line.load().idle_timeout
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut url = self.relay.0.clone();
+        let line = self.line.load();
+        let mut url = line.relay.0.clone();
         url.set_path(path);
-        let request = self.http.request(method, url);
+        let request = line.http.request(method, url);
         match &self.session {
             Some(token) => request.bearer_auth(token.as_str()),
             None => request,
@@ -183,7 +199,7 @@ impl Connection {
 
     /// Sends and waits for the head of the answer, `patience` longer than the idle timeout.
     pub(super) async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Response, ClientError> {
-        let answer = tokio::time::timeout(self.idle_timeout + patience, request.send()).await;
+        let answer = tokio::time::timeout(self.idle_timeout() + patience, request.send()).await;
         answer.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)
     }
 
@@ -240,8 +256,8 @@ impl Connection {
 
     /// A whole body of at most so many bytes.
     pub(super) async fn body(&self, mut response: Response, limit: usize) -> Result<Bytes, ClientError> {
-        let (mut body, mut pace) = (BytesMut::new(), Pace::default());
-        while let Some(chunk) = pace.next_chunk(&mut response, self.idle_timeout).await? {
+        let (mut body, mut pace, idle_timeout) = (BytesMut::new(), Pace::default(), self.idle_timeout());
+        while let Some(chunk) = pace.next_chunk(&mut response, idle_timeout).await? {
             if body.len() + chunk.len() > limit {
                 return Err(Fault::TooLarge.into());
             }
@@ -253,7 +269,7 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({})", self.relay)
+        write!(f, "Connection({})", self.line.load().relay)
     }
 }
 
@@ -317,7 +333,7 @@ pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connec
     let idle_timeout = Duration::from_mins(1);
     let builder = builder(trusting(roots)?.with_no_client_auth());
     let http = builder.build().map_err(SettingsError::Client)?;
-    Ok(Connection { http, relay, idle_timeout, session: None })
+    Ok(Connection::on(Line { http, relay, idle_timeout }))
 }
 
 fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {

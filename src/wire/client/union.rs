@@ -27,6 +27,12 @@ impl UnionClient {
         Connection::new(settings).map(Self)
     }
 
+    /// What is asked from now on, by this client and all its clones, is asked as `other` asks: of that relay, with that
+    /// certificate. What is under way ends as it began.
+    pub fn go_over_to(&self, other: &Self) {
+        self.0.go_over_to(&other.0);
+    }
+
     /// Who is there, and what time it is.
     pub async fn handshake(&self) -> Result<Handshake, ClientError> {
         self.0.json(self.0.request(Method::GET, HANDSHAKE), Duration::ZERO).await
