@@ -81,6 +81,10 @@ pub enum EmployerError {
     /// Peer: the certificates that the relay hands over for the union are not the union's. Nothing was sealed for them.
     #[error("the relay has no certificate of the union that can be trusted")]
     UnionCertificate,
+    /// Peer: there is no revocation list of the union that is not overdue, so nobody says that its certificates still count.
+    /// Nothing was sealed for them.
+    #[error("there is no current revocation list of the union")]
+    NoRevocationList,
 }
 
 impl EmployerError {
@@ -96,7 +100,8 @@ impl EmployerError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Relay(cause) | Self::Upload { cause, .. } => cause.is_temporary(),
-            Self::Ledger(LedgerError::Busy | LedgerError::Full { .. } | LedgerError::Changed) => true,
+            Self::Ledger(LedgerError::Busy | LedgerError::Full { .. } | LedgerError::Changed)
+            | Self::NoRevocationList => true,
             _ => false,
         }
     }

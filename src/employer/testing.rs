@@ -86,10 +86,16 @@ impl Parties {
             certificates: UnionCertificates {
                 encryption: vec![der(self.union_encryption.certificate())],
                 signing: vec![der(self.union_signing.certificate())],
-                revoked: None,
+                revoked: Some(self.revoked()),
             },
             receipt_certificate: der(self.relay.certificate()),
         }
+    }
+
+    /// The first revocation list: nobody is on it.
+    fn revoked(&self) -> Der {
+        let due = now() + jiff::SignedDuration::from_hours(24 * 14);
+        Der(self.ca.crl(1, &[], now(), due).unwrap().der().to_vec())
     }
 
     /// A kit with this initial password.

@@ -29,17 +29,21 @@ pub struct Union {
 }
 
 impl Union {
-    /// Checks what the relay says. The newest revocation list is kept in `folder`, and an older one is never gone back to. Blocks.
+    /// Checks what the relay says. The newest revocation list is kept in `folder`, and an older one is never gone back to.
+    /// Without one that is not overdue nothing is believed: a relay that withholds the newer ones gains the time until the
+    /// last one is due, and then nobody sends any more. Blocks.
     pub fn check(info: &UnionInfo, identity: &Identity, folder: &Path, now: Timestamp) -> Result<Self, EmployerError> {
         let who = identity.who();
         if (&info.union, &info.user, &info.office) != (&who.union, &who.user, &who.office) {
             return Err(EmployerError::Identity);
         }
-        let revoked = newest_list(folder, identity.union_ca(), info.certificates.revoked.as_ref())?;
+        let revoked = newest_list(folder, identity.union_ca(), info.certificates.revoked.as_ref())?
+            .filter(|list| list.is_current(now))
+            .ok_or(EmployerError::NoRevocationList)?;
         let authorities = TrustStore::new(identity.union_ca().to_vec());
         let owner = Some(identity.to());
         // The relay's order is not believed: it might put one first that was replaced.
-        let encryption = good(&info.certificates.encryption, revoked.as_ref(), now)
+        let encryption = good(&info.certificates.encryption, &revoked, now)
             .filter(|certificate| {
                 authorities.path(certificate, &[], now).is_ok()
                     && pki::owner(certificate) == owner
@@ -47,7 +51,7 @@ impl Union {
             })
             .max_by_key(Certificate::not_before)
             .ok_or(EmployerError::UnionCertificate)?;
-        let signing = good(&info.certificates.signing, revoked.as_ref(), now).collect();
+        let signing = good(&info.certificates.signing, &revoked, now).collect();
         Ok(Self { encryption, signing, authorities })
     }
 
@@ -62,14 +66,10 @@ impl Union {
     }
 }
 
-/// Those that can be read and are not revoked. A list that is overdue still says who is revoked: the relay cannot bring
-/// anybody back by keeping newer ones from us.
-fn good(ders: &[Der], revoked: Option<&RevocationList>, now: Timestamp) -> impl Iterator<Item = Certificate> {
+/// Those that can be read and of which the list says that they are not revoked.
+fn good(ders: &[Der], list: &RevocationList, now: Timestamp) -> impl Iterator<Item = Certificate> {
     let read = ders.iter().filter_map(|der| Certificate::from_der(&der.0).ok());
-    read.filter(move |certificate| {
-        let status = revoked.map(|list| list.status(certificate, now));
-        !matches!(status, Some(Ok(Status::Revoked { .. })))
-    })
+    read.filter(move |certificate| matches!(list.status(certificate, now), Ok(Status::Good)))
 }
 
 /// The newer one of the list that we have and the one that is offered.
@@ -119,6 +119,9 @@ mod tests {
         };
         let mut info = parties.info();
         info.certificates.encryption = [&new, &old].map(|one| Der(one.der().to_vec())).to_vec();
+        info.certificates.revoked = None;
+        assert!(matches!(check(&info), Err(EmployerError::NoRevocationList)), "nobody says that it is good");
+        info.certificates.revoked = list(1, &[]);
         assert_eq!(check(&info).unwrap().encryption, new);
 
         info.certificates.revoked = list(2, &[&new, parties.union_signing.certificate()]);
@@ -129,6 +132,11 @@ mod tests {
             info.certificates.revoked = revoked;
             assert_eq!(check(&info).unwrap().encryption, old);
         }
+        // What the relay withholds is noticed when the list that is here is due.
+        let later = now() + jiff::SignedDuration::from_hours(24);
+        info.certificates.revoked = list(2, &[]);
+        let overdue = Union::check(&info, &identity, folder.path(), later);
+        assert!(matches!(overdue, Err(EmployerError::NoRevocationList)));
         info.certificates.revoked = list(3, &[&new, &old]);
         assert!(matches!(check(&info), Err(EmployerError::UnionCertificate)));
         info.certificates.revoked = Some(Der(b"no list".to_vec()));

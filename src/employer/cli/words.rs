@@ -151,6 +151,17 @@ fn explain(error: &EmployerError) -> (Words, Words) {
                 "Check the clock of this PC (kx-employer doctor), and ask the union.",
             ),
         ),
+        EmployerError::NoRevocationList => (
+            (
+                "組合の証明書が失効していないことを確認できません（失効リストがないか、期限切れです）。安全のため、何も送信していません。",
+                "Nobody says that the union's certificates still count: the revocation list is missing or overdue. To be safe, \
+                 nothing was sent.",
+            ),
+            (
+                "パソコンの日時を確認し（kx-employer doctor）、後でもう一度実行してください。続くときは、健康保険組合に連絡してください。",
+                "Check the clock of this PC (kx-employer doctor) and try again later. If it goes on, ask the union.",
+            ),
+        ),
     }
 }
 
