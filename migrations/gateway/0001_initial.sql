@@ -13,7 +13,9 @@ CREATE TABLE gateway (
     entrance         TEXT,
     -- Up to which places of the relay's list of what we sent, and of its list of what became of it, everything is here.
     delivery_mark    INTEGER,
-    news_mark        INTEGER
+    news_mark        INTEGER,
+    -- What is wrong with the certificates and keys in the files, in words; others are in use, then.
+    keys_problem     TEXT
 );
 
 CREATE TABLE offices (
@@ -95,6 +97,13 @@ CREATE TABLE certificates (
 CREATE INDEX certificates_by_user ON certificates (user_id, purpose);
 CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL AND serial IS NOT NULL;
 CREATE INDEX certificates_by_end ON certificates (not_after) WHERE revoked_at IS NULL AND purpose = 'signing';
+
+-- Certificates of the union itself that its CA has revoked. They stay on the list for good.
+CREATE TABLE union_revocations (
+    fingerprint BLOB    PRIMARY KEY,
+    serial      TEXT    NOT NULL,
+    revoked_at  INTEGER NOT NULL
+);
 
 -- The newest revocation list of our own CA.
 CREATE TABLE revocation_list (

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::config::{Fault, Settings};
+use crate::config::{Fault, Faults, Settings, load};
 use crate::domain::ids::InsurerNumber;
 use crate::runtime::telemetry;
 use crate::wire::client::RelayUrl;
@@ -15,6 +15,9 @@ use crate::wire::client::RelayUrl;
 /// All settings. The file says what each means.
 #[derive(Debug, Clone, Deserialize)]
 pub struct GatewaySettings {
+    /// Where they were read from, if it was a file.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// Number of the union, as text: the template has it empty.
     insurer: String,
     /// The way to the relay.
@@ -163,9 +166,24 @@ pub struct LogSettings {
 }
 
 impl GatewaySettings {
+    /// Reads a file, and remembers which.
+    pub fn read(file: &Path) -> Result<Self, Faults> {
+        let settings: Self = load(file)?;
+        Ok(Self { file: Some(file.to_owned()), ..settings })
+    }
+
     /// Number of the union.
     pub fn insurer(&self) -> InsurerNumber {
         self.insurer.parse().expect("settings are checked when they are loaded")
+    }
+
+    /// What can be read again while the gateway runs: the settings themselves, certificates, keys, revocation lists.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let (relay, keys) = (&self.relay, &self.keys);
+        let single = [&relay.ca, &relay.receipt_certificates, &relay.credential, &keys.ca];
+        let lists = [&keys.trusted, &keys.signing, &keys.encryption, &self.revocation.lists];
+        let optional = self.file.as_deref().into_iter().chain(keys.ca_key()).map(Path::to_owned);
+        single.into_iter().chain(lists.into_iter().flatten()).cloned().chain(optional).collect()
     }
 }
 

@@ -1,6 +1,11 @@
-//! The union's own certificates and keys, and whom it trusts, read from the files that the settings name.
+//! The union's own certificates and keys, and whom it trusts, read from the files that the settings name; others may take
+//! their place while the gateway runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
 
 use crate::config::{Fault, Faults};
 use crate::domain::address::Address;
@@ -8,7 +13,9 @@ use crate::domain::ids::InsurerNumber;
 use crate::message::keys::{Certificate, Credential, KeyError, PrivateKey};
 use crate::pki::ca::Authority;
 use crate::pki::crl::RevocationList;
-use crate::pki::trust::TrustStore;
+use crate::pki::identity::owner;
+use crate::pki::profile::{may_encrypt, may_sign};
+use crate::pki::trust::{TrustStore, Untrusted};
 use crate::wire::client;
 
 use super::config::GatewaySettings;
@@ -32,6 +39,8 @@ pub struct Keys {
     pub ca: Certificate,
     /// What the relay signs its receipts with.
     pub relay_receipt: Vec<Certificate>,
+    /// What we show to the relay.
+    pub tls: Certificate,
 }
 
 impl Keys {
@@ -46,7 +55,7 @@ impl Keys {
         let authority = settings.keys.ca_key().and_then(|key| reader.authority(&settings.keys.ca, key));
         let revocation =
             settings.revocation.lists.iter().filter_map(|path| reader.list(path, &roots)).collect::<Vec<_>>();
-        let credentials = |reader: &mut Reader, key, paths: &[std::path::PathBuf]| -> Vec<Credential> {
+        let credentials = |reader: &mut Reader, key, paths: &[PathBuf]| -> Vec<Credential> {
             paths.iter().filter_map(|path| reader.credential(key, path)).collect()
         };
         let signing = credentials(&mut reader, "keys.signing", &settings.keys.signing);
@@ -64,9 +73,9 @@ impl Keys {
             interface: settings.relay.interface(),
             ..client::Settings::new(settings.relay.url(), relay_roots, tls)
         };
-        let union = settings.insurer();
+        let (union, tls) = (settings.insurer(), relay.credential.certificate().clone());
         let trust = TrustStore::new(roots);
-        Ok((Self { union, signing, encryption, authority, trust, revocation, ca, relay_receipt }, relay))
+        Ok((Self { union, signing, encryption, authority, trust, revocation, ca, relay_receipt, tls }, relay))
     }
 
     /// The union's address.
@@ -77,6 +86,80 @@ impl Keys {
     /// What the union signs with now.
     pub fn signer(&self) -> &Credential {
         self.signing.first().expect("settings without a signing credential are refused when they are loaded")
+    }
+}
+
+impl Keys {
+    /// Whether employers and the relay can work with them now: what the union signs with and is sealed to is of its CA, its
+    /// own and for that use, and the newest of each kind is valid, as is what the relay is shown. Says everything that is
+    /// wrong.
+    pub fn check(&self, now: Timestamp) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        faults.extend(self.check_own("keys.signing", &self.signing, may_sign, now));
+        faults.extend(self.check_own("keys.encryption", &self.encryption, may_encrypt, now));
+        if !(self.tls.not_before()..self.tls.not_after()).contains(&now) {
+            faults.push(Fault::new("relay.credential", "the certificate is not valid now"));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+
+    fn check_own(
+        &self,
+        key: &'static str,
+        credentials: &[Credential],
+        is_fit: fn(&Certificate) -> bool,
+        now: Timestamp,
+    ) -> Vec<Fault> {
+        let ca = TrustStore::new(vec![self.ca.clone()]);
+        let us = Some(self.address());
+        let problem = |(place, credential): (usize, &Credential)| {
+            let certificate = credential.certificate();
+            let problem = match ca.path(certificate, &[], now) {
+                _ if owner(certificate) != us => "does not name this union",
+                _ if !is_fit(certificate) => "is not for this use",
+                Err(Untrusted::Expired | Untrusted::NotYetValid) if place == 0 => "is not valid now, and is the newest",
+                // Old ones stay for what was sealed to them.
+                Ok(()) | Err(Untrusted::Expired | Untrusted::NotYetValid) => return None,
+                Err(_) => "is not from the union's CA (keys.ca)",
+            };
+            Some(Fault::new(key, format!("certificate {} of the list {problem}", place + 1)))
+        };
+        credentials.iter().enumerate().filter_map(problem).collect()
+    }
+}
+
+/// The keys as they are now. Cheap to clone; all clones change over together. Whoever works with them takes
+/// [`Self::current`] and goes on with that to the end of the one thing it does.
+#[derive(Debug, Clone)]
+pub struct KeyRing {
+    union: InsurerNumber,
+    current: Arc<ArcSwap<Keys>>,
+}
+
+impl KeyRing {
+    /// Begins with these.
+    pub fn new(keys: Keys) -> Self {
+        Self { union: keys.union.clone(), current: Arc::new(ArcSwap::from_pointee(keys)) }
+    }
+
+    /// Whose they are; that never changes.
+    pub const fn union(&self) -> &InsurerNumber {
+        &self.union
+    }
+
+    /// The union's address.
+    pub fn address(&self) -> Address {
+        Address::Union(self.union.clone())
+    }
+
+    /// The present ones.
+    pub fn current(&self) -> Arc<Keys> {
+        self.current.load_full()
+    }
+
+    /// Puts others in their place.
+    pub fn replace(&self, keys: Keys) {
+        self.current.store(Arc::new(keys));
     }
 }
 

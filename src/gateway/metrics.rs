@@ -39,6 +39,8 @@ crate::metrics! {
         receipts_refused_total: IntCounterVec["code"],
         /// Runs of the push, by result.
         push_runs_total: IntCounterVec["result"],
+        /// 1 while certificates and keys in the files are refused, and those from before are in use; else 0.
+        keys_refused: IntGauge[],
         /// Build information; always 1.
         build_info: IntGaugeVec["version"],
     }

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod patience;
 pub mod registry;
 pub mod relay;
+pub mod reload;
 pub mod start;
 pub mod tasks;
 pub mod view;

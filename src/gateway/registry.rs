@@ -1,18 +1,18 @@
 //! Who signed: what the registry knows of a signer, as facts for the verdict.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::keys::Keys;
+use super::keys::{KeyRing, Keys};
 use crate::domain::address::Address;
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, UserId};
 use crate::domain::policy;
 use crate::domain::user::UserState;
 use crate::domain::verdict::Reason;
-use crate::message::keys::{Certificate, KeyError};
+use crate::message::keys::Certificate;
 use crate::message::open::Opened;
 use crate::pki::crl::Status;
 use crate::pki::identity::owner;
@@ -27,7 +27,7 @@ const CACHED: usize = 1_000;
 /// How long an examined path to an authority counts.
 const EXAMINED_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// A registered certificate, read and examined once. Nothing in it changes but with time.
+/// A registered certificate, read and examined once. Nothing in it changes but with time, and with whom we trust.
 #[derive(Debug)]
 pub struct Examined {
     /// The certificate.
@@ -38,6 +38,8 @@ pub struct Examined {
     /// What other authorities say; `None` when a current list is required and missing.
     revocation: Option<Revocation>,
     at: Timestamp,
+    /// What it was examined by.
+    by: Weak<Keys>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,21 +68,24 @@ impl Examined {
 #[derive(Debug)]
 pub struct Certificates {
     database: Database,
-    keys: Arc<Keys>,
+    keys: KeyRing,
     revocation_required: bool,
     cache: Mutex<HashMap<Fingerprint, Arc<Examined>>>,
 }
 
 impl Certificates {
     /// An empty cache in front of the database.
-    pub fn new(database: Database, keys: Arc<Keys>, revocation_required: bool) -> Self {
+    pub fn new(database: Database, keys: KeyRing, revocation_required: bool) -> Self {
         Self { database, keys, revocation_required, cache: Mutex::default() }
     }
 
     /// The certificate if it is at hand.
     pub fn cached(&self, fingerprint: Fingerprint, now: Timestamp) -> Option<Arc<Examined>> {
         let cache = self.cache.lock().expect("nothing panics while it holds the cache");
-        let fresh = |examined: &&Arc<Examined>| now.duration_since(examined.at).abs() < EXAMINED_FOR;
+        let current = Arc::downgrade(&self.keys.current());
+        let fresh = |examined: &&Arc<Examined>| {
+            now.duration_since(examined.at).abs() < EXAMINED_FOR && examined.by.ptr_eq(&current)
+        };
         cache.get(&fingerprint).filter(fresh).cloned()
     }
 
@@ -89,34 +94,45 @@ impl Certificates {
         let mut connection = self.database.reader().await?;
         let found = certificates::find(&mut connection, &[fingerprint]).await?;
         let Some(registered) = found.into_iter().next() else { return Ok(None) };
-        let examined = self.examine(&registered.der, now).map_err(|_| StoreError::Corrupt("certificate"))?;
-        let examined = Arc::new(examined);
+        let certificate = Certificate::from_der(&registered.der).map_err(|_| StoreError::Corrupt("certificate"))?;
+        let examined = Arc::new(self.examine(certificate, now));
         let mut cache = self.cache.lock().expect("nothing panics while it holds the cache");
         if cache.len() >= CACHED {
             cache.clear();
         }
+        // What other keys than the present ones have examined is of no use to anybody.
+        cache.retain(|_, other| other.by.ptr_eq(&examined.by));
         cache.insert(fingerprint, Arc::clone(&examined));
         Ok(Some(examined))
     }
 
-    fn examine(&self, der: &[u8], now: Timestamp) -> Result<Examined, KeyError> {
-        let certificate = Certificate::from_der(der)?;
+    /// What was examined, again if whom we trust has changed since.
+    pub fn renewed(&self, examined: &Arc<Examined>, now: Timestamp) -> Arc<Examined> {
+        if examined.by.ptr_eq(&Arc::downgrade(&self.keys.current())) {
+            return Arc::clone(examined);
+        }
+        Arc::new(self.examine(examined.certificate.clone(), now))
+    }
+
+    fn examine(&self, certificate: Certificate, now: Timestamp) -> Examined {
+        let keys = self.keys.current();
         // Its own validity is judged with the message's times; here only the way to the authority counts.
-        let path = self.keys.trust.path(&certificate, &[], now).err().map(Untrusted::reason);
+        let path = keys.trust.path(&certificate, &[], now).err().map(Untrusted::reason);
         let untrusted = path.filter(|r| !matches!(r, Reason::CertificateExpired | Reason::CertificateNotYetValid));
-        Ok(Examined {
+        Examined {
             owner: owner(&certificate),
             may_sign: may_sign(&certificate),
             untrusted,
-            revocation: self.revocation(&certificate, now),
+            revocation: self.revocation(&keys, &certificate, now),
             certificate,
             at: now,
-        })
+            by: Arc::downgrade(&keys),
+        }
     }
 
-    fn revocation(&self, certificate: &Certificate, now: Timestamp) -> Option<Revocation> {
+    fn revocation(&self, keys: &Keys, certificate: &Certificate, now: Timestamp) -> Option<Revocation> {
         // Several lists may speak of it, an older one beside its successor: whoever says revoked is believed.
-        let lists = self.keys.revocation.iter().filter_map(|list| list.status(certificate, now).ok());
+        let lists = keys.revocation.iter().filter_map(|list| list.status(certificate, now).ok());
         let said: Vec<Option<Timestamp>> = lists
             .map(|status| match status {
                 Status::Revoked { at } => Some(at),
@@ -127,7 +143,7 @@ impl Certificates {
             return Some(Revocation { revoked_at: said.into_iter().flatten().min() });
         }
         // What our own CA revoked is in the database.
-        let own = TrustStore::new(vec![self.keys.ca.clone()]);
+        let own = TrustStore::new(vec![keys.ca.clone()]);
         let ours = !matches!(own.path(certificate, &[], now), Err(Untrusted::NoPath | Untrusted::Key));
         (ours || !self.revocation_required).then_some(Revocation { revoked_at: None })
     }

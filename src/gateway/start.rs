@@ -12,11 +12,13 @@ use tokio::net::TcpListener;
 
 use super::config::GatewaySettings;
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
+use super::flows::revocation;
 use super::flows::send::{SendLimits, Sender};
-use super::keys::Keys;
+use super::keys::{KeyRing, Keys};
 use super::metrics::GatewayMetrics;
 use super::patience::{Backoff, Breaker};
 use super::registry::Certificates;
+use super::reload::Reload;
 use super::tasks;
 use super::watch::Watch;
 use crate::archive::Archive;
@@ -24,6 +26,7 @@ use crate::config::Faults;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
 use crate::http::{self, Edge, Peers, watch_router};
+use crate::runtime::files::Files;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
 use crate::runtime::version::VERSION;
@@ -83,6 +86,8 @@ pub struct Running {
     pub orders: Task,
     /// The push.
     pub push: Task,
+    /// Certificates and keys: activated, it reads them again.
+    pub keys: Task,
 }
 
 impl Gateway {
@@ -93,7 +98,7 @@ impl Gateway {
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
         let (keys, relay) = Keys::load(&settings)?;
-        let keys = Arc::new(keys);
+        let keys = KeyRing::new(keys);
         let storage = &settings.storage;
         let parent = storage.database.parent().unwrap_or(Path::new("."));
         make_folder(parent).map_err(|error| StartError::Folder(parent.to_owned(), error))?;
@@ -110,7 +115,7 @@ impl Gateway {
         }
         let database = Database::open(&storage.database, &MIGRATIONS).await?;
         let mut transaction = database.write().await?;
-        claim(&mut transaction, &keys.union).await?;
+        claim(&mut transaction, keys.union()).await?;
         database.commit(transaction).await?;
         let pull = &settings.pull;
         let backoff =
@@ -119,7 +124,7 @@ impl Gateway {
         metrics.build_info.with_label_values(&[VERSION]).set(1);
         let receiver = Receiver {
             relay: UnionClient::new(&relay)?,
-            certificates: Certificates::new(database.clone(), Arc::clone(&keys), settings.revocation.required),
+            certificates: Certificates::new(database.clone(), keys.clone(), settings.revocation.required),
             database,
             archive,
             disk: Disk::new(spool.folder(), storage.reserve_bytes),
@@ -161,20 +166,27 @@ impl Gateway {
         random: Arc<dyn Random>,
         shutdown: &Shutdown,
     ) -> Result<Running, StartError> {
+        let files = Files::new(settings.files());
         let gateway = Self::open(settings, clock, random).await?;
-        gateway.serve(shutdown).await
+        gateway.serve(files, shutdown).await
     }
 
-    async fn serve(self, shutdown: &Shutdown) -> Result<Running, StartError> {
+    async fn serve(self, files: Files, shutdown: &Shutdown) -> Result<Running, StartError> {
         let receiver = &self.receiver;
         receiver.recover().map_err(|error| StartError::Folder(receiver.spool.folder().to_owned(), error))?;
+        // Before anything is announced, so that the list goes with it.
+        if let Err(error) = revocation::renew_daily(receiver).await {
+            let detail = &error as &dyn std::error::Error;
+            tracing::error!(code = "revocation.list", error = detail, "no revocation list can be made");
+        }
         let orders = tasks::orders::start(receiver, shutdown);
         tasks::certificates::start(receiver, &orders, shutdown);
         tasks::compare::start(receiver, &orders, shutdown);
         tasks::upkeep::start(receiver, shutdown);
-        if receiver.keys.authority.is_some() {
-            tasks::requests::start(receiver, &orders, shutdown);
-        }
+        tasks::requests::start(receiver, &orders, shutdown);
+        let reload = Reload::new(receiver, &self.settings, files);
+        reload.begin().await?;
+        let keys = tasks::keys::start(reload, Arc::clone(&receiver.clock), &orders, shutdown);
         let pull = tasks::pull::start(receiver, self.settings.pull.interval(), shutdown);
         if self.settings.pull.long_poll {
             tasks::arrivals::start(receiver, &pull, shutdown);
@@ -185,7 +197,7 @@ impl Gateway {
             Some(address) => Some(watch(&self, &pull, address, shutdown).await?),
             None => None,
         };
-        Ok(Running { gateway: self, watch_addr, pull, orders, push })
+        Ok(Running { gateway: self, watch_addr, pull, orders, push, keys })
     }
 }
 

@@ -368,6 +368,8 @@ pub struct StatusView {
     pub certificates_ending: usize,
     /// Enabled users whose certificates have ended.
     pub certificates_ended: usize,
+    /// What is wrong with the certificates and keys in the files, as the running gateway found it.
+    pub keys_problem: Option<String>,
     /// The newest runs, the newest first.
     pub runs: Vec<RunView>,
 }

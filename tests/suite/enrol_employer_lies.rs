@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::Sha256;
 use kenpo_express::domain::user::UserState;
@@ -46,11 +47,13 @@ fn der(certificate: &Certificate) -> Der {
     Der(certificate.der().to_vec())
 }
 
-fn certificates(encryption: &Credential, signing: &Credential) -> UnionCertificates {
+fn certificates(encryption: &Credential, signing: &Credential, ca: &Authority) -> UnionCertificates {
+    let (now, fortnight) = (SystemClock.now(), SignedDuration::from_hours(24 * 14));
+    let list = ca.crl(1, &[], now, now + fortnight).unwrap();
     UnionCertificates {
         encryption: vec![der(encryption.certificate())],
         signing: vec![der(signing.certificate())],
-        revoked: None,
+        revoked: Some(Der(list.der().to_vec())),
     }
 }
 
@@ -72,7 +75,8 @@ impl Played {
         let registered =
             User { id: user(), office: office(), state: UserState::Enabled, lost_at: None, created_at: now };
         let prepared = prepare(&keys, &entrance, &registered, &contact(), now, &SystemRandom).unwrap();
-        union.put_certificates(&certificates(&keys.encryption[0], &keys.signing[0])).await.unwrap();
+        let ca = keys.authority.as_ref().unwrap();
+        union.put_certificates(&certificates(&keys.encryption[0], &keys.signing[0], ca)).await.unwrap();
         union.enrol(&user(), OrderNumber(1), &prepared.order).await.unwrap();
         let download = DownloadKeys::derive(&prepared.passwords.download, &prepared.order.download_salt);
         let kit = download.kit.open(KIT_PURPOSE, &prepared.order.kit).unwrap();
@@ -237,7 +241,8 @@ async fn a_pin_that_is_locked_before_anything_was_asked_for_is_chosen_again() {
 async fn nothing_is_sent_to_a_union_that_the_relay_made_up() {
     let played = Played::start().await;
     let (_, their_signing, their_encryption) = stranger();
-    played.union.put_certificates(&certificates(&their_encryption, &their_signing)).await.unwrap();
+    let ca = played.keys.authority.as_ref().unwrap();
+    played.union.put_certificates(&certificates(&their_encryption, &their_signing, ca)).await.unwrap();
     let mut setup = played.begin();
     setup.choose_pin("4711".parse().unwrap()).await.unwrap();
     setup.prove_pin("4711".parse().unwrap()).await.unwrap();

@@ -138,6 +138,12 @@ impl Server {
         assert_eq!(self.stop_with("TERM"), Some(0), "it stops in good order");
     }
 
+    /// Has it read again what can be read again, as `systemctl reload` does.
+    pub(crate) fn reload(&self) {
+        let sent = Command::new("kill").arg("-HUP").arg(self.0.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Sends it a signal and waits for its end.
     pub(crate) fn stop_with(&mut self, signal: &str) -> Option<i32> {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.0.id().to_string()).status().unwrap();

@@ -9,7 +9,7 @@ use crate::support::relay::issue;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_files_still_open_and_new_receipts_are_signed_by_the_new_key() {
-    let world = GatewayWorld::new().await;
+    let mut world = GatewayWorld::new().await;
     let mut sender = world.sender("taro-1").await;
     let before = world.send(&mut sender, b"before");
     world.pull().await;
@@ -19,7 +19,7 @@ async fn old_files_still_open_and_new_receipts_are_signed_by_the_new_key() {
         issue(&world.union.authority, Subject::Union(world.union.insurer.clone()), &profile, world.clock.now())
     };
     let (signing, encryption) = (own(Profile::UnionSigning), own(Profile::UnionEncryption));
-    let mut world = world.rolled(&signing, &encryption).await;
+    world.roll_over(&signing, &encryption);
     world.pull().await;
     world.union.encryption = encryption;
     let after = world.send(&mut sender, b"sealed for the new key");

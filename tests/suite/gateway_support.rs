@@ -17,7 +17,7 @@ use kenpo_express::gateway::Gateway;
 use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::flows::receive::{Beside, Cause, Limits, Receiver, Report, Seen};
 use kenpo_express::gateway::flows::send::{SendLimits, Sender as Push};
-use kenpo_express::gateway::keys::Keys;
+use kenpo_express::gateway::keys::{KeyRing, Keys};
 use kenpo_express::gateway::metrics::GatewayMetrics;
 use kenpo_express::gateway::patience::{Backoff, Breaker};
 use kenpo_express::gateway::registry::Certificates;
@@ -80,17 +80,18 @@ impl GatewayWorld {
             revocation: Vec::new(),
             ca: union.authority.certificate().clone(),
             relay_receipt: vec![signer().certificate().clone()],
+            tls: union.gateway.certificate().clone(),
         };
         keys(&mut own);
         let folder = tempfile::tempdir_in(within).unwrap();
-        let mut receiver = receiver(FakeRelay::default(), folder.path(), Arc::new(own), &clock).await;
+        let mut receiver = receiver(FakeRelay::default(), folder.path(), KeyRing::new(own), &clock).await;
         change(&mut receiver);
         Self { folder, clock, union, relay: receiver.relay.clone(), receiver: Arc::new(receiver) }
     }
 
-    /// The same gateway, started again with new keys in front of its own.
-    pub(crate) async fn rolled(self, signing: &Credential, encryption: &Credential) -> Self {
-        let before = &self.receiver.keys;
+    /// Puts new keys in front of the gateway's own, while it runs.
+    pub(crate) fn roll_over(&self, signing: &Credential, encryption: &Credential) {
+        let before = self.receiver.keys.current();
         let keys = Keys {
             union: before.union.clone(),
             signing: std::iter::once(signing).chain(&before.signing).cloned().collect(),
@@ -100,9 +101,9 @@ impl GatewayWorld {
             revocation: Vec::new(),
             ca: before.ca.clone(),
             relay_receipt: before.relay_receipt.clone(),
+            tls: before.tls.clone(),
         };
-        let receiver = receiver(self.relay.clone(), self.folder.path(), Arc::new(keys), &self.clock).await;
-        Self { receiver: Arc::new(receiver), ..self }
+        self.receiver.keys.replace(keys);
     }
 
     pub(crate) fn clock_now(&self) -> Timestamp {
@@ -118,7 +119,7 @@ impl GatewayWorld {
         let roots = vec![self.union.authority.certificate().clone()];
         let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
         let relay = UnionClient::new(&away).unwrap();
-        let receiver = receiver(relay, self.folder.path(), Arc::clone(&self.receiver.keys), &self.clock).await;
+        let receiver = receiver(relay, self.folder.path(), self.receiver.keys.clone(), &self.clock).await;
         let receiver = Arc::new(receiver);
         let sender = Arc::new(sender(&receiver, self.folder.path(), false));
         Admin::new(&Gateway { settings: Arc::new(settings), receiver, sender }, actor)
@@ -269,16 +270,16 @@ pub(crate) fn sender<R: Relay>(receiver: &Arc<Receiver<R>>, folder: &Path, appro
     Push::open(Arc::clone(receiver), &folder.join("outbox"), 0, limits).unwrap()
 }
 
-async fn receiver<R>(relay: R, folder: &Path, keys: Arc<Keys>, clock: &Arc<ManualClock>) -> Receiver<R> {
+async fn receiver<R>(relay: R, folder: &Path, keys: KeyRing, clock: &Arc<ManualClock>) -> Receiver<R> {
     let database = Database::open(&folder.join("gateway.db"), &MIGRATIONS).await.unwrap();
     let mut transaction = database.write().await.unwrap();
-    claim(&mut transaction, &keys.union).await.unwrap();
+    claim(&mut transaction, keys.union()).await.unwrap();
     database.commit(transaction).await.unwrap();
     let spool = Spool::open(&folder.join("spool")).unwrap();
     let backoff = Backoff { first: SignedDuration::from_millis(20), longest: SignedDuration::from_secs(300) };
     Receiver {
         relay,
-        certificates: Certificates::new(database.clone(), Arc::clone(&keys), false),
+        certificates: Certificates::new(database.clone(), keys.clone(), false),
         database,
         archive: Archive::open(&folder.join("archive"), &folder.join("quarantine")).unwrap(),
         disk: Disk::new(spool.folder(), 0),

@@ -1,11 +1,13 @@
 //! Large parcels beside the runs, parcels that wait, and clocks that jump.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::verdict::{Reason, Verdict};
+use kenpo_express::gateway::flows::receive::Cause;
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::store::gateway::receipts::StoredReceipt;
 use kenpo_express::store::gateway::waiting::{self, Waiting};
@@ -143,4 +145,33 @@ async fn a_relay_that_shows_other_bytes_first_cannot_swallow_a_message() {
         assert!(world.relay.receipt(draft.id).is_some());
     }
     assert_eq!((world.files("archive"), world.files("quarantine")), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_line_is_full_only_what_is_new_is_listed() {
+    let world = GatewayWorld::new().await;
+    let mut sender = world.sender("yamada-1").await;
+    let ids: Vec<MessageId> = (0..300).map(|_| MessageId::new(world.clock_now(), &SystemRandom)).collect();
+    world.relay.deposit_all(&ids, &sender.id, &vec![7; 1_100_000], world.clock_now());
+    ids.iter().for_each(|id| world.relay.hold(*id));
+    let stop = CancellationToken::new();
+    let (receiver, until) = (Arc::clone(&world.receiver), stop.clone());
+    let run = tokio::spawn(async move { receiver.run(Cause::Timer, &until).await.unwrap() });
+    // The whole list takes two pages; then the line is full and more than forty wait outside.
+    wait_for(|| world.relay.listed_from().len() >= 2).await;
+    let small = world.send(&mut sender, b"comes meanwhile");
+    wait_for(|| world.relay.acknowledged(small)).await;
+    let later = world.relay.listed_from().split_off(2);
+    assert!(!later.is_empty() && later.iter().all(|from| from.is_some_and(|place| place.0 >= 300)), "{later:?}");
+    stop.cancel();
+    assert_eq!(run.await.unwrap().result, "stopped");
+    world.receiver.beside.idle().await;
+}
+
+async fn wait_for(is_true: impl Fn() -> bool) {
+    let began_at = Instant::now();
+    while !is_true() {
+        assert!(began_at.elapsed() < Duration::from_secs(60), "it does not come true");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -218,7 +218,7 @@ async fn without_current_revocation_data_a_foreign_certificate_waits() {
     let world = GatewayWorld::with(
         |keys| keys.trust = kenpo_express::pki::TrustStore::new(vec![root, keys.ca.clone()]),
         |receiver| {
-            let keys = std::sync::Arc::clone(&receiver.keys);
+            let keys = receiver.keys.clone();
             receiver.certificates =
                 kenpo_express::gateway::registry::Certificates::new(receiver.database.clone(), keys, true);
         },

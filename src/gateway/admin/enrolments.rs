@@ -56,7 +56,7 @@ impl Admin {
     /// When the letter cannot be written, there is no enrolment.
     async fn enrol(&self, id: &UserId, new_passwords: bool, output: Option<PathBuf>) -> Result<Passwords, AdminError> {
         let receiver = &self.gateway.receiver;
-        if receiver.keys.authority.is_none() {
+        if receiver.keys.current().authority.is_none() {
             return Err(AdminError::NoAuthority);
         }
         let (user, contact) = self.letter_is_possible(id, new_passwords).await?;
@@ -64,7 +64,7 @@ impl Admin {
         let (worker, for_kit) = (Arc::clone(receiver), (user.clone(), contact.clone()));
         let prepared = tokio::task::spawn_blocking(move || {
             let (user, contact) = for_kit;
-            prepare(&worker.keys, &entrance, &user, &contact, worker.clock.now(), worker.random.as_ref())
+            prepare(&worker.keys.current(), &entrance, &user, &contact, worker.clock.now(), worker.random.as_ref())
         });
         let prepared = prepared.await.map_err(io::Error::other)??;
         let office = offices::find(receiver.database.read(), &user.office).await?;
@@ -109,7 +109,7 @@ impl Admin {
         new_passwords: bool,
         prepared: &Prepared,
     ) -> Result<(), AdminError> {
-        let (keys, now) = (&self.gateway.receiver.keys, self.now());
+        let (keys, now) = (self.gateway.receiver.keys.current(), self.now());
         // Everything again: somebody may have been quicker.
         let before = users::find(&mut *transaction, &user.id).await?.ok_or(StoreError::Missing("user"))?;
         if matches!(before.state, UserState::Disabled { .. }) {
@@ -120,7 +120,7 @@ impl Admin {
         }
         requests::forget_waiting(transaction, &user.id).await?;
         if certificates::revoke_kit(transaction, &user.id, now).await? > 0 {
-            revocation::renew(transaction, keys, now).await?;
+            revocation::renew(transaction, &keys, now).await?;
         }
         users::update(transaction, &User { state: UserState::Enabled, ..before.clone() }).await?;
         let device = Registered::new(&prepared.device, &user.id, Purpose::Device, &keys.ca, now);
@@ -178,7 +178,7 @@ impl Admin {
         }
         requests::forget_waiting(&mut transaction, id).await?;
         certificates::revoke_all(&mut transaction, id, now).await?;
-        revocation::renew(&mut transaction, &receiver.keys, now).await?;
+        revocation::renew(&mut transaction, &receiver.keys.current(), now).await?;
         registry_changed(&mut transaction).await?;
         orders::drop_open(&mut transaction, id).await?;
         // Without PCs: the relay deletes the keys of their PINs.

@@ -27,7 +27,7 @@ impl Admin {
         let certificate = self.frozen_certificate(&message).await?;
         let receiver = &self.gateway.receiver;
         let sealed = receiver.archive.archived(&message.path);
-        let (keys, output, view) = (receiver.keys.clone(), output.to_owned(), MessageView::from(&message));
+        let (keys, output, view) = (receiver.keys.current(), output.to_owned(), MessageView::from(&message));
         let database = &receiver.database;
         let random = Arc::clone(&receiver.random);
         tokio::task::spawn_blocking(move || {

@@ -5,6 +5,7 @@ pub mod enrolments;
 pub mod export;
 pub mod import;
 pub mod incident;
+pub mod keys;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
@@ -30,7 +31,9 @@ use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::Message;
-use crate::store::gateway::{acknowledgements, audit, counters, directory, orders, requests, runs, waiting};
+use crate::store::gateway::{
+    acknowledgements, audit, counters, directory, keys_problem, orders, requests, runs, waiting,
+};
 use crate::store::sqlite::{Connection, Readers, StoreError};
 
 use super::start::Gateway;
@@ -73,6 +76,23 @@ pub enum AdminError {
     /// Us or input: a certificate cannot be issued.
     #[error("電子証明書を発行できません (the certificate cannot be issued)")]
     Pki(#[from] PkiError),
+    /// Input: not a certificate of the union itself.
+    #[error(
+        "この組合自身の証明書ではありません。利用者の証明書は user disable または user reset-pin で失効させてください (not a \
+         certificate of the union itself; a user's are revoked with user disable or user reset-pin)"
+    )]
+    NotOwn,
+    /// Input: a certificate of the union that is on the list.
+    #[error("すでに失効しています (it is revoked already)")]
+    RevokedBefore,
+    /// Input: a certificate that has no successor yet.
+    #[error(
+        "使用中の証明書です。先に新しいものを設定ファイルの先頭に加え、読み込ませてください。それでも失効させるには --in-use を\
+         指定してください。後継が入るまで、事業所は送信できません (this one is in use: put its successor before it in the \
+         settings and have the gateway read them again. With --in-use it is revoked all the same, and employers cannot send \
+         until there is a successor)"
+    )]
+    InUse,
     /// Input: the user is disabled.
     #[error(
         "利用者は無効です。先に user enable で有効に戻してください (the user is disabled: enable the user first with user enable)"
@@ -245,7 +265,7 @@ impl Admin {
         let counters = counters::all(read).await?;
         let counter = |name: &str| counters.get(name).copied().unwrap_or(0);
         Ok(StatusView {
-            union: receiver.keys.union.to_string(),
+            union: receiver.keys.union().to_string(),
             version: VERSION,
             archived: counter(counters::ARCHIVED),
             quarantined: counter(counters::QUARANTINED),
@@ -258,6 +278,7 @@ impl Admin {
             devices_waiting: requests::users_waiting(read, 1_000).await?.iter().map(ToString::to_string).collect(),
             certificates_ending: directory::ending(read, now, soon).await?.len(),
             certificates_ended: directory::ending(read, Timestamp::UNIX_EPOCH, now).await?.len(),
+            keys_problem: keys_problem(read).await?,
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
         })
     }

@@ -5,21 +5,25 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use super::{Admin, AdminError};
 use crate::archive::{Durable, Sealed};
 use crate::domain::address::Address;
-use crate::domain::digest::Fingerprint;
 use crate::domain::ids::MessageId;
+use crate::domain::policy::Facts;
+use crate::domain::sequence::{Link, StreamMark};
 use crate::domain::verdict::{Reason, Verdict};
 use crate::gateway::view::MessageView;
 use crate::message::keys::Certificate;
 use crate::message::open::{Verified, open};
 use crate::message::receipt::Stage;
-use crate::store::gateway::certificates::{self, Purpose};
+use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::events::Kind;
 use crate::store::gateway::messages::{self, Message, State};
-use crate::store::gateway::{acknowledgements, counters, evidence, receipts};
-use crate::store::sqlite::{StoreError, length};
+use crate::store::gateway::users::{self, User};
+use crate::store::gateway::{acknowledgements, counters, evidence, receipts, stream_marks};
+use crate::store::sqlite::{Connection, StoreError, length};
 
 /// Reasons that say something of the sender or of time, and that two persons may know better. The message itself is whole,
 /// addressed to us, and signed under a registered certificate; whatever says otherwise is never set aside.
@@ -37,7 +41,47 @@ const RELEASABLE: &[Reason] = &[
 /// A message that verifies, though it was quarantined.
 struct Proven {
     verified: Verified,
-    certificate: Fingerprint,
+    certificate: Registered,
+}
+
+impl Proven {
+    /// Who signed it, as the registry has it now.
+    async fn signer(&self, connection: &mut Connection) -> Result<User, StoreError> {
+        users::find(connection, &self.certificate.user).await?.ok_or(StoreError::Missing("user"))
+    }
+
+    /// Since when the signer's PC was lost, if that PC may have sent it: as the verdict would say it, had the signer been
+    /// known.
+    fn suspect_since(&self, user: &User, received_at: Timestamp) -> Option<Timestamp> {
+        let lost_ones =
+            |lost: &Timestamp| self.certificate.revoked_at.is_some() || self.certificate.registered_at <= *lost;
+        user.lost_at.filter(|lost| received_at >= *lost && lost_ones(lost))
+    }
+
+    /// Puts it into its sender's stream, unless that was done when it came: the sender was known then.
+    async fn take_its_place(
+        &self,
+        connection: &mut Connection,
+        message: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let stored = evidence::find(&mut *connection, message).await?.ok_or(StoreError::Missing("evidence"))?;
+        let facts: Facts = serde_json::from_str(&stored.facts).map_err(|_| StoreError::Corrupt("facts"))?;
+        if facts.sequence.is_some() {
+            return Ok(());
+        }
+        let header = self.verified.header();
+        let sender = header.from.to_string();
+        let marks = stream_marks::find(connection, std::slice::from_ref(&sender)).await?;
+        let mut mark: StreamMark = match marks.get(&sender) {
+            Some(json) => serde_json::from_str(json).map_err(|_| StoreError::Corrupt("stream mark"))?,
+            None => StreamMark::default(),
+        };
+        let hash = self.verified.signature_hash();
+        mark.observe(&Link { sequence: header.sequence, previous: header.previous, hash }, false);
+        let json = serde_json::to_string(&mark).map_err(|_| StoreError::Corrupt("stream mark"))?;
+        stream_marks::put(connection, &[(sender, json)], now).await
+    }
 }
 
 impl Admin {
@@ -86,10 +130,14 @@ impl Admin {
         });
         let path = placed.await.map_err(io::Error::other)??;
         let mut transaction = receiver.database.write().await?;
-        if !messages::release(&mut transaction, message.number, &path, self.now()).await? {
+        let user = proven.signer(&mut transaction).await?;
+        let suspect_since = proven.suspect_since(&user, message.received_at);
+        let release = messages::Release { path: &path, user: &user, suspect_since, at: self.now() };
+        if !messages::release(&mut transaction, message.number, &release).await? {
             return Err(AdminError::State { state: State::Archived.code() });
         }
-        evidence::set_certificate(&mut transaction, message.number, proven.certificate).await?;
+        proven.take_its_place(&mut transaction, message.number, self.now()).await?;
+        evidence::set_certificate(&mut transaction, message.number, proven.certificate.fingerprint).await?;
         let receipt = self.receipt(&mut transaction, &message, Stage::Verified, None).await?;
         receipts::insert(&mut transaction, std::slice::from_ref(&receipt)).await?;
         acknowledgements::insert(&mut transaction, &[(message.id, Some(receipt.number))], self.now()).await?;
@@ -107,7 +155,7 @@ impl Admin {
     async fn prove(&self, message: &Message) -> Result<Proven, AdminError> {
         let receiver = &self.gateway.receiver;
         let file: PathBuf = receiver.archive.quarantined(&message.path);
-        let keys = receiver.keys.clone();
+        let keys = receiver.keys.current();
         let opened = tokio::task::spawn_blocking(move || open(File::open(file)?, &keys.encryption, io::sink()));
         let (opened, _) = opened.await.map_err(io::Error::other)??;
         if Some(opened.tag()) != message.tag || opened.header().id != message.id {
@@ -119,13 +167,13 @@ impl Admin {
         drop(reader);
         let registered = registered.ok_or(AdminError::Unreleasable(Reason::CertificateNotRegistered))?;
         // Whoever was unknown then may be somebody else than the message says.
-        let owner = Address::User(receiver.keys.union.clone(), registered.user.clone());
+        let owner = Address::User(receiver.keys.union().clone(), registered.user.clone());
         if registered.purpose != Purpose::Signing || owner != opened.header().from {
             return Err(AdminError::Unreleasable(Reason::BindingSender));
         }
         let certificate = Certificate::from_der(&registered.der).map_err(|_| StoreError::Corrupt("certificate"))?;
         let verified = opened.verify(&certificate).map_err(|error| AdminError::Unreleasable(error.reason()))?;
-        Ok(Proven { verified, certificate: registered.fingerprint })
+        Ok(Proven { verified, certificate: registered })
     }
 }
 

@@ -123,7 +123,7 @@ impl Admin {
         stage: Stage,
         words: Option<Vec<u8>>,
     ) -> Result<StoredReceipt, AdminError> {
-        let keys = &self.gateway.receiver.keys;
+        let keys = self.gateway.receiver.keys.current();
         let chain = receipts::of_message(&mut *connection, message.number).await?;
         let previous: Option<Sha256> = chain.last().map(|last| SignedReceipt::from_der(last.der.clone()).hash());
         // What never passed the checks was not read: its sender's digest is not ours to confirm.

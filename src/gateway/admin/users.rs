@@ -57,8 +57,9 @@ impl Admin {
         encryption: &crate::pki::PublicKey,
     ) -> Result<(Certificate, Certificate), AdminError> {
         let receiver = &self.gateway.receiver;
-        let authority = receiver.keys.authority.as_ref().ok_or(AdminError::NoAuthority)?;
-        let subject = Subject::User { union: receiver.keys.union.clone(), office: office.clone(), user: id.clone() };
+        let keys = receiver.keys.current();
+        let authority = keys.authority.as_ref().ok_or(AdminError::NoAuthority)?;
+        let subject = Subject::User { union: keys.union.clone(), office: office.clone(), user: id.clone() };
         let issue = |key: &crate::pki::PublicKey, profile| {
             let request = Request { subject: subject.clone(), key: key.clone() };
             let validity = receiver.limits.user_validity;
@@ -140,7 +141,7 @@ impl Admin {
         certificates::revoke_all(&mut transaction, id, at).await?;
         enrolments::end(&mut transaction, id, now).await?;
         requests::forget_waiting(&mut transaction, id).await?;
-        revocation::renew(&mut transaction, &receiver.keys, now).await?;
+        revocation::renew(&mut transaction, &receiver.keys.current(), now).await?;
         registry_changed(&mut transaction).await?;
         let suspects = match suspect_from {
             Some(from) => messages::mark_suspect(&mut transaction, &user.office, id, from).await?,
@@ -218,7 +219,7 @@ impl Admin {
     }
 
     fn check(&self, id: &UserId, certificate: &Certificate, fit: bool) -> Result<(), AdminError> {
-        let keys = &self.gateway.receiver.keys;
+        let keys = self.gateway.receiver.keys.current();
         if !fit {
             return Err(AdminError::Certificate("用途が違います (its key usage does not allow this use)"));
         }
@@ -239,9 +240,9 @@ impl Admin {
         signing: &Certificate,
         encryption: &Certificate,
     ) -> Result<(), StoreError> {
-        let (ca, now) = (&self.gateway.receiver.keys.ca, self.now());
+        let (keys, now) = (self.gateway.receiver.keys.current(), self.now());
         for (certificate, purpose) in [(signing, Purpose::Signing), (encryption, Purpose::Encryption)] {
-            certificates::insert(connection, &Registered::new(certificate, user, purpose, ca, now)).await?;
+            certificates::insert(connection, &Registered::new(certificate, user, purpose, &keys.ca, now)).await?;
         }
         registry_changed(connection).await?;
         orders::insert(connection, &[NewOrder::about(user, OrderKind::Register)], now).await

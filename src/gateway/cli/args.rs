@@ -55,6 +55,9 @@ pub enum Command {
     /// 隔離。Quarantine.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// 組合自身の証明書。The union's own certificates.
+    #[command(subcommand)]
+    Keys(Keys),
     /// 事業所。Offices.
     #[command(subcommand)]
     Office(Office),
@@ -163,6 +166,25 @@ pub enum Quarantine {
         /// 理由。Why.
         #[arg(long)]
         reason: String,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// 一覧。Lists what the union signs with and is sealed to, the newest first.
+    List(Json),
+    /// 失効させる。取り消せない。Puts a certificate of the union itself on the revocation list of its CA, for good: employers
+    /// seal nothing to it any more and believe nothing that it signs. What was sealed to it can still be opened.
+    Revoke {
+        /// 証明書のファイル (PEM)。The certificate.
+        certificate: PathBuf,
+        /// 使用中のものも失効させる。Also the one in use: employers cannot send until its successor is there.
+        #[arg(long)]
+        in_use: bool,
         /// Prints one JSON value.
         #[command(flatten)]
         json: Json,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::domain::verdict::{Reason, Warning};
+use crate::gateway::admin::keys::{OwnCertificate, Revoked};
 pub(super) use crate::gateway::view::jst;
 use crate::gateway::view::{MessageView, StatusView, UserView};
 
@@ -72,6 +73,28 @@ pub(super) fn user(view: &UserView) -> io::Result<()> {
     line(format!("{}  {}  {name}  {state}{order}", view.id, view.office))
 }
 
+/// A certificate of the union itself in one line.
+pub(super) fn own_certificate(own: &OwnCertificate) -> io::Result<()> {
+    let state = match own.revoked_at {
+        Some(at) => format!("失効 revoked {}", jst(at)),
+        None if own.in_use => "使用中 in use".to_owned(),
+        None => "旧 old".to_owned(),
+    };
+    line(format!("{:<10}  {}  期限 ends {}  {state}", own.purpose, own.fingerprint, jst(own.not_after)))
+}
+
+/// What revoking a certificate of the union came to.
+pub(super) fn revoked(revoked: &Revoked) -> io::Result<()> {
+    line(format!("失効させました (revoked): {}", revoked.fingerprint))?;
+    line(
+        "常駐中のゲートウェイがKXサーバーに通知します (the running gateway tells the KX server within seconds; see status)",
+    )?;
+    if revoked.in_use {
+        line("後継の証明書が入るまで、事業所は送信できません (employers cannot send until its successor is there)")?;
+    }
+    Ok(())
+}
+
 /// The status in some lines.
 pub(super) fn status(view: &StatusView) -> io::Result<()> {
     line(format!("保険者番号 union: {}", view.union))?;
@@ -88,6 +111,9 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
         "電子証明書 certificates: 60日以内に期限 end within 60 days {}  期限切れ ended {}",
         view.certificates_ending, view.certificates_ended
     ))?;
+    if let Some(problem) = &view.keys_problem {
+        line(format!("組合の証明書・鍵の問題 certificates and keys of the union: {}", printable(problem)))?;
+    }
     line(format!("待機中 waiting: {}", view.waiting.len()))?;
     for waiting in &view.waiting {
         let next = jst(waiting.next_try);

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod keys;
 mod people;
 
 use std::error::Error;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Command, Json, ListArgs, Quarantine, Received};
 use super::print;
-use crate::config::{Fault, Faults, load};
+use crate::config::{Fault, Faults};
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::received::Review;
 use crate::gateway::admin::{Admin, AdminError};
@@ -72,7 +73,7 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     if let Command::CheckConfig = args.command {
         return check_config(&args);
     }
-    let settings: GatewaySettings = load(&args.config)?;
+    let settings = GatewaySettings::read(&args.config)?;
     match args.command {
         Command::Migrate { check } => return migrate(&settings, check).await,
         Command::Serve => return serve(settings).await,
@@ -88,6 +89,7 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::Status(json) => status(&admin, json).await,
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
+        Command::Keys(command) => keys::keys(&admin, command).await,
         Command::Office(command) => people::office(&admin, command).await,
         Command::User(command) => people::user(&admin, command).await,
         Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
@@ -113,9 +115,9 @@ fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>
 }
 
 fn check_config(args: &Args) -> Result<(), CommandError> {
-    let settings: GatewaySettings = load(&args.config)?;
+    let settings = GatewaySettings::read(&args.config)?;
     let mut faults = match Keys::load(&settings) {
-        Ok(_) => Vec::new(),
+        Ok((keys, _)) => keys.check(SystemClock.now()).err().map_or_else(Vec::new, |faults| faults.0),
         Err(Faults(faults)) => faults,
     };
     if let Some(folder) = settings.storage.database.parent()
@@ -155,7 +157,7 @@ async fn serve(settings: GatewaySettings) -> Result<(), CommandError> {
     tracing::info!(code = "gateway.started", watch = ?running.watch_addr, "the gateway is running");
     notify_ready();
     while signals.next().await == Signal::Reload {
-        tracing::info!(code = "gateway.reload", "certificates and settings are read at the next start");
+        running.keys.activate();
     }
     notify_stopping();
     running.stop(&shutdown).await;

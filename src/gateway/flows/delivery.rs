@@ -54,7 +54,7 @@ pub(super) async fn publish<R: Relay>(receiver: &Receiver<R>) -> Result<(), Orde
     let der = |credentials: &[crate::message::keys::Credential]| -> Vec<Der> {
         credentials.iter().map(|credential| Der(credential.certificate().der().to_vec())).collect()
     };
-    let keys = &receiver.keys;
+    let keys = receiver.keys.current();
     let revoked = revocation::newest(receiver.database.read()).await?.map(|list| Der(list.der));
     let certificates = UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked };
     Ok(receiver.relay.put_certificates(&certificates).await?)

@@ -31,8 +31,9 @@ pub enum RevocationError {
 /// Makes a new list of what is revoked as the transaction has it, and has it published. Nothing where another CA issues.
 pub async fn renew(connection: &mut Connection, keys: &Keys, now: Timestamp) -> Result<(), RevocationError> {
     let Some(authority) = &keys.authority else { return Ok(()) };
-    let revoked = certificates::revoked(&mut *connection, now).await?;
-    let revoked: Vec<Revoked> = revoked.into_iter().map(|(serial, at)| Revoked { serial, at }).collect();
+    let users = certificates::revoked(&mut *connection, now).await?;
+    let own = revocation::own(&mut *connection).await?.into_iter().map(|own| (own.serial, own.at));
+    let revoked: Vec<Revoked> = users.into_iter().chain(own).map(|(serial, at)| Revoked { serial, at }).collect();
     let number = revocation::newest(&mut *connection).await?.map_or(1, |list| list.number + 1);
     let next_update = now.checked_add(COUNTS_FOR).map_err(|_| PkiError::Period)?;
     let list = authority.crl(number, &revoked, now, next_update)?;
@@ -47,10 +48,11 @@ pub async fn renew_daily<R: Relay>(receiver: &Receiver<R>) -> Result<(), Revocat
     let newest = revocation::newest(receiver.database.read()).await?;
     // A clock that was set back must not stop the list either.
     let fresh = newest.is_some_and(|list| now.duration_since(list.made_at).abs() < RENEWED_AFTER);
-    if fresh || receiver.keys.authority.is_none() {
+    let keys = receiver.keys.current();
+    if fresh || keys.authority.is_none() {
         return Ok(());
     }
     let mut transaction = receiver.database.write().await?;
-    renew(&mut transaction, &receiver.keys, now).await?;
+    renew(&mut transaction, &keys, now).await?;
     Ok(receiver.database.commit(transaction).await?)
 }

@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod certificates;
 pub mod compare;
+pub mod keys;
 pub mod news;
 pub mod orders;
 pub mod pull;
@@ -18,5 +19,7 @@ pub const ORDERS_PERIOD: Duration = super::flows::orders::PERIOD.unsigned_abs();
 pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
 /// Between two looks whether there is something to send. What another process has staged is found by that.
 pub const PUSH_PERIOD: Duration = Duration::from_secs(2);
+/// Between two looks at the files of certificates and keys.
+pub const KEYS_PERIOD: Duration = Duration::from_secs(10);
 /// Seconds that the relay may hold a question for arrivals or requests.
 pub const ARRIVALS_WAIT: u32 = 50;

@@ -13,6 +13,8 @@ use crate::wire::page::{Cursor, PageQuery};
 
 /// Requests on a page.
 const PAGE: u32 = 32;
+/// Between two looks whether there is a CA to answer requests with.
+const NO_AUTHORITY: Duration = Duration::from_secs(10);
 
 /// Starts it. `orders` carries the answers to the relay.
 pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, shutdown: &Shutdown) {
@@ -28,6 +30,11 @@ pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, shutdown: &Sh
 async fn watch<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task) {
     let (mut seen, mut failures): (Option<Cursor>, u32) = (None, 0);
     loop {
+        // Without a CA here nobody can be answered; it may come later.
+        if receiver.keys.current().authority.is_none() {
+            tokio::time::sleep(NO_AUTHORITY).await;
+            continue;
+        }
         if !receiver.breaker.allows(receiver.clock.now()) {
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;

@@ -1,5 +1,6 @@
 //! Messages that came and were kept: archived or in quarantine.
 
+mod release;
 mod row;
 
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::verdict::Verdict;
 use crate::store::sqlite::{StoreError, groups, length, micros};
+pub use release::{Release, release};
 use row::{COLUMNS, Row, codes, parse_tag};
 
 /// Where a message stands.
@@ -279,25 +281,6 @@ pub async fn set_return_reason(connection: &mut SqliteConnection, number: i64, w
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Makes an archived message of a quarantined one, under its new path.
-pub async fn release(
-    connection: &mut SqliteConnection,
-    number: i64,
-    path: &str,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE messages SET state = 'archived', verdict = 'accepted', path = $2, archived_at = $3, released_at = $3
-         WHERE number = $1 AND state = 'quarantined'",
-    )
-    .bind(number)
-    .bind(path)
-    .bind(micros(at))
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Marks what a user's lost PC may have sent: archived messages that came at or after the loss. Gives their ids.

@@ -122,6 +122,17 @@ pub async fn set_entrance(connection: &mut SqliteConnection, entrance: &Entrance
     Ok(())
 }
 
+/// What is wrong with the certificates and keys in the files, in words for staff; the gateway works with others, then.
+pub async fn keys_problem(executor: impl SqliteExecutor<'_>) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT keys_problem FROM gateway WHERE id = 1").fetch_one(executor).await?)
+}
+
+/// Notes what is wrong with the certificates and keys in the files, or that nothing is.
+pub async fn set_keys_problem(connection: &mut SqliteConnection, problem: Option<&str>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE gateway SET keys_problem = $1 WHERE id = 1").bind(problem).execute(connection).await?;
+    Ok(())
+}
+
 /// Text that only a foreign hand can have put there.
 fn corrupt<T>(what: &'static str) -> impl Fn(T) -> StoreError {
     move |_| StoreError::Corrupt(what)

@@ -1,9 +1,11 @@
-//! The newest revocation list of our own CA.
+//! The newest revocation list of our own CA, and which certificates of the union itself are on it.
 
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
+use crate::domain::digest::Fingerprint;
+use crate::message::keys::Certificate;
 use crate::store::sqlite::{StoreError, micros, moment};
 
 /// A list as it is kept.
@@ -42,4 +44,48 @@ pub async fn replace(connection: &mut SqliteConnection, list: &Stored) -> Result
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Notes that a certificate of the union itself is revoked. False when it was already.
+pub async fn revoke_own(
+    connection: &mut SqliteConnection,
+    certificate: &Certificate,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO union_revocations (fingerprint, serial, revoked_at) VALUES ($1, $2, $3)
+         ON CONFLICT (fingerprint) DO NOTHING",
+    )
+    .bind(certificate.fingerprint().as_bytes().as_slice())
+    .bind(certificate.serial())
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A revoked certificate of the union itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Which.
+    pub fingerprint: Fingerprint,
+    /// Its serial number in hexadecimal.
+    pub serial: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// Every revoked certificate of the union itself. They stay on the list also when they have ended: what they signed is
+/// looked at for years.
+pub async fn own(executor: impl SqliteExecutor<'_>) -> Result<Vec<Own>, StoreError> {
+    let rows: Vec<(Vec<u8>, String, i64)> =
+        sqlx::query_as("SELECT fingerprint, serial, revoked_at FROM union_revocations ORDER BY revoked_at")
+            .fetch_all(executor)
+            .await?;
+    rows.into_iter()
+        .map(|(fingerprint, serial, at)| {
+            let fingerprint = fingerprint.as_slice().try_into().map_err(corrupt("fingerprint"))?;
+            Ok(Own { fingerprint, serial, at: moment(at)? })
+        })
+        .collect()
 }

@@ -72,10 +72,11 @@ pub(super) async fn give<R: Relay>(
     given: Given<'_>,
 ) -> Result<(), EnrolError> {
     let now = receiver.clock.now();
-    let authority = receiver.keys.authority.as_ref().ok_or(PkiError::NotAnAuthority)?;
+    let keys = receiver.keys.current();
+    let authority = keys.authority.as_ref().ok_or(PkiError::NotAnAuthority)?;
     let issued = issue::issue(receiver, wanted).await?;
     if given.anew && certificates::revoke_pcs(connection, wanted.user(), now).await? > 0 {
-        revocation::renew(connection, &receiver.keys, now).await?;
+        revocation::renew(connection, &keys, now).await?;
     }
     issue::register(connection, authority, wanted, &issued, now).await?;
     if let Some(enrolment) = asked.about.enrolment {
@@ -93,7 +94,7 @@ async fn stream_position<R: Relay>(
     receiver: &Receiver<R>,
     user: &UserId,
 ) -> Result<Option<StreamPosition>, StoreError> {
-    let sender = Address::User(receiver.keys.union.clone(), user.clone()).to_string();
+    let sender = Address::User(receiver.keys.union().clone(), user.clone()).to_string();
     let marks = stream_marks::find(connection, std::slice::from_ref(&sender)).await?;
     let Some(json) = marks.get(&sender) else { return Ok(None) };
     let mark: StreamMark = serde_json::from_str(json).map_err(|_| StoreError::Corrupt("stream mark"))?;
@@ -169,7 +170,7 @@ pub(super) async fn sign<R: Relay>(
 ) -> Result<Vec<u8>, EnrolError> {
     let (worker, at) = (Arc::clone(receiver), receiver.clock.now());
     let answer = Answer { request, digest, at, outcome };
-    let task = tokio::task::spawn_blocking(move || words::sign(&answer, worker.keys.signer(), at));
+    let task = tokio::task::spawn_blocking(move || words::sign(&answer, worker.keys.current().signer(), at));
     Ok(task.await.map_err(|_| EnrolError::Internal)??)
 }
 

@@ -85,7 +85,7 @@ async fn first<R: Relay>(
         let reason = if so_far >= MISMATCHES { RefusalReason::Locked } else { RefusalReason::Names };
         return Ok(Verdict::Refuse(reason));
     }
-    let Ok(wanted) = Wanted::new(&receiver.keys.union, &user, request.pc, &request.keys) else {
+    let Ok(wanted) = Wanted::new(receiver.keys.union(), &user, request.pc, &request.keys) else {
         return Ok(Verdict::Refuse(RefusalReason::Malformed));
     };
     // The name of the present PC proves nothing: it is no secret.
@@ -131,7 +131,7 @@ async fn renew<R: Relay>(
     if !is_time || signing().filter(|one| one.not_after > now).count() >= OVERLAP {
         return Ok(Verdict::Refuse(RefusalReason::NotNow));
     }
-    Ok(match Wanted::new(&receiver.keys.union, &user, renewal.pc, &renewal.keys) {
+    Ok(match Wanted::new(receiver.keys.union(), &user, renewal.pc, &renewal.keys) {
         Ok(wanted) => Verdict::Issue { wanted: Box::new(wanted), anew: false },
         Err(_) => Verdict::Refuse(RefusalReason::Malformed),
     })

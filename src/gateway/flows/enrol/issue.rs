@@ -74,7 +74,8 @@ impl Issued {
 pub(super) async fn issue<R: Relay>(receiver: &Arc<Receiver<R>>, wanted: &Wanted) -> Result<Issued, EnrolError> {
     let (worker, wanted, now) = (Arc::clone(receiver), wanted.clone(), receiver.clock.now());
     let task = tokio::task::spawn_blocking(move || {
-        let authority = worker.keys.authority.as_ref().ok_or(PkiError::NotAnAuthority)?;
+        let keys = worker.keys.current();
+        let authority = keys.authority.as_ref().ok_or(PkiError::NotAnAuthority)?;
         let issue = |request: &Request, profile, validity| -> Result<Certificate, PkiError> {
             authority.issue(request, &profile, validity, now, worker.random.as_ref())
         };

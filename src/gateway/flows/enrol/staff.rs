@@ -93,7 +93,7 @@ pub async fn review<R: Relay>(
     let refused = Outcome::Refused { reason: RefusalReason::NotApproved };
     if review == Review::Approve {
         let pc = chosen.pc.ok_or(StoreError::Corrupt("PC"))?;
-        let wanted = Wanted::new(&receiver.keys.union, &known, pc, keys).map_err(EnrolError::from)?;
+        let wanted = Wanted::new(receiver.keys.union(), &known, pc, keys).map_err(EnrolError::from)?;
         for other in waiting.iter().filter(|other| other.id != chosen.id) {
             say(receiver, &mut transaction, asked(other), refused.clone(), None, actor).await?;
         }

@@ -30,7 +30,8 @@ pub(super) async fn understand<R: Relay>(
     pending: &PendingRequest,
 ) -> Result<Understood, EnrolError> {
     let (worker, sealed) = (Arc::clone(receiver), pending.sealed.0.clone());
-    let opened = tokio::task::spawn_blocking(move || words::open::<SealedRequest>(&sealed, &worker.keys.encryption));
+    let opened =
+        tokio::task::spawn_blocking(move || words::open::<SealedRequest>(&sealed, &worker.keys.current().encryption));
     let understood = match opened.await.map_err(|_| EnrolError::Internal)? {
         Ok(SealedRequest::Enrolment { enrolment, request }) => first(receiver, pending.id, enrolment, &request).await?,
         Ok(SealedRequest::Renewal { signed, signer }) => renewal(receiver, pending.id, signed.0, signer).await?,

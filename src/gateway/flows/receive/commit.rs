@@ -64,7 +64,7 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     let first_message = messages::next_number(&mut transaction).await?;
     let rows: Vec<Message> =
         (first_message..).zip(&batch.judged).map(|(number, one)| message(number, one, now)).collect();
-    let signed = sign(&receiver.keys, &batch.judged, &contiguous, now).await?;
+    let signed = sign(receiver.keys.current(), &batch.judged, &contiguous, now).await?;
     let first_receipt = receipts::next_number(&mut transaction).await?;
     let (receipt_rows, own) = receipt_rows(first_receipt, &rows, &batch.judged, &signed, now);
     let proofs: Result<Vec<Evidence>, StoreError> =
@@ -168,7 +168,7 @@ async fn was_seen(connection: &mut Connection, id: MessageId, hash: Sha256) -> R
 
 /// Our receipts for what is accepted, signed on a blocking thread.
 async fn sign(
-    keys: &Arc<Keys>,
+    keys: Arc<Keys>,
     judged: &[Judged],
     contiguous: &[Option<u64>],
     now: Timestamp,
@@ -188,7 +188,6 @@ async fn sign(
         })
     };
     let unsigned: Vec<Option<Receipt>> = judged.iter().zip(contiguous).map(receipt).collect();
-    let keys = Arc::clone(keys);
     let task = tokio::task::spawn_blocking(move || {
         let sign = |receipt: Receipt| receipt.sign(keys.signer(), now);
         unsigned.into_iter().map(|receipt| receipt.map(sign).transpose()).collect::<Result<Vec<_>, _>>()

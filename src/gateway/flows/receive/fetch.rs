@@ -25,7 +25,7 @@ type Checked = (Arc<Examined>, Result<Box<Verified>, Reason>);
 /// Opens what `input` gives. Blocks.
 pub(super) fn try_open<R: Relay>(run: &Run<R>, input: impl Read + Send) -> Result<Tried, Trouble> {
     let receiver = &run.receiver;
-    let opened = match open(input, &receiver.keys.encryption, std::io::sink()) {
+    let opened = match open(input, &receiver.keys.current().encryption, std::io::sink()) {
         Ok((opened, _)) => Box::new(opened),
         Err(error) => {
             return match error.reason() {

@@ -118,10 +118,10 @@ impl Outcome {
         }
     }
 
-    pub(super) fn examined(&self) -> Option<&Examined> {
+    pub(super) fn examined(&self) -> Option<&Arc<Examined>> {
         match self {
             Self::Closed(_) => None,
-            Self::Opened { examined, .. } => examined.as_deref(),
+            Self::Opened { examined, .. } => examined.as_ref(),
         }
     }
 

@@ -7,14 +7,14 @@ use std::time::Instant;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::RunError;
-use super::item::{Batch, Fetched, Item, Judged, Repeated};
+use super::item::{Batch, Fetched, Item, Judged, Outcome, Repeated};
 use super::relayed;
 use super::run::Run;
 use super::trouble::disk_cause;
 use crate::archive::{Archive, Durable, Placement, Sealed};
 use crate::domain::address::Address;
 use crate::domain::policy::{self, Archived, Claims, Facts, Scan, judge};
-use crate::gateway::registry::Snapshot;
+use crate::gateway::registry::{Examined, Snapshot};
 use crate::gateway::relay::Relay;
 use crate::message::open::Opened;
 use crate::store::gateway::messages::{self, Known};
@@ -53,7 +53,7 @@ pub(super) async fn prepare<R: Relay>(run: &Arc<Run<R>>, group: Vec<Item>) -> Re
     // First the version: what changes after this is noticed at the commit.
     let registry_version = registry_version(receiver.database.read()).await?;
     let opened = fetched.iter().filter_map(|one| one.outcome.opened());
-    let snapshot = Snapshot::take(&receiver.database, &receiver.keys.union, opened).await?;
+    let snapshot = Snapshot::take(&receiver.database, receiver.keys.union(), opened).await?;
     let ids: Vec<_> = fetched.iter().map(|one| one.ticket.parcel.id).collect();
     let mut connection = receiver.database.reader().await?;
     let known = messages::known(&mut connection, &ids).await?;
@@ -135,7 +135,7 @@ fn decide<R: Relay>(run: &Run<R>, one: Fetched, snapshot: &Snapshot, known: &[Kn
 
 fn facts<R: Relay>(run: &Run<R>, one: &Fetched, snapshot: &Snapshot, known: &[Known]) -> Facts {
     let receiver = &run.receiver;
-    let (parcel, union) = (&one.ticket.parcel, &receiver.keys.union);
+    let (parcel, union) = (&one.ticket.parcel, receiver.keys.union());
     let opened = one.outcome.opened();
     let archived = known.iter().any(|known| known.archived && known.id == parcel.id);
     Facts {
@@ -151,11 +151,17 @@ fn facts<R: Relay>(run: &Run<R>, one: &Fetched, snapshot: &Snapshot, known: &[Kn
         failures: one.outcome.failure().into_iter().collect(),
         signature_verified: one.outcome.verified().is_some(),
         claims: opened.map(claims),
-        signer: opened.map(|opened| snapshot.facts(opened, one.outcome.examined(), union)),
+        signer: opened.map(|opened| snapshot.facts(opened, examined(run, &one.outcome).as_deref(), union)),
         sequence: None,
         archived: if archived { Archived::Other } else { Archived::No },
         scan: Scan::NotScanned,
     }
+}
+
+/// The signer's certificate, examined again if whom we trust has changed since it was fetched.
+fn examined<R: Relay>(run: &Run<R>, outcome: &Outcome) -> Option<Arc<Examined>> {
+    let now = run.receiver.clock.now();
+    outcome.examined().map(|examined| run.receiver.certificates.renewed(examined, now))
 }
 
 fn claims(opened: &Opened) -> Claims {
@@ -180,8 +186,9 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
     let task = tokio::task::spawn_blocking(move || {
         let spool = &worker.receiver.spool;
         let mut judged = judged;
+        let keys = worker.receiver.keys.current();
         for one in &mut judged {
-            one.relayed = relayed::check(one.parcel.id, &one.parcel.relayed, one.tag, &worker.receiver.keys.relay_receipt);
+            one.relayed = relayed::check(one.parcel.id, &one.parcel.relayed, one.tag, &keys.relay_receipt);
         }
         let mut all: Vec<&mut Placement> = judged.iter_mut().map(|one| &mut one.placement).collect();
         if let Ok(durable) = Durable::place(spool, &mut all) {
@@ -212,11 +219,12 @@ pub(super) async fn again<R: Relay>(run: &Arc<Run<R>>, batch: Batch) -> Result<B
     let receiver = &run.receiver;
     let registry_version = registry_version(receiver.database.read()).await?;
     let opened = batch.judged.iter().filter_map(|one| one.outcome.opened());
-    let snapshot = Snapshot::take(&receiver.database, &receiver.keys.union, opened).await?;
+    let snapshot = Snapshot::take(&receiver.database, receiver.keys.union(), opened).await?;
     let (mut settled, mut moved) = (Vec::new(), Vec::new());
     for mut one in batch.judged {
         if let Some(opened) = one.outcome.opened() {
-            let signer = snapshot.facts(opened, one.outcome.examined(), &receiver.keys.union);
+            let examined = examined(run, &one.outcome);
+            let signer = snapshot.facts(opened, examined.as_deref(), receiver.keys.union());
             one.signer = snapshot.signer(opened).map(|signer| signer.user.clone());
             one.facts.signer = Some(signer);
         }

@@ -23,17 +23,27 @@ const PAGE: u32 = 250;
 /// Up to this size a parcel is held in memory.
 pub(super) const SMALL: u64 = 1024 * 1024;
 
+/// How much of the relay's list is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it, and what waits is tried before its time.
+    Eager,
+    /// All of it.
+    Whole,
+    /// What has come since the run was last there.
+    News,
+}
+
 /// Where parcels go.
 struct Lanes {
     small: Sender<Ticket>,
     items: Sender<Item>,
-    /// Whether what waits is tried before its time.
-    eager: bool,
+    part: Part,
 }
 
 /// Goes through the relay's list until its end, or until the run is stopped.
-pub(super) async fn list<R: Relay>(run: Arc<Run<R>>, small: Sender<Ticket>, items: Sender<Item>, eager: bool) {
-    let lanes = Lanes { small, items, eager };
+pub(super) async fn list<R: Relay>(run: Arc<Run<R>>, small: Sender<Ticket>, items: Sender<Item>, part: Part) {
+    let lanes = Lanes { small, items, part };
     let stop = run.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
@@ -45,6 +55,10 @@ pub(super) async fn list<R: Relay>(run: Arc<Run<R>>, small: Sender<Ticket>, item
 
 /// First what was forgotten, then what waits: so the streams of the senders go on in their order.
 async fn both<R: Relay>(run: &Arc<Run<R>>, lanes: &Lanes) -> Result<(), RunError> {
+    if lanes.part == Part::News {
+        let seen = run.lock().furthest.waiting();
+        return pages(run, lanes, ParcelState::Waiting, seen).await;
+    }
     let forgotten = run.lock().again.from();
     if let Some(From(after)) = forgotten {
         pages(run, lanes, ParcelState::Acknowledged, after).await?;
@@ -136,7 +150,7 @@ async fn dispatch<R: Relay>(run: &Arc<Run<R>>, lanes: &Lanes, parcel: Parcel, he
         return dispatch_large(run, lanes, parcel, flight).await;
     }
     let waiting = here.waiting.get(&parcel.id);
-    if !lanes.eager && run.is_early(parcel.id, waiting) {
+    if lanes.part != Part::Eager && run.is_early(parcel.id, waiting) {
         return Ok(true);
     }
     let waited = waiting.map(Waited::from).unwrap_or_default();
@@ -169,7 +183,7 @@ async fn dispatch_large<R: Relay>(
         return repeat(lanes, known, flight).await;
     }
     let waiting = waiting.get(&parcel.id);
-    if !lanes.eager && run.is_early(parcel.id, waiting) {
+    if lanes.part != Part::Eager && run.is_early(parcel.id, waiting) {
         return Ok(true);
     }
     let waited = waiting.map(Waited::from).unwrap_or_default();

@@ -35,7 +35,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::super::keys::Keys;
+use super::super::keys::KeyRing;
 use super::super::metrics::GatewayMetrics;
 use super::super::patience::{Backoff, Breaker, BreakerState};
 use super::super::registry::Certificates;
@@ -85,7 +85,7 @@ pub struct Receiver<R> {
     /// Their disk.
     pub disk: Disk,
     /// The union's keys.
-    pub keys: Arc<Keys>,
+    pub keys: KeyRing,
     /// Registered certificates.
     pub certificates: Certificates,
     /// Time.

@@ -1,13 +1,14 @@
 //! One run from end to end: the handshake, what was left over, then all stages side by side.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::item::{Batch, Item, Outgoing, Ticket};
+use super::list::Part;
 use super::run::Run;
 use super::{RunError, acknowledge, commit, judge, list, settle, small};
 use crate::gateway::flows::orders::remember;
@@ -16,8 +17,10 @@ use crate::gateway::relay::Relay;
 use crate::store::gateway::{relay_mark, waiting};
 use crate::wire::{self, page::Cursor};
 
-/// When all places in line are taken by large parcels, the list is gone through again after this time at the latest.
-const AGAIN: Duration = Duration::from_secs(5);
+/// While all places in line are taken by large parcels, it is looked this often whether something new has come.
+const NEWS: Duration = Duration::from_secs(5);
+/// The whole list is gone through again when half the line is free, or after this time: what waits may be due.
+const AGAIN: Duration = Duration::from_mins(5);
 
 /// Does one run, all but the large parcels that come in beside it. After a whole list gives up to which of our
 /// acknowledgements at the relay everything is here, if that is known.
@@ -52,32 +55,36 @@ impl<R: Relay> Run<R> {
         let parts = tokio::task::spawn_blocking(move || spool.parts()).await.map_err(|_| RunError::Internal)??;
         self.lock().unlisted_parts.extend(parts);
         // A person's word counts once: what fails then waits for its time.
-        let mut eager = self.cause.is_a_persons();
+        let mut part = if self.cause.is_a_persons() { Part::Eager } else { Part::Whole };
+        let mut whole_at = Instant::now();
         loop {
             acknowledge::pending(self).await?;
-            self.pass(std::mem::take(&mut eager)).await?;
+            if part != Part::News {
+                self.lock().deferred = 0;
+                whole_at = Instant::now();
+            }
+            self.pass(part).await?;
             self.flush().await?;
-            let deferred = std::mem::take(&mut self.lock().deferred);
-            if deferred == 0 || self.stop.is_cancelled() {
+            if self.lock().deferred == 0 || self.stop.is_cancelled() {
                 return Ok(());
             }
-            tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = self.receiver.beside.room() => {}
-                () = tokio::time::sleep(AGAIN) => {}
-            }
+            part = tokio::select! {
+                () = self.stop.cancelled() => Part::News,
+                () = self.receiver.beside.room() => Part::Whole,
+                () = tokio::time::sleep(NEWS) => if whole_at.elapsed() < AGAIN { Part::News } else { Part::Whole },
+            };
         }
     }
 
-    /// One way through the relay's list.
-    async fn pass(self: &Arc<Self>, eager: bool) -> Result<(), RunError> {
+    /// One way through the relay's list, or a part of it.
+    async fn pass(self: &Arc<Self>, part: Part) -> Result<(), RunError> {
         let limits = self.receiver.limits;
         let (small, small_queue) = mpsc::channel::<Ticket>(limits.parallel * 2);
         let (items, item_queue) = mpsc::channel::<Item>(limits.batch);
         let (batches, batch_queue) = mpsc::channel::<Batch>(1);
         let (done, done_queue) = mpsc::channel::<Vec<Outgoing>>(4);
         let mut tasks = JoinSet::new();
-        tasks.spawn(list::list(Arc::clone(self), small, items.clone(), eager));
+        tasks.spawn(list::list(Arc::clone(self), small, items.clone(), part));
         let small_queue = Arc::new(tokio::sync::Mutex::new(small_queue));
         for _ in 0..limits.parallel {
             tasks.spawn(small::work(Arc::clone(self), Arc::clone(&small_queue), items.clone()));
@@ -120,7 +127,7 @@ impl<R: Relay> Run<R> {
         if hello.version != wire::VERSION {
             return Err(RunError::OtherVersion);
         }
-        if hello.union != receiver.keys.union {
+        if hello.union != *receiver.keys.union() {
             return Err(RunError::OtherUnion);
         }
         remember(receiver, &hello.entrance).await?;

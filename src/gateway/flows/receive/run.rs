@@ -56,7 +56,7 @@ pub(super) struct Shared {
     pub(super) unlisted_parts: HashSet<MessageId>,
     /// What the relay has our acknowledgement for and we do not have.
     pub(super) again: Again,
-    /// Parcels that had no place in the line of this pass.
+    /// Parcels that had no place in line since the list was last gone through as a whole.
     pub(super) deferred: u64,
 }
 
@@ -68,6 +68,11 @@ pub(super) struct Furthest {
 }
 
 impl Furthest {
+    /// How far in the list of what waits.
+    pub(super) const fn waiting(&self) -> Option<Cursor> {
+        self.waiting
+    }
+
     /// Notes a place; whether none of this run was there yet.
     pub(super) fn passed(&mut self, state: ParcelState, place: Cursor) -> bool {
         let furthest = match state {

@@ -324,7 +324,7 @@ impl<R: Relay> Sender<R> {
 
     /// The keys as they are now: taken anew for each piece of work.
     fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.receiver.keys)
+        self.receiver.keys.current()
     }
 
     fn address_of(&self, to: &To) -> Address {
