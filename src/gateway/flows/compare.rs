@@ -185,9 +185,8 @@ fn judge(own: Option<&Own>, there: Option<&User>) -> Finding {
     }
     let disabled = matches!(own.state, UserState::Disabled { .. });
     match there {
-        None if disabled => Finding::Fits,
         Some(there) if disabled && there.enabled => Finding::Tell(vec![OrderKind::Disable], "disabled"),
-        Some(_) if disabled => Finding::Fits,
+        _ if disabled => Finding::Fits,
         Some(there) if there.order >= own.standing.settled => in_step(own, there),
         _ => forgotten(own, there),
     }
