@@ -63,7 +63,9 @@ pub fn load<S: Settings>(file: &Path) -> Result<S, Faults> {
         .map_err(|error| Faults(vec![Fault::new(file.display().to_string(), format!("cannot be read: {error}"))]))?;
     // A relative path with nothing before it means the current folder.
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or(PathBuf::from("."), Into::into);
-    load_from(&text, &folder, std::env::vars())
+    // Other people's variables may be in any encoding.
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    load_from(&text, &folder, std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))))
 }
 
 /// Reads the settings from a text and variables that are given.

@@ -12,7 +12,6 @@ use crate::gateway::{self, Gateway};
 use crate::relay::{self, Relay};
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::Shutdown;
-use crate::store::sqlite::StoreError;
 
 /// How long the relay may take to confirm a registration.
 const CONFIRMATION: Duration = Duration::from_secs(30);
@@ -73,11 +72,11 @@ impl RunningGateway {
     pub(super) async fn register(&self) -> Result<(), SandboxError> {
         let admin = self.admin();
         match admin.add_office(&office(), &office_name()).await {
-            Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => (),
+            Ok(_) | Err(AdminError::Exists(_)) => (),
             Err(error) => return Err(error.into()),
         }
         match admin.register_user(&office(), Some(&user()), &contact()).await {
-            Ok(_) | Err(AdminError::Store(StoreError::Exists(_))) => Ok(()),
+            Ok(_) | Err(AdminError::Exists(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -4,8 +4,10 @@
 //! * [`follow`]: a reader behind a writer on one file.
 //! * [`disk`]: who may still write, and how much.
 //! * [`unpublished`]: a file that nobody sees until it is whole.
+//! * [`pending`]: a file that waits, whole, for something else to be certain.
 
 pub mod disk;
 pub mod follow;
+pub mod pending;
 pub mod spool;
 pub mod unpublished;

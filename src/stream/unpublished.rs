@@ -46,21 +46,6 @@ impl Unpublished {
         File::open(folder_of(&self.place))?.sync_all()
     }
 
-    /// Makes it durable, then visible; what is at its place already stays, and that is an error.
-    pub fn publish_new(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
-        self.name()?;
-        match fs::hard_link(&self.temporary, &self.place) {
-            Ok(()) => fs::remove_file(&self.temporary)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-            // Not every file system has links.
-            Err(_) if !self.place.try_exists()? => fs::rename(&self.temporary, &self.place)?,
-            Err(error) => return Err(error),
-        }
-        self.is_named = false;
-        File::open(folder_of(&self.place))?.sync_all()
-    }
-
     /// A file without a name cannot take the place of another at once.
     #[cfg(target_os = "linux")]
     fn name(&mut self) -> io::Result<()> {
@@ -102,7 +87,8 @@ fn nameless_in(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -126,15 +112,5 @@ mod tests {
         unpublished.file().write_all(b"after").unwrap();
         unpublished.publish().unwrap();
         assert_eq!((fs::read_to_string(&place).unwrap().as_str(), names()), ("after", 1));
-        let second = || {
-            let unpublished = Unpublished::create(&place, &SystemRandom).unwrap();
-            unpublished.file().write_all(b"second").unwrap();
-            unpublished.publish_new()
-        };
-        assert_eq!(second().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!((fs::read_to_string(&place).unwrap().as_str(), names()), ("after", 1));
-        fs::remove_file(&place).unwrap();
-        second().unwrap();
-        assert_eq!((fs::read_to_string(&place).unwrap().as_str(), names()), ("second", 1));
     }
 }

@@ -6,8 +6,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use kenpo_express::employer::Home;
-use kenpo_express::gateway::admin::Admin;
-use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::sandbox::parties::user;
 
 use super::exchange_support::{json, text, wait_for};
@@ -50,7 +48,7 @@ async fn a_setup_that_is_cut_off_at_any_step_is_gone_on_with_as_the_same_pc() {
         &["certificates", "issued", "takes-over", "taken-over", "logged-in", "changing", "changed", "stream", "done"],
     ];
     // One home folder: a new letter for the same user begins anew in it.
-    let mut pc = None;
+    let mut pc = serde_json::Value::Null;
     for (number, points) in rounds.into_iter().enumerate() {
         let (kit, letter) = walk.kit().await;
         let home = walk.home("pc", &letter);
@@ -59,12 +57,10 @@ async fn a_setup_that_is_cut_off_at_any_step_is_gone_on_with_as_the_same_pc() {
         assert!(!left.iter().any(|name| ["setup.json", "kit.json", "new"].iter().any(|gone| name == gone)), "{left:?}");
         succeeds(&Walk::run(&home, &["send", file.to_str().unwrap()]));
         // The union knows one PC, and it is another one for each enrolment.
-        let gateway = walk.gateway().await;
-        let view = Admin::new(&gateway, "staff").user(&user()).await.unwrap();
-        let enrolment = view.enrolment.unwrap();
-        assert_eq!(enrolment.state, "enrolled", "{points:?}: no second PC by accident");
-        assert_ne!(enrolment.pc, pc);
-        pc = enrolment.pc;
+        let enrolment = walk.told(&["user", "show", user().as_str()])["enrolment"].clone();
+        assert_eq!(enrolment["state"], "enrolled", "{points:?}: no second PC by accident");
+        assert_ne!(enrolment["pc"], pc);
+        pc = enrolment["pc"].clone();
     }
 }
 
@@ -87,16 +83,18 @@ async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
     }
     succeeds(&Walk::run(&first, &["sent"]));
 
-    let gateway = walk.gateway().await;
-    let admin = Admin::new(&gateway, "staff");
+    let waits = walk.told(&["user", "show", user().as_str()]);
+    assert_eq!(waits["enrolment"]["state"], "waits-for-approval", "{waits:#}");
+    assert_eq!(walk.told(&["status"])["devices_waiting"], serde_json::json!([user().as_str()]));
     // What the PC shows is what staff see, and what they type.
+    let pc = waits["waiting"][0].as_str().unwrap();
     let shown = Walk::setup(&second, &kit).output().unwrap();
-    let waiting = admin.user_detail(&user()).await.unwrap().waiting;
-    assert!(text(&shown.stderr).contains(&format!("PC番号 / PC number: {}", waiting[0])), "{}", text(&shown.stderr));
+    assert!(text(&shown.stderr).contains(&format!("PC番号 / PC number: {pc}")), "{}", text(&shown.stderr));
     let examined = json(&Walk::run(&second, &["doctor", "--json"]));
     let number = examined.iter().find(|found| found["check"] == "pc").unwrap();
-    assert!(number["found"].as_str().unwrap().contains(&waiting[0]), "{number}");
-    admin.review_device(&user(), Some(waiting[0].parse().unwrap()), Review::Approve).await.unwrap();
+    assert!(number["found"].as_str().unwrap().contains(pc), "{number}");
+    let approved = walk.told(&["user", "approve-device", user().as_str(), "--pc", pc]);
+    assert!(approved["order"]["confirmed_at"].is_string(), "the KX server knows: {approved:#}");
     wait_for(|| Walk::setup(&second, &kit).output().unwrap().status.success(), "the approval comes through");
     // The first one is refused with a clear word; the second goes on where the stream of the first one ends.
     fails_saying(&Walk::run(&first, &["send", file.to_str().unwrap()]), "健康保険組合に連絡");
@@ -104,6 +102,36 @@ async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
     let sent = json(&Walk::run(&second, &["sent", "--json"]));
     assert_eq!(sent.len(), 1, "what the PC before sent is not this one's, and no alarm: {sent:#?}");
     accepted_without_warnings(&walk, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_pcs_that_wait_staff_name_the_one_that_is_meant() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let [first, second, third] = ["first", "second", "third"].map(|name| walk.home(name, &letter));
+    succeeds(&Walk::setup(&first, &kit).output().unwrap());
+    let waiting = || walk.told(&["user", "show", user().as_str()])["waiting"].as_array().unwrap().clone();
+    let mut pcs = Vec::new();
+    for home in [&second, &third] {
+        fails_saying(&Walk::setup(home, &kit).output().unwrap(), "組合の承認後");
+        pcs.extend(waiting().into_iter().filter(|pc| !pcs.contains(pc)).collect::<Vec<_>>());
+    }
+    let pcs: Vec<&str> = pcs.iter().map(|pc| pc.as_str().unwrap()).collect();
+    assert_eq!(pcs.len(), 2, "{pcs:?}");
+    let approve = ["user", "approve-device", user().as_str()].map(str::to_owned);
+    let approve: Vec<&str> = approve.iter().map(String::as_str).collect();
+    fails_saying(&walk.staff(&approve), "--pc");
+    assert_eq!(waiting().len(), 2, "nothing was decided");
+
+    walk.told(&[&approve[..], &["--refuse", "--pc", pcs[0]]].concat());
+    wait_for(
+        || text(&Walk::setup(&second, &kit).output().unwrap().stderr).contains("承認されませんでした"),
+        "the refusal comes through",
+    );
+    walk.told(&[&approve[..], &["--pc", pcs[1]]].concat());
+    wait_for(|| Walk::setup(&third, &kit).output().unwrap().status.success(), "the approval comes through");
+    fails_saying(&Walk::run(&first, &["login"]), "健康保険組合に連絡");
+    fails_saying(&walk.staff(&[&approve[..], &["--pc", pcs[0]]].concat()), "承認待ちの端末はありません");
 }
 
 /// The union has taken this many messages, and staff have nothing to wonder about.

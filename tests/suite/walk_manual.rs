@@ -7,6 +7,7 @@ use std::path::Path;
 use kenpo_express::sandbox::parties::{contact, office_name};
 
 use super::exchange_support::{files_below, json, text, wait_for};
+use super::support::http::plain_get;
 use super::walk_support::{NEW_PASSWORD, Terminal, Walk, employer};
 
 /// 「すべて展開」.
@@ -106,10 +107,11 @@ async fn what_the_manual_says_works_in_its_order() {
 
     // The app is there: a file goes to the union, within the session of the set-up.
     let file = walk.folder.file("算定基礎届.csv", b"wages");
-    let sent = Walk::run(&home, &["send", file.to_str().unwrap()]);
+    let sent = Walk::run(&home, &["send", file.to_str().unwrap(), "--comment", "至急の確認"]);
     assert!(sent.status.success(), "{}", text(&sent.stderr));
-    let received = || json(&walk.folder.run("kx-gateway", &["received", "list", "--json"]));
+    let received = || json(&walk.staff(&["received", "list", "--json"]));
     wait_for(|| received().iter().any(|message| message["verdict"] == "accepted"), "the union has it");
+    let session: serde_json::Value = serde_json::from_slice(&fs::read(home.join("session.json")).unwrap()).unwrap();
 
     // Logged out, a password is needed again; set up, the kit is of no more use here.
     assert!(Walk::run(&home, &["logout"]).status.success());
@@ -122,40 +124,65 @@ async fn what_the_manual_says_works_in_its_order() {
     assert!(text(&wrong.stderr).contains("パスワードが違います"), "{}", text(&wrong.stderr));
     assert!(Walk::run(&home, &["sent"]).status.success());
 
+    // What there is to read for those who run it all.
+    let (status, login) = (walk.staff(&["status"]), Walk::run(&home, &["login"]));
+    let packed = walk.folder.path("logs.zip");
+    assert!(Walk::run(&home, &["logs", "--out", packed.to_str().unwrap()]).status.success());
+    unpack(&packed, &walk.folder.path("packed"));
+    let watched = [4, 5].map(|offset| walk.world.address(offset));
+    let watched = [plain_get(watched[0], "/metrics").await, plain_get(watched[1], "/metrics").await];
+    assert!(watched.iter().all(|said| said.contains("kx_")), "{watched:?}");
     walk.stop();
+    let heard =
+        [&status.stdout, &status.stderr, &login.stdout, &login.stderr, &wrong.stderr, &sent.stderr, &again.stderr];
+    let heard = heard.map(|said| text(said)).into_iter().chain(watched).chain(logs(&walk));
+    let token = mail.link.rsplit('/').next().unwrap();
+    let contact = contact();
     let secrets = [
         "4711",
         &letter.login,
         &letter.download,
         NEW_PASSWORD,
+        "wrong-password1",
+        "not-the-password",
+        token,
+        session["token"].as_str().unwrap(),
         office_name().as_str(),
+        contact.device.as_ref().unwrap().as_str(),
         "花子",
         "hanako@example",
         "HANAKO",
+        "他人",
+        "算定基礎届",
+        "至急",
+        "wages",
+        "PRIVATE KEY",
     ]
     .map(str::to_owned);
-    assert_silent(&walk, &secrets);
+    heard.for_each(|said| assert_silent(&said, &secrets));
 }
 
-/// No log of any party has any of these in it.
-fn assert_silent(walk: &Walk, secrets: &[String]) {
-    let logs: Vec<_> = files_below(&walk.folder.path("sandbox"))
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
-        .collect();
+/// What each party has logged, as much as it ever does, and what the app packs for the union.
+fn logs(walk: &Walk) -> Vec<String> {
+    let is_log = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "log");
+    let logs: Vec<_> = files_below(&walk.folder.path("sandbox")).into_iter().filter(is_log).collect();
     assert_eq!(logs.len(), 2, "{logs:?}");
-    for log in logs {
-        let said = fs::read_to_string(&log).unwrap();
-        assert!(said.lines().count() > 10, "the log is as full as it gets: {said}");
-        for secret in secrets {
-            // Four digits are in every time of day: a PIN would stand by itself.
-            let found = if secret.len() == 4 {
-                said.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == secret)
-            } else {
-                said.contains(secret.as_str())
-            };
-            assert!(!found, "{} holds a secret", log.display());
-        }
-        assert!(!said.contains("PRIVATE KEY"));
+    let logs: Vec<String> = logs.iter().map(|log| fs::read_to_string(log).unwrap()).collect();
+    assert!(logs.iter().all(|said| said.lines().count() > 10), "the log is as full as it gets: {logs:?}");
+    let packed = files_below(&walk.folder.path("packed"));
+    assert!(packed.len() >= 3, "{packed:?}");
+    logs.into_iter().chain(packed.iter().map(|file| fs::read_to_string(file).unwrap())).collect()
+}
+
+/// None of these is in it.
+fn assert_silent(said: &str, secrets: &[String]) {
+    for secret in secrets {
+        // Four digits are in every time of day: a PIN would stand by itself.
+        let found = if secret.len() == 4 {
+            said.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(|word| word == secret)
+        } else {
+            said.contains(secret.as_str())
+        };
+        assert!(!found, "{secret} is said:\n{}", said.lines().find(|line| line.contains(secret.as_str())).unwrap());
     }
 }

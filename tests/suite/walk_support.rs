@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,18 +12,17 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kenpo_express::domain::clock::Clock;
-use kenpo_express::gateway::Gateway;
-use kenpo_express::gateway::admin::{Admin, AdminError};
 use kenpo_express::gateway::flows::enrol::letter::Passwords;
 use kenpo_express::relay::admin as operator;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::sandbox::parties::{contact, office, office_name, user};
 use kenpo_express::sandbox::world::World;
 use kenpo_express::wire::client::EnrolmentPage;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use super::exchange_support::{Folder, Server, wait_for};
+use super::exchange_support::{Folder, Server, json, text, wait_for};
 
 /// Relay and gateway, each by its own binary.
 pub(crate) struct Walk {
@@ -35,8 +34,29 @@ pub(crate) struct Walk {
 /// A mail of the relay.
 pub(crate) struct Mail {
     pub(crate) from: String,
+    pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) link: String,
+}
+
+impl Mail {
+    pub(crate) fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let unfolded = head.replace("\r\n ", " ");
+        let header = |name: &str| unfolded.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+        let body = String::from_utf8(STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()).unwrap();
+        let link = body.split_whitespace().find(|word| word.starts_with("https://")).unwrap().to_owned();
+        Self { from: header("From:"), to: header("To:"), subject: decode_words(&header("Subject:")), link }
+    }
+}
+
+/// The two passwords on a letter.
+pub(crate) fn passwords_of(letter: &Path) -> Passwords {
+    let page = fs::read_to_string(letter).unwrap();
+    let mut cells = page.split("class=\"password\">").skip(1);
+    let mut next = || cells.next().and_then(|cell| cell.split_once('<')).unwrap().0.to_owned().into();
+    Passwords { download: next(), login: next() }
 }
 
 impl Walk {
@@ -62,23 +82,40 @@ impl Walk {
         self.servers.drain(..).for_each(Server::stop);
     }
 
-    /// The gateway's staff.
-    pub(crate) async fn gateway(&self) -> Gateway {
-        let settings = self.world.gateway_settings().unwrap();
-        Gateway::open(settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await.unwrap()
+    /// The gateway's staff, at the command line.
+    pub(crate) fn staff(&self, arguments: &[&str]) -> Output {
+        self.folder.run("kx-gateway", arguments)
+    }
+
+    /// The one JSON value that a command of the staff prints.
+    pub(crate) fn told(&self, arguments: &[&str]) -> Value {
+        let output = self.staff(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stdout)))
+    }
+
+    /// Registers office and user where they are not.
+    pub(crate) fn register(&self) {
+        let (office, name, contact) = (office(), office_name(), contact());
+        if !json(&self.staff(&["user", "list", "--json"])).is_empty() {
+            return;
+        }
+        self.told(&["office", "add", "--code", office.as_str(), "--name", name.as_str()]);
+        let (name, mail, device) = (contact.name.as_str(), contact.mail.as_str(), contact.device.unwrap());
+        let user = user();
+        let user = ["user", "add", "--office", office.as_str(), "--user", user.as_str()];
+        self.told(&[&user[..], &["--name", name, "--mail", mail, "--device", device.as_str()]].concat());
     }
 
     /// Registers office and user where they are not, and makes a letter.
     pub(crate) async fn letter(&self) -> Passwords {
-        let gateway = self.gateway().await;
-        let admin = Admin::new(&gateway, "staff");
-        for result in [
-            admin.add_office(&office(), &office_name()).await.map(drop),
-            admin.register_user(&office(), Some(&user()), &contact()).await.map(drop),
-        ] {
-            assert!(matches!(result, Ok(()) | Err(AdminError::Store(_))), "{result:?}");
-        }
-        admin.letter(&user(), true).await.unwrap()
+        self.register();
+        let path = self.folder.path("letter.html");
+        let output = path.to_str().unwrap();
+        self.told(&["user", "letter", user().as_str(), "--new-passwords", "-o", output]);
+        let passwords = passwords_of(&path);
+        fs::remove_file(path).unwrap();
+        passwords
     }
 
     /// Every mail so far.
@@ -90,14 +127,7 @@ impl Walk {
     /// Waits for a mail that is not among those before.
     pub(crate) fn new_mail(&self, before: &[PathBuf]) -> Mail {
         wait_for(|| self.mails().iter().any(|mail| !before.contains(mail)), "the mail comes");
-        let path = self.mails().into_iter().find(|mail| !before.contains(mail)).unwrap();
-        let text = fs::read_to_string(path).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let unfolded = head.replace("\r\n ", " ");
-        let header = |name: &str| unfolded.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-        let body = String::from_utf8(STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()).unwrap();
-        let link = body.split_whitespace().find(|word| word.starts_with("https://")).unwrap().to_owned();
-        Mail { from: header("From:"), subject: decode_words(&header("Subject:")), link }
+        Mail::read(&self.mails().into_iter().find(|mail| !before.contains(mail)).unwrap())
     }
 
     /// The page behind a link, as a browser sees it.
@@ -137,7 +167,7 @@ impl Walk {
     }
 
     /// Any other command, with the password as it is after the set-up.
-    pub(crate) fn run(home: &Path, arguments: &[&str]) -> std::process::Output {
+    pub(crate) fn run(home: &Path, arguments: &[&str]) -> Output {
         let mut command = employer(home);
         command.arg("--pin-file").arg(home.join("pin.txt")).arg("--password-file").arg(home.join("new.txt"));
         command.args(arguments).output().unwrap()

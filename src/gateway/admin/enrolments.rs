@@ -6,11 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-
+use super::letters::{hidden_name, publish};
 use super::{Admin, AdminError};
-use crate::domain::clock::Random;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{EnrolmentId, UserId};
 use crate::domain::user::UserState;
 use crate::failpoint;
 use crate::gateway::flows::enrol::letter::{Passwords, Prepared, prepare};
@@ -24,28 +22,30 @@ use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, User};
 use crate::store::gateway::{enrolments, entrance, offices, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
-use crate::stream::unpublished::Unpublished;
+use crate::stream::pending::Pending;
 use crate::wire::enrolment::PcMark;
 use crate::wire::union::Entrance;
 
 impl Admin {
     /// Makes an enrolment and writes its letter to a file that is not there yet, for the owner's eyes only. With
     /// `new_passwords` the enrolment before ends. The file is seen only when the enrolment is in the database: there is never
-    /// a letter whose passwords are none.
+    /// a letter whose passwords are none. One that was cut off between the two comes to its end now.
     pub async fn write_letter(&self, id: &UserId, new_passwords: bool, output: &Path) -> Result<UserView, AdminError> {
-        self.enrol(id, new_passwords, Some(output.to_owned())).await?;
+        let says = &self.gateway.settings.letter;
+        if [&says.union_name, &says.contact].iter().any(|text| text.trim().is_empty()) {
+            return Err(AdminError::LetterSettings);
+        }
+        let left = self.left_letter(id, output).await?;
+        match left {
+            Some(letter) if !new_passwords => publish(letter).await?,
+            left => {
+                self.enrol(id, new_passwords, Some(output.to_owned())).await?;
+                if let Some(of_the_one_before) = left {
+                    of_the_one_before.discard();
+                }
+            }
+        }
         self.user(id).await
-    }
-
-    /// Letters for many, into a folder, a file for each; as many side by side as there are processors. One that cannot be
-    /// made stops none of the others.
-    pub async fn write_letters(&self, ids: &[UserId], folder: &Path) -> Vec<(UserId, Result<(), AdminError>)> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let letters = ids.iter().map(|id| async move {
-            let written = self.write_letter(id, false, &folder.join(format!("{id}.html"))).await;
-            (id.clone(), written.map(|_| ()))
-        });
-        futures_util::stream::iter(letters).buffered(cores).collect().await
     }
 
     /// Makes an enrolment for whoever writes the letter otherwise. The passwords exist nowhere else.
@@ -78,14 +78,14 @@ impl Admin {
         };
         let mut transaction = receiver.database.write().await?;
         self.register_enrolment(&mut transaction, &user, new_passwords, &prepared).await?;
-        let random = Arc::clone(&receiver.random);
-        let write = move || output.map(|output| write(&letter, &output, random.as_ref())).transpose();
+        let id = prepared.enrolment.id;
+        let write = move || output.map(|output| write(&letter, &output, id)).transpose();
         let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
+        failpoint!("letter.written");
         receiver.database.commit(transaction).await?;
         failpoint!("letter.committed");
         if let Some(written) = written {
-            let published = tokio::task::spawn_blocking(move || written.publish_new());
-            published.await.map_err(io::Error::other)?.map_err(AdminError::LetterLost)?;
+            publish(written).await?;
         }
         Ok(prepared.passwords)
     }
@@ -149,6 +149,9 @@ impl Admin {
     pub async fn mail_link(&self, id: &UserId) -> Result<UserView, AdminError> {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
+        if users::find(&mut *transaction, id).await?.is_none() {
+            return Err(AdminError::Missing("user"));
+        }
         if enrolments::open(&mut *transaction, id).await?.is_none() {
             return Err(AdminError::NoEnrolment);
         }
@@ -191,14 +194,8 @@ impl Admin {
 }
 
 /// The letter in a file that nobody sees yet.
-fn write(letter: &Letter, output: &Path, random: &dyn Random) -> Result<Unpublished, AdminError> {
-    if output.try_exists()? {
-        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
-    }
-    let unpublished = Unpublished::create(output, random)?;
-    unpublished.file().write_all(letter.html()?.as_bytes())?;
-    unpublished.file().sync_all()?;
-    Ok(unpublished)
+fn write(letter: &Letter, output: &Path, enrolment: EnrolmentId) -> Result<Pending, AdminError> {
+    Ok(Pending::write(output, &hidden_name(enrolment), letter.html()?.as_bytes())?)
 }
 
 /// Whole, on the disk, readable by the owner only; never over another file.

@@ -19,6 +19,8 @@ use crate::store::gateway::users::{self, Contact, NewUser};
 use crate::store::sqlite::{Connection, StoreError};
 use sheet::{Row, Sheet};
 
+/// Octets of the largest file that is looked at.
+pub const MAX_FILE: usize = sheet::MAX_FILE;
 /// Lines that are named at most.
 const SHOWN: usize = 1_000;
 

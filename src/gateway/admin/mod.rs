@@ -6,6 +6,7 @@ pub mod export;
 pub mod import;
 pub mod incident;
 pub mod keys;
+pub mod letters;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
@@ -42,9 +43,15 @@ use super::view::StatusView;
 /// Why something is not done.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// The database; also "no such" and "exists already".
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// Environment or us: the database.
+    #[error("データベースを読み書きできません (the database cannot be read or written)")]
+    Store(#[source] StoreError),
+    /// Input: nothing of that name is registered.
+    #[error("{called}が見つかりません (there is no such {what})", called = called(.0), what = .0)]
+    Missing(&'static str),
+    /// Input: it is registered already.
+    #[error("この{called}は登録済みです (this {what} exists already)", called = called(.0), what = .0)]
+    Exists(&'static str),
     /// Input: no such message.
     #[error("ファイルがありません: {0} (there is no such message)")]
     NoMessage(MessageId),
@@ -110,12 +117,21 @@ pub enum AdminError {
          already and cannot be printed again: make new passwords with --new-passwords, which ends the old ones)"
     )]
     LetterExists,
-    /// Environment: the enrolment is made, and its letter could not take its place.
+    /// Environment: the enrolment is made, and its letter could not take its place. It waits under a hidden name beside it.
     #[error(
-        "「お知らせ」を保存できませんでした。パスワードは失われました。--new-passwords で作り直してください (the letter could not be put in \
-         its place, and its passwords are lost: make it again with --new-passwords)"
+        "「お知らせ」を保存できませんでした。作成済みですので、同じフォルダーを指定してもう一度実行してください (the letter is made and could not \
+         be put in its place: run the command again with the same folder)"
     )]
-    LetterLost(#[source] io::Error),
+    LetterUnplaced(#[source] io::Error),
+    /// Input: nothing would be suspect that came before that time.
+    #[error("紛失・盗難の日時が未来です: {} (the time of the loss is in the future)", shown(.0))]
+    LostLater(Timestamp),
+    /// Configuration: the letter would not say whose it is.
+    #[error(
+        "設定ファイルの [letter] に union_name (健康保険組合名) と contact (お問い合わせ先) を指定してください (letter.union_name and \
+         letter.contact are not set: the letter would not say whose it is and whom to call)"
+    )]
+    LetterSettings,
     /// Input: no letter is out.
     #[error(
         "登録手続き中ではありません。user letter を実行してください (no enrolment is open: make one with user letter)"
@@ -173,6 +189,30 @@ pub enum AdminError {
     /// Configuration.
     #[error(transparent)]
     Settings(#[from] Faults),
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Missing(what) => Self::Missing(what),
+            StoreError::Exists(what) => Self::Exists(what),
+            other => Self::Store(other),
+        }
+    }
+}
+
+fn shown(at: &Timestamp) -> String {
+    super::view::jst(*at)
+}
+
+/// What staff call a thing that is registered.
+fn called(what: &str) -> &str {
+    match what {
+        "user" => "利用者",
+        "office" => "事業所",
+        "certificate" => "電子証明書",
+        other => other,
+    }
 }
 
 impl From<OpenError> for AdminError {

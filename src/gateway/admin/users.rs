@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Admin, AdminError};
 use crate::domain::address::Address;
@@ -24,6 +24,8 @@ use crate::store::sqlite::{Connection, StoreError};
 
 /// How long a person waits for the relay.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How far a person's clock may be ahead of ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 impl Admin {
     /// Registers a user with certificates that exist already.
@@ -125,6 +127,9 @@ impl Admin {
     ) -> Result<Disabled, AdminError> {
         let receiver = &self.gateway.receiver;
         let now = self.now();
+        if let Some(lost_at) = lost_at.filter(|lost_at| lost_at.duration_since(now) > CLOCKS_DIFFER) {
+            return Err(AdminError::LostLater(lost_at));
+        }
         let mut transaction = receiver.database.write().await?;
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
         let (at, lost_at, suspect_from) = match before.state {

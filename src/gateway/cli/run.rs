@@ -5,6 +5,7 @@ mod people;
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ enum CommandError {
     Store(#[from] StoreError),
     #[error("入出力に失敗しました (input or output failed)")]
     Io(#[from] io::Error),
+    #[error("ファイルを読めません: {} (the file cannot be read)", .0.display())]
+    File(PathBuf, #[source] io::Error),
     #[error("電子証明書を読めません (the certificate cannot be read)")]
     Certificate(#[from] KeyError),
     #[error("{0}")]

@@ -6,7 +6,7 @@ use encoding_rs::{Encoding, SHIFT_JIS, UTF_8};
 use super::Refused;
 
 /// Octets of the largest file.
-const MAX_FILE: usize = 64 << 20;
+pub(super) const MAX_FILE: usize = 64 << 20;
 /// Rows of the largest file.
 const MAX_ROWS: usize = 100_000;
 

@@ -1,6 +1,7 @@
 //! What `kx-gateway office` and `kx-gateway user` do.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::super::args::Json;
@@ -8,9 +9,9 @@ use super::super::args::people::{Import, Office, One, Pair, User};
 use super::super::print;
 use super::{CommandError, show};
 use crate::domain::ids::{OfficeCode, UserId};
-use crate::gateway::admin::Admin;
-use crate::gateway::admin::import::Imported;
+use crate::gateway::admin::import::{Imported, MAX_FILE};
 use crate::gateway::admin::incident::Incident;
+use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::flows::enrol::Review;
 use crate::gateway::view::{OfficeView, UserDetail, UserView};
 use crate::message::keys::Certificate;
@@ -25,7 +26,7 @@ pub(super) async fn office(admin: &Admin, command: Office) -> Result<(), Command
             show(json.json, &view, |_| print::line(format!("登録しました (registered): {code}")))
         }
         Office::Import(import) => {
-            let done = admin.import_offices(std::fs::read(&import.file)?, import.dry_run).await?;
+            let done = admin.import_offices(content(&import.file)?, import.dry_run).await?;
             imported(&import, &done)
         }
         Office::List { after, limit, json } => {
@@ -46,7 +47,7 @@ pub(super) async fn user(admin: &Admin, command: User) -> Result<(), CommandErro
             show(json.json, &view, print::user)
         }
         User::Import(import) => {
-            let done = admin.import_users(std::fs::read(&import.file)?, import.dry_run).await?;
+            let done = admin.import_users(content(&import.file)?, import.dry_run).await?;
             imported(&import, &done)
         }
         User::List { office, mail, state, after, limit, json } => {
@@ -136,7 +137,15 @@ async fn add(
 }
 
 fn certificate(path: &Path) -> Result<Certificate, CommandError> {
-    Ok(Certificate::from_pem(&std::fs::read(path)?)?)
+    Ok(Certificate::from_pem(&content(path)?)?)
+}
+
+/// What is in a file; of one that is too large anyway, one octet more than is taken.
+fn content(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut content = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE as u64 + 1).read_to_end(&mut content));
+    read.map_err(|error| CommandError::File(path.to_owned(), error))?;
+    Ok(content)
 }
 
 /// Tells the relay at once, so that nobody waits for the service's next look; and shows how it went. What cannot be told now
@@ -151,25 +160,31 @@ async fn told(admin: &Admin, user: &UserId) -> Result<UserView, CommandError> {
     Ok(admin.user(user).await?)
 }
 
-/// Letters for everybody who has none, page by page. Those that could not be made are named at the end.
+/// Letters for everybody who has none, page by page, after those that an earlier run was cut off at. Those that could not be
+/// made are named at the end.
 async fn letters(admin: &Admin, office: Option<OfficeCode>, folder: &Path, json: Json) -> Result<(), CommandError> {
     make_folder(folder)?;
-    let (mut after, mut done, mut failed) = (None, Vec::new(), 0);
+    let (mut done, mut failed) = (Vec::new(), 0);
+    let mut written = admin.write_letters(&admin.left_letters(folder).await?, folder).await;
+    let mut after = None;
     loop {
-        let filter = Filter { office: office.clone(), state: Some("registered"), after, ..Filter::default() };
-        let page = admin.users(&filter, 100).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id.parse().map_err(|_| CommandError::Failed("user id".to_owned()))?);
-        let ids: Vec<UserId> = page.iter().filter_map(|view| view.id.parse().ok()).collect();
-        for (id, written) in admin.write_letters(&ids, folder).await {
+        for (id, written) in written {
             match written {
                 Ok(()) => done.push(id.to_string()),
+                // Another run was quicker.
+                Err(AdminError::LetterExists) => {}
                 Err(error) => {
                     failed += 1;
                     eprintln!("{id}: {error}");
                 }
             }
         }
+        let filter = Filter { office: office.clone(), state: Some("registered"), after, ..Filter::default() };
+        let page = admin.users(&filter, 100).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.parse().map_err(|_| CommandError::Failed("user id".to_owned()))?);
+        let ids: Vec<UserId> = page.iter().filter_map(|view| view.id.parse().ok()).collect();
+        written = admin.write_letters(&ids, folder).await;
     }
     show(json.json, &done, |done| {
         print::line(format!("{} 件作成しました (letters written): {}", done.len(), folder.display()))
