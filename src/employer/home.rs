@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::disk::{LocalDisk, replace};
+use super::disk::{Disk, LocalDisk, replace};
 use super::identity::Identity;
 use super::settings::{ProxyChoice, Settings};
 use crate::config::Faults;
@@ -215,7 +215,7 @@ pub(super) fn lock(folder: &Path) -> Result<Option<File>, HomeError> {
     make_folder(folder)?;
     let path = folder.join("setup.lock");
     let failed = |error| HomeError::File(path.clone(), error);
-    let lock = File::create(&path).map_err(failed)?;
+    let lock = LocalDisk.create(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(Some(lock)),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::address::MailAddress;
 use super::error::{MailError, MailerError};
 use super::smtp::{self, Login};
+use crate::stream::spool::make_folder;
 
 /// How long a server may take for one mail.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,7 +100,7 @@ impl Mail {
 /// Whole or not at all, and for nobody else to read: the link is in it.
 fn write(folder: &Path, id: &str, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let (partial, whole) = (folder.join(format!(".{id}.partial")), folder.join(format!("{id}.eml")));
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;

@@ -14,6 +14,7 @@ use crate::message::keys::{Certificate, Credential, PrivateKey};
 use crate::pki::profile::SERVICE_VALIDITY;
 use crate::pki::{Authority, KeyKind, PkiError, Profile, Request, Subject, new_key};
 use crate::store::gateway::users::Contact;
+use crate::stream::spool::make_folder;
 
 /// The union of the sandbox.
 pub fn union() -> InsurerNumber {
@@ -161,6 +162,6 @@ fn read(path: &Path) -> Result<Vec<u8>, SandboxError> {
 /// Writes a file of mode 0600, whole or not at all, making its folder where need be.
 pub fn write(path: &Path, text: &str) -> Result<(), SandboxError> {
     let folder = path.parent().expect("files of the sandbox are in a folder");
-    let written = fs::create_dir_all(folder).and_then(|()| replace(&LocalDisk, path, text.as_bytes()));
+    let written = make_folder(folder).and_then(|()| replace(&LocalDisk, path, text.as_bytes()));
     written.map_err(|error| SandboxError::Folder(path.to_owned(), error))
 }

@@ -10,9 +10,11 @@ use super::error::SandboxError;
 use super::parties::{self, Parties, union, write};
 use crate::config;
 use crate::domain::clock::Random;
+use crate::employer::disk::{Disk, LocalDisk};
 use crate::gateway::config::GatewaySettings;
 use crate::relay;
 use crate::store::relay::unions::NewUnion;
+use crate::stream::spool::make_folder;
 
 /// The folder, set up.
 #[derive(Debug)]
@@ -32,17 +34,17 @@ impl World {
     pub fn open(dir: &Path, base: u16, now: Timestamp, random: &dyn Random) -> Result<Self, SandboxError> {
         let wrong = |error| SandboxError::Folder(dir.to_owned(), error);
         let is_old = dir.join("gateway/gateway.toml").exists();
-        fs::create_dir_all(dir).map_err(wrong)?;
+        make_folder(dir).map_err(wrong)?;
         // Absolute, so that what we print can be used from anywhere.
         let dir = dir.canonicalize().map_err(wrong)?;
-        let lock = File::create(dir.join("lock")).map_err(wrong)?;
+        let lock = LocalDisk.create(&dir.join("lock")).map_err(wrong)?;
         match lock.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => return Err(SandboxError::Busy(dir)),
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
         let parties = parties::make(&dir, now, random)?;
-        fs::create_dir_all(dir.join("relay/data")).map_err(wrong)?;
+        make_folder(&dir.join("relay/data")).map_err(wrong)?;
         let world = Self { dir, parties, base, is_old, _lock: lock };
         world.write_settings("relay/relay.toml", &world.relay_toml())?;
         world.write_settings("gateway/gateway.toml", &world.gateway_toml())?;

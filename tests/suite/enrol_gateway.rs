@@ -62,6 +62,22 @@ async fn from_the_letter_to_a_message_that_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_gateways_on_one_database_give_one_answer() {
+    let (world, admin) = world().await;
+    let invited = invite(&world, &admin, "sakiko-1").await;
+    let pc = Pc::new();
+    let first = invited.first(&world, &pc);
+    let sealed = invited.seal(&world, &first);
+    world.relay.request(first.id, invited.user(), &sealed);
+    let look = || enrol::take(&world.receiver, PageQuery::default());
+    let (one, other) = tokio::join!(look(), look());
+    assert!(one.is_ok() && other.is_ok());
+    let answered = answer(&world, first.id, &sealed).await;
+    assert!(matches!(answered.answer.outcome, Outcome::Issued { .. }), "{:?}", answered.answer);
+    assert_eq!(admin.user(invited.user()).await.unwrap().enrolment.unwrap().state, "enrolled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn passwords_stay_on_the_letter_and_names_out_of_the_audit() {
     let (world, admin) = world().await;
     let invited = invite(&world, &admin, "sakiko-1").await;

@@ -82,6 +82,11 @@ impl Folder {
         let mut command = self.command(program);
         command.arg("serve").env("KX_SERVER__LOG__FILTER", "trace").env("KX_GATEWAY__LOG__LEVEL", "trace");
         command.stdout(Stdio::null()).stderr(fs::File::create(self.path(log)).unwrap());
+        self.serve_by(program, &mut command)
+    }
+
+    /// Starts a server by a command, and waits until it answers.
+    pub(crate) fn serve_by(&self, program: &str, command: &mut Command) -> Server {
         let server = Server(command.spawn().unwrap());
         // The last port that each opens: its health.
         let port = self.base + if program == "kx-server" { 5 } else { 4 };

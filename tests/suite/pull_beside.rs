@@ -18,6 +18,20 @@ use crate::gateway_relay::Lie;
 use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
 
+#[tokio::test]
+async fn a_start_leaves_the_temporaries_of_whoever_is_pulling_alone() {
+    let world = GatewayWorld::new().await;
+    let temporary = world.folder.path().join("spool/half.tmp");
+    std::fs::write(&temporary, b"half").unwrap();
+    let pulling = std::fs::File::create(world.folder.path().join("pull.lock")).unwrap();
+    pulling.lock().unwrap();
+    world.receiver.recover().unwrap();
+    assert!(temporary.exists());
+    drop(pulling);
+    world.receiver.recover().unwrap();
+    assert!(!temporary.exists());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_parcels_come_and_acknowledgements_go_while_a_large_one_is_on_its_way() {
     let world = GatewayWorld::new().await;

@@ -104,6 +104,10 @@ async fn handle<R: Relay>(receiver: &Arc<Receiver<R>>, pending: PendingRequest) 
     }
     let understood = understand::understand(receiver, &pending).await?;
     let mut transaction = receiver.database.write().await?;
+    // Another process may have answered it meanwhile: one answer counts. It is listed again if that was about other bytes.
+    if requests::find(&mut *transaction, pending.id).await?.is_some() {
+        return Ok(());
+    }
     let decision = decide::decide(receiver, &mut transaction, understood).await?;
     let asked = answer::Asked { id: pending.id, digest, about: decision.about };
     answer::conclude(receiver, &mut transaction, asked, decision.verdict).await?;

@@ -1,8 +1,9 @@
 //! What outlives a run: large parcels come in beside the runs, which go on listing meanwhile.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -77,7 +78,7 @@ impl Beside {
             return Ok(held);
         }
         let task = tokio::task::spawn_blocking(move || -> io::Result<File> {
-            let file = File::options().create(true).truncate(false).write(true).open(path)?;
+            let file = lock_file(&path)?;
             file.lock()?;
             Ok(file)
         });
@@ -89,4 +90,18 @@ impl Beside {
     fn held(&self) -> std::sync::MutexGuard<'_, Weak<File>> {
         self.lock.lock().expect("nothing panics while it holds the lock's handle")
     }
+}
+
+/// The lock, unless another process is pulling.
+pub(super) fn try_lock(path: &Path) -> io::Result<Option<File>> {
+    let file = lock_file(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(path)
 }

@@ -220,6 +220,10 @@ impl<R: Relay> Receiver<R> {
     /// Puts in order what a crash may have left: nothing but temporaries has to go. Partly fetched files, files without a
     /// row and rows without acknowledgement are gone on with by the next run.
     pub fn recover(&self) -> io::Result<()> {
+        let Some(_alone) = beside::try_lock(&self.lock)? else {
+            // Another process is pulling: the temporaries are its own.
+            return Ok(());
+        };
         let removed = self.spool.sweep()?;
         if removed > 0 {
             tracing::info!(code = "spool.swept", removed, "temporary files of an earlier process were removed");
