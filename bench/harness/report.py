@@ -20,6 +20,8 @@ def memory(peaks):
 def limit_words(limit):
     if "part" in limit:
         return f"{limit['part']:.0%} of {limit['of']} (goal {limit['goal']:.0%}: {yes(limit['reached'])})"
+    if "at_most" in limit:
+        return f"{limit['of']}: {number(limit['at_most'])} (goal {limit['goal']}: {yes(limit['reached'])})"
     if "goal_rate" in limit:
         return f"{limit['of']} (goal {number(limit['goal_rate'])}: {yes(limit['reached'])})"
     return f"{limit['of']} at most {limit['mib']:.1f} MiB (goal {limit['goal_mib']} MiB: {yes(limit['reached'])})"
@@ -37,7 +39,7 @@ def lines_of(row):
         ratio = f"{number(entry['ratio'])} x" if "ratio" in entry else ""
         name = entry["name"] + (f" ({entry['note']})" if entry["note"] else "")
         lines.append((
-            workload, name, f"{number(entry['seconds'], 2)} s", f"{number(entry['rate'])} {row.unit}", ratio, goal,
+            workload, name, entry.get("took") or f"{number(entry['seconds'], 2)} s", f"{number(entry['rate'])} {row.unit}", ratio, goal,
             memory(entry["peak_kib"]),
         ))
     return lines

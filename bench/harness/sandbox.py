@@ -85,6 +85,13 @@ class Sandbox:
             raise Failed(f"expected one database of the gateway, found {len(found)}")
         return found[0]
 
+    def relay_database(self):
+        """The relay's database."""
+        found = sorted((self.folder / "relay").rglob("*.db"))
+        if len(found) != 1:
+            raise Failed(f"expected one database of the relay, found {len(found)}")
+        return found[0]
+
     def archived(self):
         import sqlite3
 

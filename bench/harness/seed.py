@@ -1,7 +1,7 @@
-"""An archive that has grown: rows for many messages, written straight into the gateway's database.
+"""An archive, and a registry, that have grown: rows for many messages and users, written straight into the databases.
 
-Each is a copy of the one real message that is there, with an id of its own, its evidence and its receipts. The bytes are not
-there: a pull does not look at what was archived before.
+Each is a copy of the one real message or user that is there, with an id of its own and all that belongs to it. The bytes of messages
+are not there: a pull does not look at what was archived before.
 """
 
 import random
@@ -77,3 +77,61 @@ def copy_of(connection, table, message, numbers):
                 yield [row[position] for position in keep]
 
     insert(connection, table, [columns[position] for position in keep], rows())
+
+
+def enrol_everybody(database):
+    """Gives every registered user of a gateway what the one enrolled user has: enrolment, certificates, confirmed orders."""
+    connection = sqlite3.connect(database)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")
+        model = connection.execute("SELECT user_id FROM enrolments WHERE ended_at IS NULL AND pc IS NOT NULL").fetchone()
+        if model is None:
+            raise Failed("the sandbox has no enrolled user to copy")
+        others = [user for (user,) in connection.execute("SELECT id FROM users WHERE state = 'registered'")]
+        dice = random.Random(len(others))
+        enrolments = dict(zip(others, ids(len(others), dice)))
+        with connection:
+            connection.execute("UPDATE users SET state = 'enabled' WHERE state = 'registered'")
+            copy_to(connection, "enrolments", model[0], others, lambda user: {"id": enrolments[user]})
+            copy_to(connection, "certificates", model[0], others, lambda user: {"fingerprint": dice.randbytes(32)})
+            copy_to(connection, "orders", model[0], others, lambda user: {"number": None, "subject": None})
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def copy_to(connection, table, model, users, other):
+    """The rows of one user again for each of the others, with other values where `other` gives them."""
+    found = connection.execute(f"SELECT * FROM {table} WHERE user_id = ?", (model,))
+    columns = [column[0] for column in found.description]
+    models = [dict(zip(columns, row)) for row in found.fetchall()]
+    rows = ([*{**row, "user_id": user, **other(user)}.values()] for user in users for row in models)
+    insert(connection, table, columns, rows)
+
+
+def enrol_at_relay(database, count):
+    """Brings the users of a relay to `count`, each with certificates as many as the one enrolled user has."""
+    connection = sqlite3.connect(database)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")
+        found = connection.execute("SELECT * FROM users ORDER BY seq LIMIT 1")
+        columns = [column[0] for column in found.description]
+        user = dict(zip(columns, found.fetchone()))
+        first = connection.execute("SELECT max(seq) + 1 FROM users").fetchone()[0]
+        numbers = range(first, first + max(0, count - 1))
+        dice = random.Random(count)
+        with connection:
+            rows = ([*{**user, "seq": number, "user_id": f"bench-{number}"}.values()] for number in numbers)
+            insert(connection, "users", columns, rows)
+            for table in ("user_certificates", "devices"):
+                found = connection.execute(f"SELECT * FROM {table} WHERE user_seq = ?", (user["seq"],))
+                columns = [column[0] for column in found.description]
+                models = [dict(zip(columns, row)) for row in found.fetchall()]
+                copies = (
+                    [*{**row, "user_seq": number, "fingerprint": dice.randbytes(32)}.values()]
+                    for number in numbers for row in models
+                )
+                insert(connection, table, columns, copies)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()

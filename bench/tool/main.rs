@@ -4,6 +4,7 @@ mod cms;
 mod files;
 mod limits;
 mod many;
+mod users;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -35,6 +36,20 @@ enum Command {
     CmsSeal(Many),
     /// The same as `open` with libcrypto's own CMS.
     CmsOpen(Many),
+    /// Look-ups among the users of a gateway, as JSON.
+    GatewayUsers(Users),
+    /// Look-ups among the users of a relay, as JSON.
+    RelayUsers(Users),
+}
+
+/// Look-ups in one process.
+#[derive(Args)]
+struct Users {
+    /// Queries of each kind.
+    #[arg(long, default_value_t = 2_000)]
+    queries: usize,
+    /// The settings of the gateway or of the relay.
+    config: PathBuf,
 }
 
 /// Many files, and the keys of both ends.
@@ -67,5 +82,11 @@ fn main() -> Result<()> {
         Command::Open(many) => many::open_all(&many),
         Command::CmsSeal(many) => cms::seal_all(&many),
         Command::CmsOpen(many) => cms::open_all(&many),
+        Command::GatewayUsers(users) => waited_for(users::gateway(&users.config, users.queries)),
+        Command::RelayUsers(users) => waited_for(users::relay(&users.config, users.queries)),
     }
+}
+
+fn waited_for(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

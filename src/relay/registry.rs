@@ -78,10 +78,43 @@ pub struct User {
 #[derive(Debug, Default)]
 pub struct Registry {
     unions: ArcSwap<Unions>,
-    users: RwLock<HashMap<Fingerprint, UserEntry>>,
+    users: RwLock<Users>,
     version: AtomicI64,
     /// Held from the reading of rows until they are in place: who read earlier never overwrites who read later.
     reading: Mutex<()>,
+}
+
+/// Certificates of users and PCs, and which are whose: one user is changed without looking at the others.
+#[derive(Debug, Default)]
+struct Users {
+    by_certificate: HashMap<Fingerprint, UserEntry>,
+    certificates: HashMap<(InsurerNumber, UserId), Vec<Fingerprint>>,
+}
+
+impl Users {
+    fn insert(&mut self, entry: UserEntry) {
+        let whose = (entry.insurer.clone(), entry.user.clone());
+        self.certificates.entry(whose).or_default().push(entry.fingerprint);
+        self.by_certificate.insert(entry.fingerprint, entry);
+    }
+
+    fn remove(&mut self, insurer: &InsurerNumber, user: &UserId) {
+        for certificate in self.certificates.remove(&(insurer.clone(), user.clone())).unwrap_or_default() {
+            // It may be somebody else's by now.
+            let is_theirs = |entry: &UserEntry| entry.insurer == *insurer && entry.user == *user;
+            if self.by_certificate.get(&certificate).is_some_and(is_theirs) {
+                self.by_certificate.remove(&certificate);
+            }
+        }
+    }
+}
+
+impl FromIterator<UserEntry> for Users {
+    fn from_iter<I: IntoIterator<Item = UserEntry>>(entries: I) -> Self {
+        let mut users = Self::default();
+        entries.into_iter().for_each(|entry| users.insert(entry));
+        users
+    }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -125,9 +158,9 @@ impl Registry {
         for entry in stored::unions(&mut connection, None).await? {
             unions.insert(Arc::new(entry.into()));
         }
-        let users = stored::users(&mut connection, None).await?;
+        let users: Users = stored::users(&mut connection, None).await?.into_iter().collect();
         let before = self.unions.swap(Arc::new(unions.clone()));
-        *self.write() = users.into_iter().map(|entry| (entry.fingerprint, entry)).collect();
+        *self.write() = users;
         self.version.store(version, Ordering::Release);
         Ok(unions.other_authorities_than(&before))
     }
@@ -164,8 +197,8 @@ impl Registry {
         let read = async { stored::users(&mut *database.reader().await?, Some((insurer, user))).await };
         let entries = read.await.inspect_err(|_| self.forget_version())?;
         let mut users = self.write();
-        users.retain(|_, other| other.insurer != *insurer || other.user != *user);
-        users.extend(entries.into_iter().map(|entry| (entry.fingerprint, entry)));
+        users.remove(insurer, user);
+        entries.into_iter().for_each(|entry| users.insert(entry));
         Ok(())
     }
 
@@ -191,7 +224,7 @@ impl Registry {
     /// The user that a certificate, or the PC that it proves, belongs to, if the user may come in now.
     pub fn user(&self, certificate: Fingerprint, now: Timestamp) -> Result<User, Refusal> {
         let users = self.users.read().expect("nothing panics while it holds the users");
-        let entry = users.get(&certificate).ok_or(Refusal::Unknown)?;
+        let entry = users.by_certificate.get(&certificate).ok_or(Refusal::Unknown)?;
         let union = self.union_of(&entry.insurer).ok_or(Refusal::Unknown)?;
         if !entry.enabled || !union.enabled {
             return Err(Refusal::Disabled);
@@ -207,7 +240,7 @@ impl Registry {
         })
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Fingerprint, UserEntry>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Users> {
         self.users.write().expect("nothing panics while it holds the users")
     }
 }

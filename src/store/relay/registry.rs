@@ -134,20 +134,55 @@ pub async fn users(
     connection: &mut SqliteConnection,
     only: Option<(&InsurerNumber, &UserId)>,
 ) -> Result<Vec<UserEntry>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT c.fingerprint, u.insurer, u.user_id, u.seq, c.device, c.pc, u.office, u.enabled, c.not_before, c.not_after
-         FROM (SELECT fingerprint, user_seq, FALSE AS device, NULL AS pc, not_before, not_after FROM user_certificates
-               UNION ALL SELECT fingerprint, user_seq, TRUE, pc, not_before, not_after FROM devices) c
-         JOIN users u ON u.seq = c.user_seq
-         WHERE $1 IS NULL OR (u.insurer = $1 AND u.user_id = $2)",
-    )
-    .bind(only.map(|(insurer, _)| insurer.as_str()))
-    .bind(only.map(|(_, user)| user.as_str()))
-    .fetch_all(connection)
-    .await?;
+    let rows: Vec<Row> = match only {
+        None => sqlx::query_as(EVERYBODY).fetch_all(connection).await?,
+        Some((insurer, user)) => {
+            sqlx::query_as(ONE).bind(insurer.as_str()).bind(user.as_str()).fetch_all(connection).await?
+        }
+    };
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The certificates of users and of their PCs, for the users that a condition picks; each half by its own indexes.
+macro_rules! certificates {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.fingerprint, u.insurer, u.user_id, u.seq, FALSE AS device, NULL AS pc, u.office, u.enabled,
+                 c.not_before, c.not_after
+             FROM users u JOIN user_certificates c ON c.user_seq = u.seq ",
+            $condition,
+            " UNION ALL
+             SELECT c.fingerprint, u.insurer, u.user_id, u.seq, TRUE, c.pc, u.office, u.enabled, c.not_before, c.not_after
+             FROM users u JOIN devices c ON c.user_seq = u.seq ",
+            $condition
+        )
+    };
+}
+
+const EVERYBODY: &str = certificates!("");
+const ONE: &str = certificates!("WHERE u.insurer = $1 AND u.user_id = $2");
+
 fn read(stored: &[Vec<u8>]) -> Result<Vec<Certificate>, StoreError> {
     stored.iter().map(|der| Certificate::from_der(der).map_err(corrupt("certificate"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::relay::MIGRATIONS;
+    use crate::store::sqlite::Database;
+
+    #[tokio::test]
+    async fn one_user_is_read_without_going_through_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::open(&dir.path().join("a.db"), &MIGRATIONS).await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ONE}")))
+                .bind("06123456")
+                .bind("hanako-1")
+                .fetch_all(database.read())
+                .await
+                .unwrap();
+        assert!(!plan.iter().any(|(.., step)| step.contains("SCAN")), "{plan:#?}");
+    }
 }
