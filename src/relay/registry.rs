@@ -198,7 +198,9 @@ impl Registry {
         let entries = read.await.inspect_err(|_| self.forget_version())?;
         let mut users = self.write();
         users.remove(insurer, user);
-        entries.into_iter().for_each(|entry| users.insert(entry));
+        for entry in entries {
+            users.insert(entry);
+        }
         Ok(())
     }
 

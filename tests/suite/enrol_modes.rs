@@ -32,7 +32,9 @@ fn exposed(path: &Path) -> Vec<PathBuf> {
         found.push(path.to_owned());
     }
     if metadata.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| found.extend(exposed(&entry.unwrap().path())));
+        for entry in fs::read_dir(path).unwrap() {
+            found.extend(exposed(&entry.unwrap().path()));
+        }
     }
     found
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod enrol_command;
+mod enrol_disk;
 mod enrol_employer;
 mod enrol_employer_lies;
 mod enrol_employer_renewal;
@@ -10,6 +12,8 @@ mod enrol_gateway;
 mod enrol_gateway_import;
 mod enrol_gateway_staff;
 mod enrol_gateway_support;
+mod enrol_letters;
+mod enrol_modes;
 mod exchange_alarms;
 mod exchange_employer;
 mod exchange_sandbox;
@@ -57,6 +61,7 @@ mod relay_upload_rules;
 mod relay_uploads;
 mod send_relay;
 mod support;
+mod systemd_units;
 mod walk_lost_pc;
 mod walk_manual;
 mod walk_restored;

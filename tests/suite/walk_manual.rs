@@ -23,28 +23,9 @@ fn unpack(zip: &Path, into: &Path) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_manual_says_works_in_its_order() {
-    let mut walk = Walk::start().await;
-    // 2.1: the letter comes from the union, the mail from the KX server.
-    let letter = walk.letter().await;
-    let mail = walk.new_mail(&[]);
-    assert_eq!(mail.subject, "[Kenpo eXpress] アプリケーションおよび電子証明書ダウンロードのご案内");
-    assert_eq!(mail.from, "noreply-kenpoexpress@kmail.kenpo.gr.jp");
-
-    // 2.2 ① to ⑤: link, password, button, the ZIP, unpacked on a local drive.
-    let page = walk.page(&mail.link);
-    assert!(page.download("not-the-password").await.unwrap().is_none());
-    let zip = page.download(&letter.download).await.unwrap().expect("the password is right");
-    let saved = walk.folder.path("kenpoexpress.zip");
-    fs::write(&saved, zip).unwrap();
-    let drive = walk.folder.path("C");
-    unpack(&saved, &drive);
-    let home = drive.join("kenpoexpress");
-    let shown_path = home.display().to_string();
-
-    // 3.1 ① to ⑬, as somebody at a terminal does it.
-    let program = env!("CARGO_BIN_EXE_kx-employer");
+/// The set-up, with everything mistyped once.
+fn set_up_at_a_terminal(home: &Path, initial: &str) {
+    let (program, shown_path) = (env!("CARGO_BIN_EXE_kx-employer"), home.display());
     let mut terminal = Terminal::start(&format!("{program} --home {shown_path} setup --kit {shown_path}"));
     terminal.answer("PIN登録", "12a4");
     terminal.read("PINは半角数字4桁です");
@@ -64,13 +45,13 @@ async fn what_the_manual_says_works_in_its_order() {
     terminal.answer("初期設定を行いますか", "はい");
     terminal.answer("初期パスワード", "wrong-password1");
     terminal.read("初期パスワードが違うか");
-    terminal.answer("初期パスワード", &letter.login);
+    terminal.answer("初期パスワード", initial);
     terminal.read("登録と一致しません");
     terminal.answer("事業所名", office_name().as_str());
     terminal.answer("利用者名", "見本 花子");
     terminal.answer("メールアドレス", "HANAKO@example.jp");
     terminal.answer("初期設定を行いますか", "はい");
-    terminal.answer("初期パスワード", &letter.login);
+    terminal.answer("初期パスワード", initial);
     terminal.read("初期設定が完了しました");
     terminal.answer("初期パスワードを変更します", "はい");
     terminal.answer("変更後のパスワード（", "short1");
@@ -84,9 +65,32 @@ async fn what_the_manual_says_works_in_its_order() {
     terminal.read("お疲れ様でした");
     let (done, shown) = terminal.end();
     assert!(done, "{shown}");
-    for secret in ["4711", &letter.login, NEW_PASSWORD] {
+    for secret in ["4711", initial, NEW_PASSWORD] {
         assert!(!shown.contains(secret), "nothing secret is ever shown:\n{shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_manual_says_works_in_its_order() {
+    let mut walk = Walk::start().await;
+    // 2.1: the letter comes from the union, the mail from the KX server.
+    let letter = walk.letter();
+    let mail = walk.new_mail(&[]);
+    assert_eq!(mail.subject, "[Kenpo eXpress] アプリケーションおよび電子証明書ダウンロードのご案内");
+    assert_eq!(mail.from, "noreply-kenpoexpress@kmail.kenpo.gr.jp");
+
+    // 2.2 ① to ⑤: link, password, button, the ZIP, unpacked on a local drive.
+    let page = walk.page(&mail.link);
+    assert!(page.download("not-the-password").await.unwrap().is_none());
+    let zip = page.download(&letter.download).await.unwrap().expect("the password is right");
+    let saved = walk.folder.path("kenpoexpress.zip");
+    fs::write(&saved, zip).unwrap();
+    let drive = walk.folder.path("C");
+    unpack(&saved, &drive);
+    let home = drive.join("kenpoexpress");
+
+    // 3.1 ① to ⑬, as somebody at a terminal does it.
+    set_up_at_a_terminal(&home, &letter.login);
 
     // 3.2: the checks.
     for (file, secret) in [("pin.txt", "4711"), ("new.txt", NEW_PASSWORD)] {

@@ -108,7 +108,7 @@ impl Walk {
     }
 
     /// Registers office and user where they are not, and makes a letter.
-    pub(crate) async fn letter(&self) -> Passwords {
+    pub(crate) fn letter(&self) -> Passwords {
         self.register();
         let path = self.folder.path("letter.html");
         let output = path.to_str().unwrap();
@@ -138,7 +138,7 @@ impl Walk {
     /// Letter, mail, page: a new kit in a file.
     pub(crate) async fn kit(&self) -> (PathBuf, Passwords) {
         let before = self.mails();
-        let letter = self.letter().await;
+        let letter = self.letter();
         let mail = self.new_mail(&before);
         let zip = self.page(&mail.link).download(&letter.download).await.unwrap().expect("the password is right");
         let path = self.folder.path("kenpoexpress.zip");
