@@ -36,7 +36,15 @@ async fn nobody_is_half_registered_and_no_letter_half_made() {
     fs::create_dir(&folder).unwrap();
     let mut file = "事業所記号,事業所名,利用者名,メールアドレス,端末名\r\n".to_owned();
     for number in 0..5_000 {
-        file += &format!("12-34,{OFFICE},利用者{number},user{number}@example.jp,\r\n");
+        file.extend([
+            "12-34,",
+            OFFICE,
+            ",利用者",
+            &number.to_string(),
+            ",user",
+            &number.to_string(),
+            "@example.jp,\r\n",
+        ]);
     }
     let file = file.into_bytes();
     let states = async || -> Vec<&'static str> {
