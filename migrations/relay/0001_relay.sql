@@ -64,6 +64,9 @@ CREATE TABLE users (
     -- The last notice of an end of certificates: when it was asked for, and which end it was.
     noticed_at BIGINT,
     notice_not_after BIGINT,
+    -- Which mails the user wants: of files from the union, and of the user's own.
+    notice_received BOOLEAN NOT NULL DEFAULT TRUE,
+    notice_sent BOOLEAN NOT NULL DEFAULT TRUE,
     UNIQUE (insurer, user_id)
 );
 CREATE INDEX users_by_union ON users (insurer, seq);
@@ -73,7 +76,8 @@ CREATE TABLE user_certificates (
     user_seq    INTEGER NOT NULL REFERENCES users (seq),
     position    INTEGER NOT NULL,
     not_before  BIGINT  NOT NULL,
-    not_after   BIGINT  NOT NULL
+    not_after   BIGINT  NOT NULL,
+    der         BLOB    NOT NULL
 );
 CREATE INDEX user_certificates_by_user ON user_certificates (user_seq, position);
 
@@ -190,15 +194,19 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (next_at);
 CREATE INDEX outbox_by_user ON outbox (user_seq);
 
--- How far an upload has come is the length of its file, not a column.
+-- How far an upload has come is the length of its file, not a column. A message id is a parcel's or a delivery's, never both.
 CREATE TABLE uploads (
     insurer    TEXT   NOT NULL REFERENCES unions (insurer),
     message_id TEXT   NOT NULL,
-    user_id    TEXT   NOT NULL,
+    -- The user whose it is; nothing where it is the union's.
+    user_id    TEXT,
+    -- Whom the union's is for: user ids, a space between two.
+    recipients TEXT,
     size       BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    PRIMARY KEY (insurer, message_id)
+    PRIMARY KEY (insurer, message_id),
+    CHECK ((user_id IS NULL) <> (recipients IS NULL))
 );
 CREATE INDEX uploads_by_expiry ON uploads (expires_at);
 
@@ -244,8 +252,87 @@ CREATE TABLE receipts (
     FOREIGN KEY (insurer, message_id) REFERENCES parcels (insurer, message_id)
 );
 
--- What a user has under way or waiting (bytes, items), and what lies here after its union had it (kept_bytes); with an
--- empty user id, the whole union.
+-- What the unions send. `seq` follows the order in which deliveries became visible: the cursor of every list. What never came
+-- here, because its union took it back before, has a row without a receipt.
+CREATE TABLE deliveries (
+    seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    insurer      TEXT    NOT NULL REFERENCES unions (insurer),
+    message_id   TEXT    NOT NULL,
+    size         BIGINT  NOT NULL,
+    tag          BLOB,
+    deposited_at BIGINT  NOT NULL,
+    -- When it ends for those who have not fetched it.
+    expires_at   BIGINT  NOT NULL,
+    relayed      BLOB,
+    -- When the first of its bytes were given out to anybody.
+    fetched_at   BIGINT,
+    withdrawn_at BIGINT,
+    -- When it was found that nobody had fetched it in time.
+    expired_at   BIGINT,
+    -- What the union says about its number, for the recipients.
+    statement    BLOB,
+    -- Since when it counts as kept and not as waiting: everybody has it, it was taken back, or its time is over.
+    closed_at    BIGINT,
+    -- When those who have not fetched it are reminded next.
+    remind_at    BIGINT,
+    -- When its bytes are deleted; nothing when they are, or never came here.
+    delete_at    BIGINT,
+    UNIQUE (insurer, message_id)
+);
+CREATE INDEX deliveries_by_union ON deliveries (insurer, seq);
+CREATE INDEX deliveries_to_end ON deliveries (expires_at) WHERE closed_at IS NULL;
+CREATE INDEX deliveries_to_remind ON deliveries (remind_at) WHERE remind_at IS NOT NULL;
+CREATE INDEX deliveries_to_delete ON deliveries (delete_at) WHERE delete_at IS NOT NULL;
+
+-- `open` as long as the user can have it and has not acknowledged it: the user's inbox.
+CREATE TABLE delivery_recipients (
+    delivery_seq    INTEGER NOT NULL REFERENCES deliveries (seq),
+    user_seq        INTEGER NOT NULL REFERENCES users (seq),
+    open            BOOLEAN NOT NULL,
+    fetched_at      BIGINT,
+    acknowledged_at BIGINT,
+    -- When the user was disabled.
+    dropped_at      BIGINT,
+    reminded_at     BIGINT,
+    PRIMARY KEY (delivery_seq, user_seq)
+) WITHOUT ROWID;
+CREATE INDEX inboxes ON delivery_recipients (user_seq, delivery_seq) WHERE open;
+
+-- What became of deliveries, in order. Receipts of users are here and nowhere else; the relay's own stands in the delivery.
+CREATE TABLE delivery_events (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    insurer      TEXT    NOT NULL,
+    delivery_seq INTEGER NOT NULL REFERENCES deliveries (seq),
+    at           BIGINT  NOT NULL,
+    kind         TEXT    NOT NULL,
+    user_seq     INTEGER REFERENCES users (seq),
+    receipt      BLOB,
+    receipt_hash BLOB
+);
+CREATE INDEX delivery_events_by_union ON delivery_events (insurer, number);
+CREATE UNIQUE INDEX delivery_receipts ON delivery_events (delivery_seq, user_seq, receipt_hash) WHERE receipt IS NOT NULL;
+
+-- Whom the union's statement about a delivery is for.
+CREATE TABLE withdrawals (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery_seq INTEGER NOT NULL REFERENCES deliveries (seq),
+    user_seq     INTEGER NOT NULL REFERENCES users (seq),
+    UNIQUE (delivery_seq, user_seq)
+);
+CREATE INDEX withdrawals_by_user ON withdrawals (user_seq, number);
+
+-- What users are to be told by mail, written in the transaction of what happened.
+CREATE TABLE notices (
+    seq        INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_seq   INTEGER NOT NULL REFERENCES users (seq),
+    kind       TEXT    NOT NULL,
+    message_id TEXT    NOT NULL,
+    noted_at   BIGINT  NOT NULL
+);
+CREATE INDEX notices_by_user ON notices (user_seq, seq);
+
+-- What a user has under way or waiting (bytes, items), and what lies here after whom it was for had it (kept_bytes); with an
+-- empty user id, the whole union: its users' and its own.
 CREATE TABLE usage (
     insurer    TEXT   NOT NULL REFERENCES unions (insurer),
     user_id    TEXT   NOT NULL,

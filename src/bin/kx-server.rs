@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 use kenpo_express::config::{Faults, load};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::InsurerNumber;
 use kenpo_express::message::keys::{Certificate, KeyError};
 use kenpo_express::relay::bytes::Directory;
-use kenpo_express::relay::tasks::{end_of_grace, purge_batch};
+use kenpo_express::relay::tasks::{delete_batch, end_of_grace, purge_batch};
 use kenpo_express::relay::{Config, Relay, StartError, admin, check};
 use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
@@ -191,16 +192,15 @@ async fn status(config: &Config, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&status);
     }
-    let oldest = status.oldest_waiting.map_or("-".to_owned(), |oldest| oldest.to_string());
-    show(&format!(
-        "unions           {} ({} enabled)\nusers            {}\nparcels waiting  {} ({} bytes, oldest {oldest})\nuploads open     {}",
-        status.unions,
-        status.unions_enabled,
-        status.users,
-        status.parcels_waiting,
-        status.bytes_waiting,
-        status.uploads_open
-    ))
+    let moment = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| at.to_string());
+    show(&format!("unions              {} ({} enabled)", status.unions, status.unions_enabled))?;
+    show(&format!("users               {}", status.users))?;
+    let (items, bytes, oldest) = (status.parcels_waiting, status.bytes_waiting, moment(status.oldest_waiting));
+    show(&format!("parcels waiting     {items} ({bytes} bytes, oldest {oldest})"))?;
+    let (items, bytes, oldest) =
+        (status.deliveries_waiting, status.delivery_bytes_waiting, moment(status.oldest_delivery));
+    show(&format!("deliveries waiting  {items} ({bytes} bytes, oldest {oldest})"))?;
+    show(&format!("uploads open        {}", status.uploads_open))
 }
 
 async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {
@@ -249,6 +249,16 @@ async fn purge(config: &Config) -> Result<(), Failure> {
         purged += batch.keys.len();
         failures += batch.failures;
     }
+    let mut not_deleted = 0;
+    loop {
+        let batch = delete_batch(&database, &bytes, not_deleted, SystemClock.now()).await?;
+        if batch.keys.is_empty() && batch.failures == 0 {
+            break;
+        }
+        purged += batch.keys.len();
+        not_deleted += batch.failures;
+    }
+    failures += not_deleted;
     database.close().await;
     say(&format!("{purged} parcel(s) were purged"));
     if failures == 0 { Ok(()) } else { Err(Failure::NotPurged(failures)) }

@@ -17,6 +17,7 @@ mod problem;
 mod rate;
 mod taking;
 mod tls;
+pub mod tus;
 mod watch;
 
 pub use accept::Edge;

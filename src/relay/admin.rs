@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::config::Config;
 use crate::domain::ids::InsurerNumber;
 use crate::store::relay::unions::{self, NewUnion};
-use crate::store::relay::{MIGRATIONS, parcels, registry, uploads, users};
+use crate::store::relay::{MIGRATIONS, deliveries, parcels, registry, uploads, users};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
 
 /// How the relay stands.
@@ -24,6 +24,12 @@ pub struct Status {
     pub bytes_waiting: u64,
     /// When the oldest of them became complete.
     pub oldest_waiting: Option<Timestamp>,
+    /// Deliveries that wait for users.
+    pub deliveries_waiting: u64,
+    /// Their bytes.
+    pub delivery_bytes_waiting: u64,
+    /// When the oldest of them became complete.
+    pub oldest_delivery: Option<Timestamp>,
     /// Uploads that are not complete.
     pub uploads_open: i64,
 }
@@ -55,6 +61,7 @@ pub async fn migrations(config: &Config) -> Result<MigrationState, StoreError> {
 pub async fn status(database: &Database) -> Result<Status, StoreError> {
     let unions = unions::list(database.read(), None).await?;
     let waiting = parcels::waiting_in_all(database.read()).await?;
+    let delivered = deliveries::waiting_in_all(database.read()).await?;
     Ok(Status {
         unions: unions.len(),
         unions_enabled: unions.iter().filter(|union| union.enabled).count(),
@@ -62,6 +69,9 @@ pub async fn status(database: &Database) -> Result<Status, StoreError> {
         parcels_waiting: waiting.items,
         bytes_waiting: waiting.bytes,
         oldest_waiting: waiting.oldest,
+        deliveries_waiting: delivered.items,
+        delivery_bytes_waiting: delivered.bytes,
+        oldest_delivery: delivered.oldest,
         uploads_open: uploads::count(database.read()).await?,
     })
 }

@@ -1,13 +1,11 @@
 //! The bytes of a request, appended to an upload.
 
 use super::bytes::{Append, BytesError, Key};
-use super::checksum::Expected;
-use super::deposit::Progress;
 use super::fault::chain;
-use super::registry::User;
 use super::state::{Lock, State};
 use crate::http::BodyReader;
-use crate::store::relay::uploads;
+use crate::http::tus::{Expected, Progress};
+use crate::store::relay::uploads::{self, Depositor};
 use crate::wire::problem::{Code, Problem};
 
 /// After so many bytes it is looked whether the disk still has room.
@@ -18,7 +16,7 @@ impl State {
     /// it stays or nothing.
     pub async fn append(
         &self,
-        user: &User,
+        by: &Depositor,
         lock: &Lock,
         from: Progress,
         mut body: BodyReader,
@@ -41,10 +39,12 @@ impl State {
             self.extend(key).await?;
         }
         received.map_err(|stopped| stopped.problem)?;
-        match self.progress(user, lock).await? {
-            Some(progress) => Ok(progress),
-            None => Err(Problem::new(Code::UploadUnknown)),
+        let standing = self.standing(by, lock).await;
+        if !matches!(standing, Ok(Some(_))) {
+            // Taken back while the bytes came.
+            self.give_back(key).await;
         }
+        standing?.map(|standing| standing.progress).ok_or_else(|| Problem::new(Code::UploadUnknown))
     }
 
     /// Takes bytes as they come, until the body ends or something is in the way.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::config::{Fault, Settings};
@@ -32,6 +33,8 @@ pub struct Config {
     pub receipts: KeyPair,
     /// Sizes and times of parcels.
     pub parcels: Parcels,
+    /// Times of deliveries.
+    pub deliveries: Deliveries,
     /// What may be under way, waiting and kept.
     pub quota: Quota,
     /// What one end may ask of us.
@@ -149,6 +152,37 @@ pub struct Parcels {
     pub task_seconds: u64,
 }
 
+/// Times of deliveries, all from the deposit on.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Deliveries {
+    /// Days after which users are reminded of what they have not fetched.
+    pub reminder_days: Vec<u32>,
+    /// Days after which a delivery ends for those who have not fetched it.
+    pub expire_days: u32,
+    /// Days after which its bytes are deleted, whoever has them.
+    pub delete_days: u32,
+    /// Days for which its bytes are kept when everybody has them.
+    pub keep_days: u32,
+}
+
+impl Deliveries {
+    /// When the users of a delivery are reminded next after a moment, if ever.
+    pub fn reminder_after(&self, deposited_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let days = self.reminder_days.iter().map(|days| days_after(deposited_at, *days));
+        days.filter(|at| *at > now).min()
+    }
+
+    /// When the bytes of what everybody has by now are deleted.
+    pub fn end_of_grace(&self, now: Timestamp) -> Timestamp {
+        days_after(now, self.keep_days)
+    }
+}
+
+/// A moment so many days later.
+pub fn days_after(at: Timestamp, days: u32) -> Timestamp {
+    at.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX)
+}
+
 /// What may be under way, waiting and kept.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Quota {
@@ -158,11 +192,11 @@ pub struct Quota {
     pub user_stored_bytes: u64,
     /// Parcels of one user.
     pub user_items: u64,
-    /// Bytes of one union.
+    /// Bytes of one union: what its users send, and what it sends.
     pub union_bytes: u64,
     /// Bytes of one union, acknowledged ones that are kept included.
     pub union_stored_bytes: u64,
-    /// Parcels of one union.
+    /// Parcels and deliveries of one union.
     pub union_items: u64,
 }
 
@@ -233,6 +267,7 @@ impl Settings for Config {
             ("parcels.max_bytes", self.parcels.max_bytes),
             ("parcels.upload_hours", self.parcels.upload_hours.into()),
             ("parcels.task_seconds", self.parcels.task_seconds),
+            ("deliveries.expire_days", self.deliveries.expire_days.into()),
             ("vpn.requests_per_second", self.vpn.requests_per_second.into()),
             ("employer.requests_per_second", self.employer.requests_per_second.into()),
             ("enrolment.link_hours", self.enrolment.link_hours.into()),
@@ -250,6 +285,12 @@ impl Settings for Config {
         ];
         let zero = positive.into_iter().filter(|(_, value)| *value == 0);
         faults.extend(zero.map(|(key, _)| Fault::new(key, "must be 1 or more")));
+        if self.deliveries.delete_days < self.deliveries.expire_days {
+            faults.push(Fault::new("deliveries.delete_days", "must be deliveries.expire_days or more"));
+        }
+        if self.deliveries.reminder_days.iter().any(|days| !(1..self.deliveries.expire_days).contains(days)) {
+            faults.push(Fault::new("deliveries.reminder_days", "must be 1 or more and below deliveries.expire_days"));
+        }
         for (key, url) in [("employer.url", &self.employer.url), ("enrolment.url", &self.enrolment.url)] {
             if !(url.is_empty() || is_entrance(url)) {
                 faults.push(Fault::new(key, "must be https://HOST or https://HOST:PORT, with nothing behind it"));
@@ -283,10 +324,27 @@ mod tests {
     #[test]
     fn faults_name_their_keys() {
         let text = "[watch]\naddress = '192.0.2.1:1'\n[limits]\nidle_seconds = 0\n[log]\nfilter = 'a=b=c'\n\
-                    [enrolment]\nurl = 'http://kx.example'\n[employer]\nurl = 'https://kx.example/x'";
+                    [enrolment]\nurl = 'http://kx.example'\n[employer]\nurl = 'https://kx.example/x'\n\
+                    [deliveries]\nreminder_days = [3, 14]\ndelete_days = 13";
         let faults = load_from::<Config>(text, Path::new("."), std::iter::empty()).unwrap_err().to_string();
-        for key in ["watch.address", "limits.idle_seconds", "log.filter", "enrolment.url", "employer.url"] {
+        for key in [
+            "watch.address",
+            "limits.idle_seconds",
+            "log.filter",
+            "enrolment.url",
+            "employer.url",
+            "deliveries.reminder_days",
+            "deliveries.delete_days",
+        ] {
             assert!(faults.contains(key), "{faults}");
         }
+    }
+
+    #[test]
+    fn each_reminder_has_its_day() {
+        let config: Config = load_from("", Path::new("."), std::iter::empty()).unwrap();
+        let at = |day: u32| days_after(Timestamp::UNIX_EPOCH, day);
+        let next = |day| config.deliveries.reminder_after(at(0), at(day));
+        assert_eq!((next(0), next(3), next(8), next(9)), (Some(at(3)), Some(at(9)), Some(at(9)), None));
     }
 }

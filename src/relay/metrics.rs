@@ -23,6 +23,24 @@ crate::metrics! {
         parcels_waiting_bytes: IntGauge[],
         /// Seconds since the oldest waiting parcel became complete.
         oldest_waiting_seconds: IntGauge[],
+        /// Deliveries that became complete.
+        deliveries_deposited_total: IntCounter[],
+        /// Bytes of the deliveries that became complete.
+        deliveries_deposited_bytes_total: IntCounter[],
+        /// Deliveries whose content users asked for, by whether for the first time.
+        deliveries_fetched_total: IntCounterVec["time"],
+        /// Acknowledgements by users, by outcome.
+        deliveries_acknowledged_total: IntCounterVec["outcome"],
+        /// Deliveries that unions took back.
+        deliveries_withdrawn_total: IntCounter[],
+        /// Deliveries that nobody had fetched in time.
+        deliveries_expired_total: IntCounter[],
+        /// Deliveries whose bytes were deleted.
+        deliveries_deleted_total: IntCounter[],
+        /// Deliveries that wait for users.
+        deliveries_waiting: IntGauge[],
+        /// Bytes of the deliveries that wait for users.
+        deliveries_waiting_bytes: IntGauge[],
         /// Long polls that are waiting.
         long_polls: IntGauge[],
         /// PINs that were evaluated.

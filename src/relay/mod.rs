@@ -12,7 +12,6 @@ mod append;
 pub mod bytes;
 pub mod caller;
 mod check;
-pub mod checksum;
 pub mod config;
 pub mod deposit;
 pub mod fault;

@@ -5,9 +5,10 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, head, options, patch, post, put};
 
+use super::caller::{SessionCaller, UnionCaller};
 use super::handlers::{
-    about, acknowledgements, certificates, enrolment, handshake, login, parcels, pin, requests, sent, union, uploads,
-    users,
+    about, acknowledgements, certificates, deliveries, enrolment, handshake, inbox, login, notices, parcels, pin,
+    requests, sent, union, uploads, users, withdrawals,
 };
 use super::state::App;
 use crate::http::{Observer, method_not_allowed, observe, route_unknown};
@@ -35,6 +36,17 @@ pub fn union_routes() -> Vec<Route> {
         route(Method::GET, "/union/v1/parcels", get(parcels::list)),
         route(Method::GET, "/union/v1/parcels/{id}/content", get(parcels::content)),
         route(Method::POST, "/union/v1/acknowledgements", post(acknowledgements::create)),
+        route(Method::OPTIONS, "/union/v1/uploads", options(uploads::options)),
+        route(Method::POST, "/union/v1/uploads", post(uploads::create::<UnionCaller>)),
+        route(Method::HEAD, "/union/v1/uploads/{id}", head(uploads::show::<UnionCaller>)),
+        route(Method::PATCH, "/union/v1/uploads/{id}", patch(uploads::append::<UnionCaller>)),
+        route(Method::DELETE, "/union/v1/uploads/{id}", delete(uploads::terminate::<UnionCaller>)),
+        route(Method::GET, "/union/v1/deliveries", get(deliveries::list)),
+        route(Method::GET, "/union/v1/deliveries/{id}", get(deliveries::show)),
+        route(Method::GET, "/union/v1/deliveries/{id}/content", get(deliveries::content)),
+        route(Method::PUT, "/union/v1/deliveries/{id}/withdrawal", put(withdrawals::withdraw)),
+        route(Method::POST, "/union/v1/deliveries/{id}/reminder", post(deliveries::remind)),
+        route(Method::GET, "/union/v1/delivery-events", get(deliveries::events)),
         route(Method::PUT, "/union/v1/certificates", put(certificates::replace)),
         route(Method::GET, "/union/v1/users", get(users::list)),
         route(Method::PUT, "/union/v1/users/{user}", put(users::replace)),
@@ -62,12 +74,18 @@ pub fn employer_routes() -> Vec<Route> {
         route(Method::POST, "/employer/v1/logout", post(login::end)),
         route(Method::POST, "/employer/v1/password", post(login::change)),
         route(Method::OPTIONS, "/employer/v1/uploads", options(uploads::options)),
-        route(Method::POST, "/employer/v1/uploads", post(uploads::create)),
-        route(Method::HEAD, "/employer/v1/uploads/{id}", head(uploads::show)),
-        route(Method::PATCH, "/employer/v1/uploads/{id}", patch(uploads::append)),
-        route(Method::DELETE, "/employer/v1/uploads/{id}", delete(uploads::terminate)),
+        route(Method::POST, "/employer/v1/uploads", post(uploads::create::<SessionCaller>)),
+        route(Method::HEAD, "/employer/v1/uploads/{id}", head(uploads::show::<SessionCaller>)),
+        route(Method::PATCH, "/employer/v1/uploads/{id}", patch(uploads::append::<SessionCaller>)),
+        route(Method::DELETE, "/employer/v1/uploads/{id}", delete(uploads::terminate::<SessionCaller>)),
         route(Method::GET, "/employer/v1/sent", get(sent::list)),
         route(Method::GET, "/employer/v1/sent/{id}", get(sent::show)),
+        route(Method::GET, "/employer/v1/inbox", get(inbox::list)),
+        route(Method::GET, "/employer/v1/inbox/{id}/content", get(inbox::content)),
+        route(Method::POST, "/employer/v1/acknowledgements", post(inbox::acknowledge)),
+        route(Method::GET, "/employer/v1/withdrawals", get(withdrawals::list)),
+        route(Method::GET, "/employer/v1/notices", get(notices::show)),
+        route(Method::PUT, "/employer/v1/notices", put(notices::choose)),
     ]
 }
 

@@ -190,6 +190,8 @@ async fn open(
         entrances: OnceLock::new(),
         receipts: ArcSwap::from_pointee(receipts),
         arrivals: Arrivals::default(),
+        events: Arrivals::default(),
+        inboxes: Arrivals::default(),
         requests: Arrivals::default(),
         locks: Locks::default(),
         promised: Promised::default(),

@@ -1,6 +1,7 @@
 //! What every handler and task of the relay shares.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -55,8 +56,12 @@ pub struct State {
     pub entrances: OnceLock<Entrances>,
     /// What the relay signs its receipts with.
     pub receipts: ArcSwap<Credential>,
-    /// Wakes long polls.
+    /// Wakes unions that wait for parcels.
     pub arrivals: Arrivals,
+    /// Wakes unions that wait for news of what they sent.
+    pub events: Arrivals,
+    /// Wakes users, by their rows, who wait for what their union sends.
+    pub inboxes: Arrivals<i64>,
     /// Wakes those who wait for requests for certificates, or for the answers.
     pub requests: Arrivals,
     /// Which uploads are being written to.
@@ -153,15 +158,27 @@ impl State {
     }
 }
 
-/// One bell for each union.
-#[derive(Debug, Default)]
-pub struct Arrivals(Mutex<HashMap<InsurerNumber, Arc<Notify>>>);
+/// One bell for each union, or each of something else.
+#[derive(Debug)]
+pub struct Arrivals<K = InsurerNumber>(Mutex<HashMap<K, Arc<Notify>>>);
 
-impl Arrivals {
-    /// The bell of a union. Who waits for it is woken by each parcel that becomes visible.
-    pub fn of(&self, union: &InsurerNumber) -> Arc<Notify> {
-        let mut bells = self.0.lock().expect("nothing panics while it holds the bells");
-        Arc::clone(bells.entry(union.clone()).or_default())
+impl<K> Default for Arrivals<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Arrivals<K> {
+    /// The bell of one. Who waits for it is woken by everything that becomes visible there.
+    pub fn of(&self, whose: &K) -> Arc<Notify> {
+        Arc::clone(lock(&self.0).entry(whose.clone()).or_default())
+    }
+
+    /// Wakes those who wait, if there was ever anybody.
+    pub fn ring(&self, whose: &K) {
+        if let Some(bell) = lock(&self.0).get(whose) {
+            bell.notify_waiters();
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::state::State;
 use crate::http::{self, Watched};
-use crate::store::relay::{outbox, parcels, uploads};
+use crate::store::relay::{deliveries, outbox, parcels, uploads};
 use crate::store::sqlite::StoreError;
 
 /// A relay that can be watched.
@@ -27,6 +27,9 @@ impl Watch {
         metrics.parcels_waiting.set(whole(waiting.items));
         metrics.parcels_waiting_bytes.set(whole(waiting.bytes));
         metrics.oldest_waiting_seconds.set(age.max(0));
+        let waiting = deliveries::waiting_in_all(state.database.read()).await?;
+        metrics.deliveries_waiting.set(whole(waiting.items));
+        metrics.deliveries_waiting_bytes.set(whole(waiting.bytes));
         metrics.uploads_open.set(uploads::count(state.database.read()).await?);
         let (waiting, in_trouble) = outbox::count(state.database.read()).await?;
         metrics.mails_waiting.set(waiting);

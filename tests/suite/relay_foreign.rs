@@ -13,6 +13,7 @@ use kenpo_express::message::keys::Credential;
 use kenpo_express::message::receipt::Stage;
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::wire::Der;
+use kenpo_express::wire::delivery::{self, DELIVERIES, Delivery, DeliveryEvent, EVENTS, INBOX, InboxParcel};
 use kenpo_express::wire::employer::{self, SentParcel, UNION, UPLOADS, UnionInfo, sent};
 use kenpo_express::wire::enrolment::{CertificateRequest, Notice, PendingRequest};
 use kenpo_express::wire::page::Page;
@@ -25,8 +26,9 @@ use kenpo_express::wire::union::{
 };
 use serde_json::Value;
 
+use crate::relay_delivery_support::{creation, part, taking_back, whole};
 use crate::relay_openapi::described;
-use crate::support::http::{Client, json, request};
+use crate::support::http::{Client, get, json, request};
 use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
 
 fn tus_request(method: Method, path: &str) -> hyper::http::request::Builder {
@@ -42,7 +44,8 @@ fn create(id: MessageId, size: usize) -> Request<Body> {
         .unwrap()
 }
 
-/// Two unions, each with a user and a parcel, and an unfinished upload of the first one's user.
+/// Two unions, each with a user; a parcel and an unfinished upload of the first one's user, and a delivery, an unfinished upload and a
+/// withdrawal for this user.
 struct Two {
     relay: RelayWorld,
     own: UnionWorld,
@@ -52,6 +55,9 @@ struct Two {
     stranger: Credential,
     parcel: MessageId,
     upload: MessageId,
+    delivery: MessageId,
+    begun: MessageId,
+    withdrawn: MessageId,
     /// Of the colleague's kit, for certificates.
     request: RequestId,
     kit: Credential,
@@ -72,13 +78,35 @@ impl Two {
             .header(tus::UPLOAD_METADATA, Metadata::to_union(upload).to_header())
             .body(Body::empty());
         assert_eq!(relay.employer(&user).send(unfinished.unwrap()).await.unwrap().status, 201);
+        let [delivery, begun, withdrawn] = [(); 3].map(|()| message_id(relay.clock.as_ref()));
+        let to = ["hanako-1"];
+        let gateway = relay.vpn(&own.gateway);
+        for deposit in [whole(delivery, &to, 500), creation(begun, &to, 500).body(Body::empty()).unwrap()] {
+            assert_eq!(gateway.send(deposit).await.unwrap().status, 201);
+        }
+        assert_eq!(gateway.send(taking_back(withdrawn, &to)).await.unwrap().status, 200);
         let kit = relay.enrol(&own, "saburo-4").await.kit;
         let stranger_kit = relay.enrol(&foreign, "saburo-4").await.kit;
         let request = RequestId::new(relay.clock.now(), &SystemRandom);
         let body = CertificateRequest { id: request, sealed: Der(vec![7]) };
         let ask = json(Method::POST, employer::CERTIFICATE_REQUESTS, &body);
         assert_eq!(relay.employer(&kit).send(ask).await.unwrap().status, 200);
-        Self { relay, own, foreign, user, colleague, stranger, parcel, upload, request, kit, stranger_kit }
+        Self {
+            relay,
+            own,
+            foreign,
+            user,
+            colleague,
+            stranger,
+            parcel,
+            upload,
+            delivery,
+            begun,
+            withdrawn,
+            request,
+            kit,
+            stranger_kit,
+        }
     }
 }
 
@@ -182,10 +210,81 @@ async fn no_union_reaches_what_is_another_unions() {
                 let post = json(Method::POST, &request_answer(two.request), &answer);
                 assert_eq!(foreign.send(post).await.unwrap().code(), Code::RequestUnknown);
             }
+            route if is_of_deliveries(&route) => of_deliveries(&two, &foreign, route).await,
             route => panic!("{route:?} has no row here"),
         }
     }
     untouched(&two, &own, taken).await;
+}
+
+fn is_of_deliveries((_, path): &(&str, &str)) -> bool {
+    [delivery::UPLOADS, DELIVERIES, EVENTS].iter().any(|known| path.starts_with(known))
+}
+
+/// What another union sends: uploads, deliveries, what became of them.
+async fn of_deliveries(two: &Two, foreign: &Client, route: (&str, &str)) {
+    let code = async |request: Request<Body>| foreign.send(request).await.unwrap().code();
+    let theirs = [two.delivery, two.begun, two.withdrawn];
+    let bare = |method: Method, path: &str| tus_request(method, path).body(Body::empty()).unwrap();
+    match route {
+        ("OPTIONS", delivery::UPLOADS) => (),
+        ("POST", delivery::UPLOADS) => {
+            for id in theirs {
+                let refused = code(whole(id, &["taro-2"], 700)).await;
+                assert_eq!(refused, Code::RecipientRefused, "another union's user");
+            }
+        }
+        ("HEAD", "/union/v1/uploads/{id}") => {
+            for id in theirs {
+                let answer = foreign.send(bare(Method::HEAD, &delivery::upload(id))).await.unwrap();
+                assert_eq!(answer.status, 404);
+            }
+        }
+        ("PATCH", "/union/v1/uploads/{id}") => {
+            for id in theirs {
+                assert_eq!(code(part(id, 0, b"x")).await, Code::UploadUnknown);
+            }
+        }
+        ("DELETE", "/union/v1/uploads/{id}") => {
+            for id in theirs {
+                assert_eq!(code(bare(Method::DELETE, &delivery::upload(id))).await, Code::UploadUnknown);
+            }
+        }
+        ("GET", DELIVERIES) => {
+            let page: Page<Delivery> = foreign.get(DELIVERIES).await.json();
+            assert!(page.items.is_empty());
+        }
+        ("GET", EVENTS) => {
+            let page: Page<DeliveryEvent> = foreign.get(EVENTS).await.json();
+            assert!(page.items.is_empty());
+        }
+        ("GET", "/union/v1/deliveries/{id}") => {
+            for id in theirs {
+                assert_eq!(code(get(&delivery::delivery(id))).await, Code::ParcelUnknown);
+            }
+        }
+        ("GET", "/union/v1/deliveries/{id}/content") => {
+            for id in theirs {
+                assert_eq!(code(get(&delivery::delivery_content(id))).await, Code::ParcelUnknown);
+            }
+        }
+        ("POST", "/union/v1/deliveries/{id}/reminder") => {
+            for id in theirs {
+                assert_eq!(post(foreign, &delivery::reminder(id)).await, Code::ParcelUnknown);
+            }
+        }
+        // At another union the ids name what never came there. Other routes come before this one, so that it is empty.
+        ("PUT", "/union/v1/deliveries/{id}/withdrawal") => {
+            let id = message_id(two.relay.clock.as_ref());
+            let own = two.relay.vpn(&two.own.gateway);
+            assert_eq!(own.send(whole(id, &["hanako-1"], 500)).await.unwrap().status, 201);
+            assert_eq!(foreign.send(taking_back(id, &["hanako-1"])).await.unwrap().status, 200, "its own of that name");
+            let here: Delivery = own.get(&delivery::delivery(id)).await.json();
+            assert_eq!(here.state, delivery::DeliveryState::Waiting);
+            assert_eq!(own.send(taking_back(id, &[])).await.unwrap().status, 200);
+        }
+        route => panic!("{route:?} has no row here"),
+    }
 }
 
 /// Nothing has changed for the one whose things were asked for.
@@ -199,6 +298,14 @@ async fn untouched(two: &Two, own: &Client, taken: MessageId) {
     let users: Page<User> = own.get(USERS).await.json();
     let states: Vec<_> = users.items.iter().map(|user| (user.id.as_str(), user.enabled)).collect();
     assert_eq!(states, [("hanako-1", true), ("taro-2", false), ("saburo-4", true)]);
+    let deliveries: Page<Delivery> = own.get(DELIVERIES).await.json();
+    let states: Vec<_> = deliveries.items.iter().map(|delivery| (delivery.id, delivery.state)).take(2).collect();
+    let (waits, is_withdrawn) = (delivery::DeliveryState::Waiting, delivery::DeliveryState::Withdrawn);
+    assert_eq!(states, [(two.delivery, waits), (two.withdrawn, is_withdrawn)]);
+    let head = tus_request(Method::HEAD, &delivery::upload(two.begun)).body(Body::empty()).unwrap();
+    assert_eq!(own.send(head).await.unwrap().status, 200);
+    let inbox: Page<InboxParcel> = two.relay.employer(&two.user).get(INBOX).await.json();
+    assert_eq!(inbox.items.iter().map(|parcel| parcel.id).collect::<Vec<_>>(), [two.delivery]);
     let waiting: Page<PendingRequest> = own.get(CERTIFICATE_REQUESTS).await.json();
     assert_eq!(waiting.items.iter().map(|request| request.id).collect::<Vec<_>>(), [two.request]);
     assert_eq!(post(own, &format!("{USERS}/taro-2/link")).await, Code::EnrolmentUnknown);

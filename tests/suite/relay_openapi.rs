@@ -85,6 +85,41 @@ async fn the_documents_hold_every_route_and_only_those() {
     }
 }
 
+/// Every JSON body, with its place.
+fn bodies<'a>(value: &'a Value, place: &str, found: &mut Vec<(String, &'a Value)>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let place = format!("{place}/{key}");
+                if key.ends_with("json") && value.get("schema").is_some() {
+                    found.push((place, value));
+                } else {
+                    bodies(value, &place, found);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| bodies(item, place, found)),
+        _ => (),
+    }
+}
+
+#[tokio::test]
+async fn every_body_has_an_example_that_fits() {
+    let relay = RelayWorld::start().await;
+    let union = relay.union("06123456").await;
+    let user = relay.user(&union, "hanako-1").await;
+    for client in [relay.vpn(&union.gateway), relay.employer(&user)] {
+        let document: Value = client.get("/openapi.json").await.json();
+        let mut found = Vec::new();
+        bodies(&document, "", &mut found);
+        assert!(found.len() > 15, "{found:?}");
+        for (place, body) in found.into_iter().filter(|(place, _)| !place.starts_with("/paths//openapi.json")) {
+            let example = body.get("example").unwrap_or_else(|| panic!("{place} has no example"));
+            assert_eq!(deviations(&document, &body["schema"], example, &place), Vec::<String>::new());
+        }
+    }
+}
+
 /// What a value has that its schema does not allow, by the parts of JSON Schema that the documents use.
 fn deviations(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
     if let Some(target) = schema["$ref"].as_str() {

@@ -1,11 +1,10 @@
 //! `/union/v1/acknowledgements`: what is durable at a union.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use axum::extract::State;
 
-use crate::domain::ids::{MessageId, UserId};
+use crate::domain::ids::MessageId;
 use crate::http::Json;
 use crate::message::keys::Certificate;
 use crate::message::receipt::{SignedReceipt, Stage};
@@ -13,6 +12,7 @@ use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
 use crate::store::relay::receipts::{self, NewReceipt};
+use crate::store::relay::uploads::Depositor;
 use crate::store::relay::{acknowledged, parcels, usage};
 use crate::wire::page::{Cursor, MAX_LIMIT};
 use crate::wire::problem::{Code, Problem};
@@ -26,14 +26,7 @@ pub async fn create(
     UnionCaller(union): UnionCaller,
     Json(Acknowledgements { items }): Json<Acknowledgements>,
 ) -> Result<Json<AcknowledgementResults>, Problem> {
-    if items.len() > MAX_LIMIT as usize {
-        let detail = format!("at most {MAX_LIMIT} acknowledgements at once");
-        return Err(Problem::new(Code::RequestTooLarge).with_detail(detail));
-    }
-    let signers = Arc::clone(&union);
-    // Signatures take processor time: not on the threads that everybody waits for.
-    let checked = tokio::task::spawn_blocking(move || check_all(items, &signers.signing)).await;
-    let checked = checked.map_err(|_| Problem::new(Code::Internal))?;
+    let checked = check_all(items, union.signing.clone()).await?;
     let results = store(&app, &union, &checked).await?;
     for result in &results.items {
         app.metrics.acknowledged_total.with_label_values(&[label(result.outcome)]).inc();
@@ -42,22 +35,32 @@ pub async fn create(
 }
 
 /// An acknowledgement whose receipt has been looked at.
-struct Checked {
-    id: MessageId,
-    receipt: Result<Option<NewReceipt>, Refused>,
+pub(super) struct Checked {
+    /// Of which message.
+    pub(super) id: MessageId,
+    /// The receipt, if there is one.
+    pub(super) receipt: Result<Option<NewReceipt>, Refused>,
 }
 
-struct Refused;
+/// The receipt is not what it should be.
+pub(super) struct Refused;
 
-fn check_all(items: Vec<Acknowledgement>, signing: &[Certificate]) -> Vec<Checked> {
-    let check = |item: Acknowledgement| {
-        let receipt = item.receipt.map(|der| check(item.id, &SignedReceipt::from_der(der.0), signing)).transpose();
+/// Checks the receipts of acknowledgements: each signed by one of these certificates, about its message, and not in the relay's
+/// place.
+pub(super) async fn check_all(items: Vec<Acknowledgement>, signing: Vec<Certificate>) -> Result<Vec<Checked>, Problem> {
+    if items.len() > MAX_LIMIT as usize {
+        let detail = format!("at most {MAX_LIMIT} acknowledgements at once");
+        return Err(Problem::new(Code::RequestTooLarge).with_detail(detail));
+    }
+    let check_one = move |item: Acknowledgement| {
+        let receipt = item.receipt.map(|der| check(item.id, &SignedReceipt::from_der(der.0), &signing)).transpose();
         Checked { id: item.id, receipt }
     };
-    items.into_iter().map(check).collect()
+    // Signatures take processor time: not on the threads that everybody waits for.
+    let checked = tokio::task::spawn_blocking(|| items.into_iter().map(check_one).collect()).await;
+    checked.map_err(|_| Problem::new(Code::Internal))
 }
 
-/// A receipt that one of the union's certificates signed, about this message, and not in the relay's place.
 fn check(id: MessageId, signed: &SignedReceipt, signing: &[Certificate]) -> Result<NewReceipt, Refused> {
     let receipt = signing.iter().find_map(|certificate| signed.verify(certificate).ok()).ok_or(Refused)?;
     if receipt.message_id != id || receipt.stage == Stage::Relayed {
@@ -78,14 +81,14 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Acknowledg
     ids.retain(|id| !fresh.contains(id));
     let mut known: HashSet<MessageId> = parcels::known(&mut transaction, insurer, &ids).await?.into_iter().collect();
     known.extend(&fresh);
-    let mut freed: HashMap<&UserId, (u64, u64)> = HashMap::new();
+    let mut freed: HashMap<Depositor, (u64, u64)> = HashMap::new();
     for parcel in &taken {
-        let (bytes, items) = freed.entry(&parcel.user).or_default();
+        let (bytes, items) = freed.entry(Depositor::User(parcel.user.clone())).or_default();
         *bytes += parcel.size;
         *items += 1;
     }
-    for (user, (bytes, items)) in freed {
-        usage::acknowledge(&mut transaction, insurer, user, bytes, items).await?;
+    for (by, (bytes, items)) in freed {
+        usage::acknowledge(&mut transaction, insurer, &by, bytes, items).await?;
     }
     let receipts: Vec<NewReceipt> = items
         .iter()
@@ -106,7 +109,8 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Acknowledg
     Ok(AcknowledgementResults { items: results.collect(), acknowledged: newest.map(Cursor) })
 }
 
-fn label(outcome: Outcome) -> &'static str {
+/// An outcome as metrics count it.
+pub(super) const fn label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Acknowledged => "acknowledged",
         Outcome::AlreadyAcknowledged => "already-acknowledged",

@@ -3,9 +3,13 @@
 pub mod about;
 pub mod acknowledgements;
 pub mod certificates;
+mod content;
+pub mod deliveries;
 pub mod enrolment;
 pub mod handshake;
+pub mod inbox;
 pub mod login;
+pub mod notices;
 pub mod order;
 pub mod parcels;
 pub mod pin;
@@ -14,6 +18,7 @@ pub mod sent;
 pub mod union;
 pub mod uploads;
 pub mod users;
+pub mod withdrawals;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -23,6 +28,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::state::App;
 use crate::http::Peer;
+use crate::runtime::metrics::IntGauge;
 use crate::wire::page::{DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS, Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
 
@@ -100,12 +106,32 @@ where
         if is_enough(&seen) || over {
             return Ok(seen);
         }
-        app.metrics.long_polls.inc();
-        tokio::select! {
-            _ = timeout_at(deadline, rung) => (),
-            () = app.shutdown.soft().cancelled() => (),
-            () = peer.ended.cancelled() => (),
+        let polling = Polling::begin(&app.metrics.long_polls);
+        let happened = tokio::select! {
+            rung = timeout_at(deadline, rung) => rung.is_ok(),
+            () = app.shutdown.soft().cancelled() => false,
+            () = peer.ended.cancelled() => false,
+        };
+        drop(polling);
+        // Nothing has come since the last look.
+        if !happened {
+            return Ok(seen);
         }
-        app.metrics.long_polls.dec();
+    }
+}
+
+/// Counts a long poll as long as it waits, also when its caller's line breaks.
+struct Polling(IntGauge);
+
+impl Polling {
+    fn begin(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

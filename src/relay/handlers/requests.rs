@@ -38,7 +38,7 @@ pub async fn create(
     app.database.commit(transaction).await?;
     match posted {
         Posted::New(standing) => {
-            app.requests.of(&user.union).notify_waiters();
+            app.requests.ring(&user.union);
             let code = "certificate-request.taken";
             tracing::info!(code, union = %user.union, user = %user.id, request = %id, "a request for certificates");
             Ok(Json(state(id, standing)))
@@ -137,7 +137,7 @@ pub async fn answer(
             this.database.commit(transaction).await?;
             given.unwrap_or(now)
         };
-        this.requests.of(insurer).notify_waiters();
+        this.requests.ring(insurer);
         tracing::info!(code = "certificate-request.answered", union = %insurer, %user, request = %id, "answered");
         Ok(Json(Confirmation { at: given }))
     })

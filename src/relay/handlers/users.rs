@@ -13,6 +13,7 @@ use crate::pki::{device_owner, owner};
 use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
+use crate::store::relay::deliveries::recipients;
 use crate::store::relay::users::{self, Registration};
 use crate::wire::Der;
 use crate::wire::page::{Cursor, Page, PageQuery};
@@ -94,7 +95,12 @@ pub async fn disable(
         let mut order = Order::begin(&this, &union, &user, number).await?;
         let now = order.now;
         users::disable(&mut order.transaction, &union.insurer, &user, at, now).await.map_err(not_found_or_taken)?;
+        let delete_at = this.config.deliveries.end_of_grace(now);
+        let dropped = recipients::drop_user(&mut order.transaction, &union.insurer, &user, now, delete_at).await?;
         order.commit().await?;
+        if dropped {
+            this.events.ring(&union.insurer);
+        }
         this.fold_log();
         tracing::info!(code = "user.disabled", union = %union.insurer, %user, "the union disabled a user");
         Ok(Json(Confirmation { at: now }))

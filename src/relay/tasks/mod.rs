@@ -1,5 +1,6 @@
 //! The relay's background tasks. Each is idempotent and can be run at any time by hand.
 
+mod deliveries;
 mod expire;
 mod follow;
 mod forget;
@@ -7,6 +8,7 @@ mod mail;
 mod purge;
 mod sweep;
 
+pub use deliveries::{REMINDED, delete_batch, delete_deliveries, end_deliveries};
 pub use expire::expire;
 pub use follow::follow;
 pub use forget::forget;
@@ -59,6 +61,7 @@ pub(super) fn start(app: &App, identities: &Arc<Identities>) -> Vec<Task> {
         }),
         task("expire-uploads", period, app, |app| async move { expire(&app).await.map(drop) }),
         task("sweep-bytes", SWEEP, app, |app| async move { sweep(&app).await.map(drop) }),
+        task("end-deliveries", period, app, |app| async move { end_deliveries(&app).await }),
         task("purge-parcels", period, app, |app| async move { purge(&app).await.map(drop) }),
     ]
 }

@@ -5,13 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::relay::bytes::{Key, ParcelStore};
 use crate::relay::fault::chain;
 use crate::relay::state::State;
+use crate::store::relay::uploads::Depositor;
 use crate::store::relay::{acknowledged, usage};
 use crate::store::sqlite::{Database, StoreError};
 
 /// Parcels looked at in one go.
 const BATCH: i64 = 500;
 
-/// What became of some acknowledged parcels.
+/// What became of some messages whose time to be deleted has come.
 #[derive(Debug, Default)]
 pub struct Purged {
     /// Whose bytes are gone.
@@ -80,7 +81,7 @@ pub async fn purge_batch(
     let mut transaction = database.write().await?;
     for (key, parcel) in deleted {
         if acknowledged::purged(&mut transaction, &key.union, key.id, now).await? {
-            usage::purge(&mut transaction, &key.union, &parcel.user, parcel.size).await?;
+            usage::purge(&mut transaction, &key.union, &Depositor::User(parcel.user), parcel.size).await?;
         }
         batch.keys.push(key);
     }

@@ -2,9 +2,11 @@
 //! belongs together.
 
 pub mod acknowledged;
+pub mod deliveries;
 pub mod devices;
 pub mod enrolments;
 pub mod logins;
+pub mod notices;
 pub mod outbox;
 pub mod parcels;
 pub mod pins;

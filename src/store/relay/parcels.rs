@@ -159,7 +159,7 @@ async fn page(
     parse_all(rows)
 }
 
-/// Those of these ids that have bytes at the relay: as an upload, or as a parcel that is not purged.
+/// Those of these ids that have bytes at the relay: as an upload, or as a parcel or delivery whose bytes are not deleted.
 pub async fn with_bytes(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
@@ -167,10 +167,11 @@ pub async fn with_bytes(
 ) -> Result<Vec<MessageId>, StoreError> {
     let mut known = Vec::with_capacity(ids.len());
     for group in groups(ids) {
-        // Uploads first: one that becomes a parcel in between is found then.
+        // Uploads first: one that becomes something else in between is found then.
         for sql in [
             "SELECT message_id FROM uploads WHERE insurer = ",
             "SELECT message_id FROM parcels WHERE purged_at IS NULL AND insurer = ",
+            "SELECT message_id FROM deliveries WHERE delete_at IS NOT NULL AND insurer = ",
         ] {
             let mut query = QueryBuilder::<Sqlite>::new(sql);
             query.push_bind(insurer.as_str());

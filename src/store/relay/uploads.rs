@@ -7,6 +7,25 @@ use super::{corrupt, parse_all, size};
 use crate::domain::ids::{InsurerNumber, MessageId, UserId};
 use crate::store::sqlite::{StoreError, length, micros, moment};
 
+/// Who deposits something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Depositor {
+    /// A user, for the union.
+    User(UserId),
+    /// The union, for users.
+    Union,
+}
+
+impl Depositor {
+    /// The user, if it is one.
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Union => None,
+        }
+    }
+}
+
 /// An upload that is not complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -15,7 +34,9 @@ pub struct Upload {
     /// The id of the message inside.
     pub id: MessageId,
     /// Who uploads.
-    pub user: UserId,
+    pub by: Depositor,
+    /// Whom a union's upload is for, in order and each once; empty of a user's.
+    pub recipients: Vec<UserId>,
     /// Length of the whole, in bytes.
     pub size: u64,
     /// When it is thrown away.
@@ -26,7 +47,8 @@ pub struct Upload {
 struct Row {
     insurer: String,
     message_id: String,
-    user_id: String,
+    user_id: Option<String>,
+    recipients: Option<String>,
     size: i64,
     expires_at: i64,
 }
@@ -35,10 +57,13 @@ impl TryFrom<Row> for Upload {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
+        let parse = |id: &str| id.parse::<UserId>().map_err(corrupt("user id"));
+        let recipients = row.recipients.iter().flat_map(|ids| ids.split(' ')).map(parse);
         Ok(Self {
             insurer: row.insurer.parse().map_err(corrupt("insurer number"))?,
             id: row.message_id.parse().map_err(corrupt("message id"))?,
-            user: row.user_id.parse().map_err(corrupt("user id"))?,
+            by: row.user_id.as_deref().map(parse).transpose()?.map_or(Depositor::Union, Depositor::User),
+            recipients: recipients.collect::<Result<_, _>>()?,
             size: size(row.size)?,
             expires_at: moment(row.expires_at)?,
         })
@@ -47,12 +72,15 @@ impl TryFrom<Row> for Upload {
 
 /// Adds an upload.
 pub async fn insert(connection: &mut SqliteConnection, upload: &Upload, now: Timestamp) -> Result<(), StoreError> {
+    let recipients: Vec<&str> = upload.recipients.iter().map(UserId::as_str).collect();
     sqlx::query(
-        "INSERT INTO uploads (insurer, message_id, user_id, size, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO uploads (insurer, message_id, user_id, recipients, size, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(upload.insurer.as_str())
     .bind(upload.id.to_string())
-    .bind(upload.user.as_str())
+    .bind(upload.by.user().map(UserId::as_str))
+    .bind(upload.by.user().is_none().then(|| recipients.join(" ")))
     .bind(length(upload.size))
     .bind(micros(now))
     .bind(micros(upload.expires_at))
@@ -122,7 +150,7 @@ pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Upload>, Store
 }
 
 fn select() -> QueryBuilder<Sqlite> {
-    QueryBuilder::new("SELECT insurer, message_id, user_id, size, expires_at FROM uploads")
+    QueryBuilder::new("SELECT insurer, message_id, user_id, recipients, size, expires_at FROM uploads")
 }
 
 async fn fetch_all(

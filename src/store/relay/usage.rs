@@ -3,17 +3,18 @@
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::size;
+use super::uploads::Depositor;
 use crate::domain::ids::{InsurerNumber, UserId};
 use crate::store::sqlite::{StoreError, length};
 
-/// Bytes and number of parcels.
+/// Bytes and number of parcels and deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Bytes, counted with their whole length as soon as an upload begins.
     pub bytes: u64,
-    /// Uploads and waiting parcels.
+    /// Uploads, and what waits.
     pub items: u64,
-    /// Bytes of parcels that their union has acknowledged and that are not purged yet.
+    /// Bytes of what waits no more and is not deleted yet.
     pub kept_bytes: u64,
 }
 
@@ -46,9 +47,9 @@ pub async fn of(
 pub struct Limit {
     /// Bytes under way and waiting.
     pub bytes: u64,
-    /// Uploads and waiting parcels.
+    /// Uploads, and what waits.
     pub items: u64,
-    /// All bytes that lie here: under way, waiting, and acknowledged but not purged.
+    /// All bytes that lie here: under way, waiting, and kept after that.
     pub stored_bytes: u64,
 }
 
@@ -57,7 +58,7 @@ pub struct Limit {
 pub struct Limits {
     /// Of one user.
     pub user: Limit,
-    /// Of all users of a union together.
+    /// Of a union and all its users together.
     pub union: Limit,
 }
 
@@ -70,11 +71,11 @@ pub enum Exceeded {
     Union,
 }
 
-/// Counts a parcel of so many bytes that begins, if it is within the limits.
+/// Counts an upload of so many bytes that begins, if it is within the limits: its user's and its union's.
 pub async fn reserve(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
-    user: &UserId,
+    by: &Depositor,
     bytes: u64,
     limits: Limits,
 ) -> Result<Result<(), Exceeded>, StoreError> {
@@ -83,14 +84,16 @@ pub async fn reserve(
         let stored = waiting.saturating_add(usage.kept_bytes);
         waiting <= most.bytes && stored <= most.stored_bytes && usage.items < most.items
     };
-    if !fits(of(&mut *connection, insurer, Some(user)).await?, limits.user) {
+    if let Some(user) = by.user()
+        && !fits(of(&mut *connection, insurer, Some(user)).await?, limits.user)
+    {
         return Ok(Err(Exceeded::User));
     }
     if !fits(of(&mut *connection, insurer, None).await?, limits.union) {
         return Ok(Err(Exceeded::Union));
     }
     let begun = Change { bytes: length(bytes), items: 1, kept_bytes: 0 };
-    change(connection, insurer, user, begun).await?;
+    change(connection, insurer, by, begun).await?;
     Ok(Ok(()))
 }
 
@@ -98,32 +101,32 @@ pub async fn reserve(
 pub async fn give_up(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
-    user: &UserId,
+    by: &Depositor,
     bytes: u64,
 ) -> Result<(), StoreError> {
-    change(connection, insurer, user, Change { bytes: -length(bytes), items: -1, kept_bytes: 0 }).await
+    change(connection, insurer, by, Change { bytes: -length(bytes), items: -1, kept_bytes: 0 }).await
 }
 
-/// Counts parcels that do not wait any more, but lie here until they are purged.
+/// Counts what does not wait any more, but lies here until it is deleted.
 pub async fn acknowledge(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
-    user: &UserId,
+    by: &Depositor,
     bytes: u64,
     items: u64,
 ) -> Result<(), StoreError> {
     let taken = Change { bytes: -length(bytes), items: -length(items), kept_bytes: length(bytes) };
-    change(connection, insurer, user, taken).await
+    change(connection, insurer, by, taken).await
 }
 
-/// Counts acknowledged parcels whose bytes were deleted.
+/// Counts what waited no more and whose bytes were deleted.
 pub async fn purge(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
-    user: &UserId,
+    by: &Depositor,
     bytes: u64,
 ) -> Result<(), StoreError> {
-    change(connection, insurer, user, Change { bytes: 0, items: 0, kept_bytes: -length(bytes) }).await
+    change(connection, insurer, by, Change { bytes: 0, items: 0, kept_bytes: -length(bytes) }).await
 }
 
 /// By how much the counters change.
@@ -137,10 +140,10 @@ struct Change {
 async fn change(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
-    user: &UserId,
+    by: &Depositor,
     change: Change,
 ) -> Result<(), StoreError> {
-    for user in [user.as_str(), ""] {
+    for account in by.user().map(UserId::as_str).into_iter().chain([""]) {
         sqlx::query(
             "INSERT INTO usage (insurer, user_id, bytes, items, kept_bytes) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (insurer, user_id) DO UPDATE SET bytes = usage.bytes + excluded.bytes,
@@ -148,7 +151,7 @@ async fn change(
                                                           kept_bytes = usage.kept_bytes + excluded.kept_bytes",
         )
         .bind(insurer.as_str())
-        .bind(user)
+        .bind(account)
         .bind(change.bytes)
         .bind(change.items)
         .bind(change.kept_bytes)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{corrupt, devices, enrolments, logins, outbox, pins, sessions};
+use super::{corrupt, devices, enrolments, logins, notices, outbox, pins, sessions};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::message::keys::Certificate;
@@ -179,8 +179,8 @@ async fn put_certificates(
     sqlx::query("DELETE FROM user_certificates WHERE user_seq = $1").bind(seq).execute(&mut *connection).await?;
     for (position, certificate) in (0_i64..).zip(certificates) {
         let owner: i64 = sqlx::query_scalar(
-            "INSERT INTO user_certificates (fingerprint, user_seq, position, not_before, not_after)
-             VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO user_certificates (fingerprint, user_seq, position, not_before, not_after, der)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (fingerprint) DO UPDATE SET not_after = excluded.not_after RETURNING user_seq",
         )
         .bind(certificate.fingerprint().as_bytes().as_slice())
@@ -188,6 +188,7 @@ async fn put_certificates(
         .bind(position)
         .bind(micros(certificate.not_before()))
         .bind(micros(certificate.not_after()))
+        .bind(certificate.der())
         .fetch_one(&mut *connection)
         .await?;
         if owner != seq {
@@ -279,6 +280,7 @@ pub async fn disable(
     pins::delete_all(connection, seq).await?;
     enrolments::end(connection, seq, now).await?;
     outbox::drop_all(connection, seq).await?;
+    notices::drop_all(connection, seq).await?;
     sqlx::query("UPDATE users SET mail = NULL WHERE seq = $1").bind(seq).execute(connection).await?;
     Ok(())
 }
@@ -346,6 +348,13 @@ pub async fn page(
         });
     }
     Ok(users)
+}
+
+/// The certificates that a user is registered with.
+pub async fn certificates(executor: impl SqliteExecutor<'_>, seq: i64) -> Result<Vec<Certificate>, StoreError> {
+    let sql = "SELECT der FROM user_certificates WHERE user_seq = $1 ORDER BY position";
+    let stored: Vec<Vec<u8>> = sqlx::query_scalar(sql).bind(seq).fetch_all(executor).await?;
+    stored.iter().map(|der| Certificate::from_der(der).map_err(corrupt("certificate"))).collect()
 }
 
 const CERTIFICATES: &str = "SELECT fingerprint FROM user_certificates WHERE user_seq = $1 ORDER BY position";

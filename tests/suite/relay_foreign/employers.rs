@@ -6,13 +6,17 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::{MessageId, RequestId};
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::wire::Der;
+use kenpo_express::wire::delivery::{self, INBOX, InboxParcel, NOTICES, NoticeChoice, WITHDRAWALS, Withdrawn};
 use kenpo_express::wire::employer::{self, SENT, SentParcel, UNION, UPLOADS, UnionInfo, sent, upload};
 use kenpo_express::wire::enrolment::{CertificateRequest, PendingRequest, RequestState};
 use kenpo_express::wire::page::Page;
 use kenpo_express::wire::problem::Code;
 use kenpo_express::wire::session::{Login, PinProof};
 use kenpo_express::wire::tus;
-use kenpo_express::wire::union::{CERTIFICATE_REQUESTS, PARCELS, Parcel};
+use kenpo_express::wire::union::{
+    Acknowledgement, AcknowledgementOutcome, AcknowledgementResults, Acknowledgements, CERTIFICATE_REQUESTS, PARCELS,
+    Parcel,
+};
 
 use super::{Two, create, routes, tus_request};
 use crate::support::enrolment::{login_key, pc};
@@ -103,6 +107,32 @@ async fn nobody_reaches_what_is_another_users() {
                 ("GET", "/employer/v1/certificate-requests/{id}") => {
                     assert_eq!(code(get(&employer::certificate_request(two.request))).await, Code::RequestUnknown);
                 }
+                ("GET", INBOX) => {
+                    let page: Page<InboxParcel> = client.get(INBOX).await.json();
+                    assert!(page.items.is_empty());
+                }
+                ("GET", "/employer/v1/inbox/{id}/content") => {
+                    for id in [two.delivery, two.begun, two.withdrawn] {
+                        assert_eq!(code(get(&delivery::inbox_content(id))).await, Code::ParcelUnknown);
+                    }
+                }
+                ("POST", delivery::ACKNOWLEDGEMENTS) => {
+                    for id in [two.delivery, two.begun, two.withdrawn, two.parcel] {
+                        let items = vec![Acknowledgement { id, receipt: None }];
+                        let post = json(Method::POST, delivery::ACKNOWLEDGEMENTS, &Acknowledgements { items });
+                        let results: AcknowledgementResults = client.send(post).await.unwrap().json();
+                        assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Unknown);
+                    }
+                }
+                ("GET", WITHDRAWALS) => {
+                    let page: Page<Withdrawn> = client.get(WITHDRAWALS).await.json();
+                    assert!(page.items.is_empty());
+                }
+                ("GET" | "PUT", NOTICES) => {
+                    let none = NoticeChoice { received: false, sent: false };
+                    assert_eq!(client.send(json(Method::PUT, NOTICES, &none)).await.unwrap().status, 204);
+                    assert_eq!(client.get(NOTICES).await.json::<NoticeChoice>(), none, "its own");
+                }
                 ("POST", employer::LOGIN) => {
                     let body = Login { key: login_key(1) };
                     assert_eq!(code(json(Method::POST, &path, &body)).await, Code::LoginFailed);
@@ -119,6 +149,11 @@ async fn nobody_reaches_what_is_another_users() {
     }
     let own: SentParcel = two.relay.employer(&two.user).get(&sent(two.parcel)).await.json();
     assert_eq!(own.size, 500);
+    let choice: NoticeChoice = two.relay.employer(&two.user).get(NOTICES).await.json();
+    assert_eq!(choice, NoticeChoice::default());
+    let inbox: Page<InboxParcel> = two.relay.employer(&two.user).get(INBOX).await.json();
+    let waiting: Vec<_> = inbox.items.iter().map(|parcel| (parcel.id, parcel.fetched_at)).collect();
+    assert_eq!(waiting, [(two.delivery, None)]);
     let standing = two.relay.employer(&two.user).send(bare(Method::HEAD, two.upload)).await.unwrap();
     assert_eq!((standing.status.as_u16(), standing.header(tus::UPLOAD_OFFSET)), (200, Some("0")));
     let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
