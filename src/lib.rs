@@ -10,20 +10,29 @@
 //!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
 //!   their way), [`archive`] (files that stay), [`mail`] (what goes out to people).
 //! * The sides, which never use each other: [`gateway`], [`relay`], [`employer`].
+//!
+//! What runs in data centres and at unions is for Unix only; what people's PCs need is written for Windows too.
 
+#[cfg(unix)]
 pub mod archive;
 pub mod config;
 pub mod domain;
 pub mod employer;
+#[cfg(unix)]
 pub mod gateway;
+#[cfg(unix)]
 pub mod http;
+#[cfg(unix)]
 pub mod mail;
 pub mod message;
 pub mod pki;
+#[cfg(unix)]
 pub mod relay;
 pub mod runtime;
+#[cfg(unix)]
 pub mod sandbox;
 pub mod secret;
+#[cfg(unix)]
 pub mod store;
 pub mod stream;
 pub mod wire;

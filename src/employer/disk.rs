@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use crate::stream::platform::{free_space, private, sync_folder};
 
 /// A disk. The tests have one that loses power.
 pub trait Disk: Debug + Send + Sync {
@@ -18,7 +19,8 @@ pub trait Disk: Debug + Send + Sync {
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
     /// Takes a file away.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Bytes that we may still write in this folder.
+    /// Bytes that we may still write in this folder. Where the system does not tell, no number is too large: a full disk
+    /// shows when it is written to.
     fn available(&self, folder: &Path) -> io::Result<u64>;
 }
 
@@ -28,7 +30,7 @@ pub struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+        private(OpenOptions::new().write(true).create(true).truncate(true)).open(path)
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -40,7 +42,7 @@ impl Disk for LocalDisk {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        File::open(folder)?.sync_all()
+        sync_folder(folder)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -48,8 +50,7 @@ impl Disk for LocalDisk {
     }
 
     fn available(&self, folder: &Path) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(folder)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok(free_space(folder)?.unwrap_or(u64::MAX))
     }
 }
 

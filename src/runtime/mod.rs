@@ -4,9 +4,12 @@
 
 pub mod clock;
 pub mod failpoint;
+#[cfg(unix)]
 pub mod files;
+#[cfg(unix)]
 pub mod lifecycle;
 pub mod metrics;
+#[cfg(unix)]
 pub mod task;
 pub mod telemetry;
 pub mod version;

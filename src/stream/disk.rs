@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::platform::free_space;
+
 /// The disk below a folder, with what is promised of it.
 #[derive(Debug, Clone)]
 pub struct Disk {
@@ -28,8 +30,7 @@ impl Disk {
 
     /// Bytes that a process of ours may use in all.
     pub fn free(&self) -> io::Result<u64> {
-        let stat = rustix::fs::statvfs(&self.folder)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok(free_space(&self.folder)?.unwrap_or(u64::MAX))
     }
 
     /// Promises room for a file, or not when it would eat into the reserve or into what others were promised.

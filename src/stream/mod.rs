@@ -5,9 +5,13 @@
 //! * [`disk`]: who may still write, and how much.
 //! * [`unpublished`]: a file that nobody sees until it is whole.
 //! * [`pending`]: a file that waits, whole, for something else to be certain.
+//! * [`platform`]: what differs between operating systems.
 
 pub mod disk;
 pub mod follow;
+#[cfg(unix)]
 pub mod pending;
+pub mod platform;
+#[cfg(unix)]
 pub mod spool;
 pub mod unpublished;

@@ -2,12 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::platform;
 use crate::domain::clock::Random;
 
-/// A file of mode 0600 that takes its place when it is published, and is gone when it is not. Where the file system can,
+/// A file for its owner only that takes its place when it is published, and is gone when it is not. Where the file system can,
 /// it has no name until then, so that nothing stays of it however the process ends.
 #[derive(Debug)]
 pub struct Unpublished {
@@ -25,9 +25,13 @@ impl Unpublished {
         random.fill(&mut unforeseeable);
         let folder = folder_of(place);
         let temporary = folder.join(format!(".{}.tmp", hex::encode(unforeseeable)));
-        let (file, is_named) = match nameless_in(folder) {
-            Ok(file) => (file, false),
-            Err(_) => (OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&temporary)?, true),
+        let (file, is_named) = match platform::nameless_in(folder) {
+            Some(file) => (file, false),
+            None => {
+                let mut options = OpenOptions::new();
+                options.read(true).write(true).create_new(true);
+                (platform::private(&mut options).open(&temporary)?, true)
+            }
         };
         Ok(Self { file, place: place.to_owned(), temporary, is_named })
     }
@@ -37,31 +41,44 @@ impl Unpublished {
         &self.file
     }
 
-    /// Makes it durable, then visible.
+    /// Makes it durable, then visible, in place of what is there.
     pub fn publish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        self.name()?;
-        fs::rename(&self.temporary, &self.place)?;
-        self.is_named = false;
-        File::open(folder_of(&self.place))?.sync_all()
-    }
-
-    /// A file without a name cannot take the place of another at once.
-    #[cfg(target_os = "linux")]
-    fn name(&mut self) -> io::Result<()> {
-        use rustix::fs::{AtFlags, CWD};
-        use std::os::fd::AsRawFd;
         if !self.is_named {
-            let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-            rustix::fs::linkat(CWD, open, CWD, &self.temporary, AtFlags::SYMLINK_FOLLOW)?;
+            // A file without a name cannot take the place of another at once.
+            platform::give_name(&self.file, &self.temporary)?;
             self.is_named = true;
         }
-        Ok(())
+        fs::rename(&self.temporary, &self.place)?;
+        self.is_named = false;
+        platform::sync_folder(folder_of(&self.place))
     }
 
-    #[cfg(not(target_os = "linux"))]
-    fn name(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Makes it durable, then visible at the first of these places at which nothing is, and says at which. They are in the
+    /// folder that it was begun in. Nothing is ever written over, and whoever looks meanwhile sees all of it or nothing. (On
+    /// file systems with neither links nor a rename that spares what is there, an empty file keeps the place for a moment.)
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when something is at each of them.
+    pub fn publish_at_first_free(mut self, places: impl IntoIterator<Item = PathBuf>) -> io::Result<PathBuf> {
+        self.file.sync_all()?;
+        for place in places {
+            let published = if self.is_named {
+                platform::rename_new(&self.temporary, &place)
+            } else {
+                platform::give_name(&self.file, &place)
+            };
+            match published {
+                Ok(()) => {
+                    self.is_named = false;
+                    platform::sync_folder(folder_of(&place))?;
+                    return Ok(place);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 }
 
@@ -72,19 +89,6 @@ impl Drop for Unpublished {
             let _ = fs::remove_file(&self.temporary);
         }
     }
-}
-
-/// A file that is gone when the process is, however it ends. Not every system and file system has that.
-#[cfg(target_os = "linux")]
-fn nameless_in(folder: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR)?))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn nameless_in(_: &Path) -> io::Result<File> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The folder that a path is in.
@@ -112,5 +116,29 @@ mod tests {
         unpublished.file().write_all(b"after").unwrap();
         unpublished.publish().unwrap();
         assert_eq!((fs::read_to_string(&place).unwrap().as_str(), names()), ("after", 1));
+    }
+
+    #[test]
+    fn it_takes_the_first_free_place_with_and_without_a_name_before() {
+        for is_named in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let places = ["届.csv", "届 (2).csv", "届 (3).csv"].map(|name| folder.path().join(name));
+            fs::write(&places[0], "there").unwrap();
+            fs::create_dir(&places[1]).unwrap();
+            let begin = || {
+                let mut unpublished = Unpublished::create(&places[0], &SystemRandom).unwrap();
+                if is_named && !unpublished.is_named {
+                    platform::give_name(&unpublished.file, &unpublished.temporary).unwrap();
+                    unpublished.is_named = true;
+                }
+                unpublished.file().write_all(b"new").unwrap();
+                unpublished
+            };
+            assert_eq!(begin().publish_at_first_free(places.clone()).unwrap(), places[2]);
+            assert_eq!(fs::read_to_string(&places[2]).unwrap(), "new");
+            assert_eq!(begin().publish_at_first_free(places.clone()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&places[0]).unwrap(), "there");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing temporary is left");
+        }
     }
 }

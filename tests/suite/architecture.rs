@@ -34,7 +34,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The sides: they share edges and never each other.
     ("gateway", EDGES),
     ("relay", EDGES),
-    ("employer", EDGES),
+    // What runs on people's PCs needs no server's edges, which are for Unix only.
+    ("employer", &["domain", "message", "pki", "secret", "stream", "runtime", "config", "wire"]),
     // All three sides on one machine.
     ("sandbox", SIDES),
     ("bin", EVERYTHING),
@@ -86,6 +87,25 @@ const NAMES: &[(&str, &[&str], &str)] = &[
     ("rand_bytes", &["runtime"], "randomness is made in runtime/ and handed in"),
 ];
 
+/// What Unix alone has, as it stands in the code.
+const UNIX: &[&str] = &["os::unix", "os::fd", "signal::unix", "rustix", "sd_notify"];
+
+/// Where that may stand. All of it is left out of a program for Windows.
+const UNIX_ONLY: &[&[&str]] = &[
+    &["archive"],
+    &["gateway"],
+    &["http"],
+    &["mail"],
+    &["relay"],
+    &["runtime", "lifecycle"],
+    &["runtime", "task"],
+    &["sandbox"],
+    &["store"],
+    &["stream", "pending"],
+    &["stream", "platform", "unix"],
+    &["stream", "spool"],
+];
+
 /// How a text begins that is SQL.
 const SQL: &[&str] =
     &["SELECT ", "INSERT INTO ", "INSERT OR ", "UPDATE ", "DELETE FROM ", "CREATE TABLE ", "CREATE INDEX ", "PRAGMA "];
@@ -101,6 +121,7 @@ fn faults(sources: &[Source]) -> Vec<String> {
         };
         found.extend(forbidden_arrows(source, &room, allowed));
         found.extend(forbidden_names(source, &room));
+        found.extend(unix_calls(source));
     }
     found
 }
@@ -144,6 +165,28 @@ fn forbidden_names(source: &Source, room: &str) -> Vec<String> {
     names.chain(texts).map(|(line, what)| format!("{}:{line}: {what}", source.path.display())).collect()
 }
 
+/// Calls of Unix in what also people's PCs run, and uses of what these do not have.
+fn unix_calls(source: &Source) -> Vec<String> {
+    let is_within = |module: &[String], place: &[&str]| {
+        module.len() >= place.len() && module.iter().zip(place).all(|(a, b)| a == b)
+    };
+    let is_unix_only = |module: &[String]| UNIX_ONLY.iter().any(|place| is_within(module, place));
+    // Programs are built one by one; the root and the parents say what there is on which system.
+    let is_server = is_within(&source.module, &["bin"])
+        && !["kx-employer", "kx-message"].iter().any(|program| is_within(&source.module, &["bin", program]));
+    if is_unix_only(&source.module) || is_server {
+        return Vec::new();
+    }
+    let names =
+        UNIX.iter().flat_map(|name| source.lines_naming(name).into_iter().map(move |line| (line, (*name).to_owned())));
+    // Whole rooms are the arrows' business, and `platform` chooses between its own.
+    let parts = || UNIX_ONLY.iter().filter(|place| place.len() > 1 && place[..2] != ["stream", "platform"]);
+    let is_foreign = |path: &[String]| parts().any(|place| is_within(path, place));
+    let uses = source.uses.iter().filter(|used| is_foreign(&used.path)).map(|used| (used.line, used.path.join("::")));
+    let path = source.path.display();
+    names.chain(uses).map(|(line, what)| format!("{path}:{line}: `{what}` is for Unix only")).collect()
+}
+
 fn house() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -179,6 +222,26 @@ fn every_arrow_in_the_house_is_allowed() {
 }
 
 #[test]
+fn what_is_for_unix_only_is_left_out_elsewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_unix_only = |room: &str| UNIX_ONLY.contains(&[room].as_slice());
+    for (room, allowed) in ROOMS.iter().filter(|(room, _)| *room != "bin" && !is_unix_only(room)) {
+        let server = allowed.iter().find(|used| is_unix_only(used));
+        assert_eq!(server, None, "{room} is for people's PCs too");
+    }
+    for place in UNIX_ONLY {
+        let (name, parents) = place.split_last().expect("a place has a name");
+        let parent = match parents {
+            [] => root.join("lib.rs"),
+            parents => root.join(parents.join("/")).join("mod.rs"),
+        };
+        let text = std::fs::read_to_string(&parent).expect("a parent is readable");
+        let declared = ["pub mod", "mod"].iter().any(|how| text.contains(&format!("#[cfg(unix)]\n{how} {name};")));
+        assert!(declared, "{}: {name} is not under #[cfg(unix)]", parent.display());
+    }
+}
+
+#[test]
 fn no_circle_between_files() {
     let found = circles::between(&house());
     assert!(found.is_empty(), "files that use each other in a circle:\n{}", found.join("\n"));
@@ -210,7 +273,7 @@ fn a_forbidden_arrow_is_found_however_it_is_written() {
         ("gateway/flows/send.rs", "use super::super::super::relay;"),
         ("store/gateway.rs", "pub(crate) use crate::gateway::flows;"),
         ("relay/handlers/list.rs", "use crate::store::gateway::messages;"),
-        ("employer/app.rs", "use crate::store::{sqlite, relay::parcels};"),
+        ("employer/app.rs", "use crate::store::relay::parcels;"),
         ("stream/spool.rs", "type T = Vec<crate::store::Page>;"),
         ("wire/client.rs", "mod inner { use super::super::super::gateway::Daemon; }"),
     ] {
@@ -244,11 +307,16 @@ fn a_name_out_of_its_room_is_found() {
         ("gateway/tasks/pull.rs", "let now = jiff::Timestamp::now();"),
         ("domain/clock.rs", "use std::time::SystemTime; fn f() { let now = SystemTime :: now(); }"),
         ("bin/kx-server.rs", "getrandom::fill(&mut bytes);"),
+        ("employer/disk.rs", "use std::os::unix::fs::OpenOptionsExt;"),
+        ("message/seal.rs", "fn f() { rustix::fs::statvfs(path); }"),
+        ("bin/kx-message/output.rs", "use std::os::fd::AsRawFd;"),
+        ("stream/disk.rs", "use super::spool::Spool;"),
         ("attic/mod.rs", ""),
     ] {
         assert_eq!(faults_of(path, text).len(), 1, "{path}: {text}");
     }
     assert!(faults_of("message/keys.rs", "use openssl::pkey::PKey;").is_empty());
+    assert!(faults_of("store/sqlite.rs", "use std::os::unix::fs::OpenOptionsExt;").is_empty());
     assert!(faults_of("store/relay/parcels.rs", "sqlx::query(\"SELECT 1\");").is_empty());
     assert!(faults_of("runtime/clock.rs", "SystemTime::now();").is_empty());
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Finding, Health};
+use crate::stream::platform::{self, Drive};
 
 /// Most characters of the folder's path, as the manual has it.
 const MAX_PATH: usize = 70;
@@ -26,21 +27,6 @@ const CLOUD: &[&str] = &[
     "nextcloud",
     "sharepoint",
 ];
-
-/// `f_type` of file systems that are on another machine (statfs(2)).
-const NETWORK: &[(u64, &str)] = &[
-    (0x6969, "NFS"),
-    (0x517B, "SMB"),
-    (0xFF53_4D42, "CIFS"),
-    (0xFE53_4D42, "SMB2"),
-    (0x5346_414F, "AFS"),
-    (0x00C3_6400, "Ceph"),
-    (0x0102_1997, "9P"),
-    (0x7375_7245, "Coda"),
-    (0x564C, "NCP"),
-];
-/// FUSE: cloud services and network drives often, but not always.
-const FUSE: u64 = 0x6573_5546;
 
 /// The folder, or before it is made the one that it will be made in.
 pub(super) fn nearest(folder: &Path) -> &Path {
@@ -87,7 +73,8 @@ fn try_out(folder: &Path) -> Result<(), (Step, io::Error)> {
 
 /// Section 2.2: at most 70 characters.
 pub(super) fn path_length(folder: &Path) -> Finding {
-    let path = absolute(folder);
+    // As it is shown to people: resolved, Windows puts four characters before it.
+    let path = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let length = path.to_string_lossy().chars().count();
     let finding = Finding::good(
         "folder.path",
@@ -120,44 +107,58 @@ pub(super) fn local_drive(folder: &Path) -> Finding {
             "Move it out of there, or take it out of what is synchronised.",
         );
     }
-    let kind = rustix::fs::statfs(&path).ok().and_then(|stat| u64::try_from(stat.f_type).ok());
-    match kind {
-        Some(kind) if NETWORK.iter().any(|(magic, _)| *magic == kind) => {
-            let name = NETWORK.iter().find(|(magic, _)| *magic == kind).map_or("?", |(_, name)| name);
-            Finding::good(
-                CHECK,
-                format!("ネットワークドライブ ({name}) です"),
-                format!("it is on a network drive ({name})"),
-            )
-            .todo(
-                Health::Bad,
-                "このパソコンのローカルドライブに移してください。",
-                "Move it to a local drive of this PC.",
-            )
-        }
-        Some(FUSE) => Finding::good(
+    match platform::drive(&path) {
+        Drive::Network(name) => Finding::good(
             CHECK,
-            "ローカルドライブか確認できません (FUSE)",
-            "whether the drive is local cannot be seen (FUSE)",
+            format!("ネットワークドライブ ({name}) です"),
+            format!("it is on a network drive ({name})"),
+        )
+        .todo(
+            Health::Bad,
+            "このパソコンのローカルドライブに移してください。",
+            "Move it to a local drive of this PC.",
+        ),
+        Drive::Unsure(kind) => Finding::good(
+            CHECK,
+            format!("ローカルドライブか確認できません ({kind})"),
+            format!("whether the drive is local cannot be seen ({kind})"),
         )
         .todo(
             Health::Warning,
             "オンラインストレージやネットワークドライブでないことを確認してください。",
             "Make sure that it is no online storage and no network drive.",
         ),
-        _ => Finding::good(CHECK, "ローカルドライブにあります", "it is on a local drive"),
+        Drive::Local => Finding::good(CHECK, "ローカルドライブにあります", "it is on a local drive"),
     }
 }
 
-/// The part of the path that a cloud service's folder is named by.
-fn cloud_folder(path: &Path) -> Option<String> {
-    let parts = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    parts.into_iter().find(|part| {
-        let part = part.to_lowercase();
+/// Whether what we write there is for this user only.
+pub(super) fn private(folder: &Path) -> Finding {
+    const CHECK: &str = "folder.private";
+    if platform::shields_files(&absolute(folder)) {
+        return Finding::good(CHECK, "ファイルは本人だけが読めます", "files are readable for their owner only");
+    }
+    Finding::good(
+        CHECK,
+        "このパソコンのほかの利用者がファイルを読める場所です",
+        "other users of this PC may read files in this place",
+    )
+    .todo(
+        Health::Warning,
+        "このパソコンをほかの人も使う場合は、自分のユーザーフォルダーの中に移してください。",
+        "If others use this PC too, move it into your own user folder.",
+    )
+}
+
+/// The cloud service in whose folder a path is; what else stands in the folder's name is left out.
+fn cloud_folder(path: &Path) -> Option<&'static str> {
+    let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy().to_lowercase());
+    parts.find_map(|part| {
         // "OneDrive - 株式会社見本", "Dropbox (個人)"
-        CLOUD
-            .iter()
-            .any(|name| part == *name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '-', '('])))
+        let names = |name: &str| {
+            part.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '-', '(']))
+        };
+        CLOUD.iter().copied().find(|name| names(name))
     })
 }
 

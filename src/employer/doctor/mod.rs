@@ -80,6 +80,7 @@ pub async fn examine(
             folder::write(folder::nearest(&at)),
             folder::path_length(&at),
             folder::local_drive(&at),
+            folder::private(&at),
             settings(&at),
         ];
         (findings, Home::read(&at), KeyBox::read(&at).ok())

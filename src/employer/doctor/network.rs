@@ -31,8 +31,8 @@ pub(super) fn way(settings: &Settings, relay: &RelayUrl) -> Finding {
 pub(super) async fn device(device: &DeviceClient, clock: &dyn Clock) -> Vec<Finding> {
     const REACHED: &str = "network.relay";
     const ACCEPTED: &str = "certificate.accepted";
-    match device.clock().await {
-        Ok(theirs) => vec![
+    match device.union().await {
+        Ok((_, theirs)) => vec![
             Finding::good(REACHED, "サーバーに接続できます", "the server is reached"),
             Finding::good(
                 ACCEPTED,

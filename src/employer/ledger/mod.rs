@@ -9,7 +9,7 @@
 
 mod head;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,6 +25,7 @@ use crate::domain::ids::MessageId;
 use crate::message::error::SealError;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::seal::{Draft, seal};
+use crate::stream::platform;
 use crate::wire::page::Cursor;
 
 use crate::employer::disk::{Disk, LocalDisk, TEMPORARY, replace};
@@ -101,6 +102,23 @@ pub enum LedgerError {
     Unsure,
 }
 
+impl LedgerError {
+    /// Which of these it is, as a word for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Busy => "ledger.busy",
+            Self::Disk { .. } => "ledger.disk",
+            Self::Damaged(_) => "ledger.damaged",
+            Self::Stranger => "ledger.stranger",
+            Self::OlderRecipient => "ledger.older-recipient",
+            Self::Full { .. } => "ledger.full",
+            Self::Seal(_) => "ledger.seal",
+            Self::Changed => "ledger.changed",
+            Self::Unsure => "ledger.unsure",
+        }
+    }
+}
+
 fn disk(what: &'static str) -> impl Fn(io::Error) -> LedgerError {
     move |cause| LedgerError::Disk { what, cause }
 }
@@ -109,14 +127,10 @@ impl Ledger {
     /// Locks the folder, and puts right what a crash left behind.
     pub fn open(folder: &Path, disk_: Arc<dyn Disk>) -> Result<Self, LedgerError> {
         for name in ["outbox", "sent"] {
-            private_folder(&folder.join(name)).map_err(disk("making a folder"))?;
+            platform::make_private_folder(&folder.join(name)).map_err(disk("making a folder"))?;
         }
-        let lock = disk_.create(&folder.join("lock")).map_err(disk("locking the folder"))?;
-        match lock.try_lock() {
-            Ok(()) => (),
-            Err(TryLockError::WouldBlock) => return Err(LedgerError::Busy),
-            Err(TryLockError::Error(error)) => return Err(disk("locking the folder")(error)),
-        }
+        let lock = platform::lock(&folder.join("lock")).map_err(disk("locking the folder"))?;
+        let lock = lock.ok_or(LedgerError::Busy)?;
         let ledger = Self { folder: folder.to_owned(), disk: disk_, head: Mutex::new(Head::Unsure), lock: Some(lock) };
         let head = ledger.recover()?;
         *ledger.lock_head() = Head::At(head);
@@ -370,11 +384,6 @@ fn names_in(folder: &Path) -> Result<Vec<String>, LedgerError> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let entries = entries.map_err(disk("reading what was sent"))?;
     Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
-}
-
-fn private_folder(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(test)]
