@@ -116,9 +116,9 @@ impl App {
     }
 
     async fn union(&self) -> Result<Union, EmployerError> {
-        let info = self.client.union().await?;
+        let told = self.client.union().await?;
         let (home, now) = (self.home.clone(), self.clock.now());
-        let check = move || Union::check(&info, home.identity(), home.folder(), now);
+        let check = move || Union::told(&told, home.identity(), home.folder(), now);
         tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
     }
 
@@ -206,11 +206,13 @@ impl App {
                 ledger.seal(&letter, &signer, &recipient, &*random, content, || file.is_unchanged())
             })
             .await?;
+        tracing::info!(id = %record.id, number = record.sequence, bytes = record.sealed_size, "sealed");
         self.watcher.event(Event::Sealed(&record));
         Ok(record)
     }
 
     async fn upload(&self, mut record: Record, union: &Union, again: bool) -> Result<Sent, EmployerError> {
+        tracing::info!(id = %record.id, again, "uploading");
         self.watcher.event(Event::Uploading { record: &record, again });
         let source = FileSource { path: self.ledger.sealed_path(record.id), size: record.sealed_size };
         let watcher = Arc::clone(&self.watcher);
@@ -221,6 +223,7 @@ impl App {
         self.keep(record.clone()).await?;
         let sent = self.refresh(record, union).await?;
         if sent.trouble.is_none() {
+            tracing::info!(id = %sent.record.id, "relayed");
             self.watcher.event(Event::Relayed(&sent.record));
         }
         Ok(sent)

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
+
 use super::home::HomeError;
 use super::kit::KitError;
 use super::ledger::LedgerError;
@@ -71,6 +73,12 @@ pub enum EmployerError {
         #[source]
         cause: ClientError,
     },
+    /// Environment: the clock of this PC, or the relay's. Nothing was sealed, and no certificate was judged by it.
+    #[error("this PC's clock is {} s ahead of the server's", ahead.as_secs())]
+    Clock {
+        /// By how much; negative when ours is behind.
+        ahead: SignedDuration,
+    },
     /// Peer: the relay takes us for somebody else than we are.
     #[error("the relay knows this user as somebody else")]
     Identity,
@@ -88,6 +96,31 @@ pub enum EmployerError {
 }
 
 impl EmployerError {
+    /// Which of these it is, as a word for logs: it says nothing of whom or what it is about.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Home(error) => error.kind(),
+            Self::Connection(_) => "connection",
+            Self::Kit(_) => "kit",
+            Self::Pin(PinRefused::Wrong { .. }) => "pin.wrong",
+            Self::Pin(PinRefused::Locked) => "pin.locked",
+            Self::Pin(PinRefused::Relay(_)) => "pin.relay",
+            Self::Password(_) => "password",
+            Self::Setup(refused) => refused.kind(),
+            Self::Answer => "answer",
+            Self::Pki(_) => "pki",
+            Self::Words(_) => "words",
+            Self::Ledger(error) => error.kind(),
+            Self::File { .. } => "file",
+            Self::Comment(_) => "comment",
+            Self::Relay(cause) | Self::Upload { cause, .. } => cause.kind(),
+            Self::Clock { .. } => "clock",
+            Self::Identity => "identity",
+            Self::OldCopy(_) => "old-copy",
+            Self::UnionCertificate => "union-certificate",
+        }
+    }
+
     /// The code of the relay's refusal, if it was one.
     pub fn code(&self) -> Option<Code> {
         match self {

@@ -15,12 +15,13 @@
 //!   stream.json          the last message that got a number: the head of the chain
 //!   sent/ID.json         one small record for each message, for good
 //!   outbox/ID.kxm        sealed messages, until the union's `verified` receipt is there
+//!   log/                 what the commands did, by codes and ids (see the room's `log`)
 //!   lock, setup.lock     keep two processes apart
 //! ```
 //!
-//! Every file is of mode 0600, and written whole or not at all.
+//! Every file is for its owner only (mode 0600; on Windows as its folder is), and written whole or not at all.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ use super::identity::Identity;
 use super::settings::{ProxyChoice, Settings};
 use crate::config::Faults;
 use crate::message::keys::{Certificate, Credential};
+use crate::stream::platform;
 use crate::wire::Der;
 use crate::wire::client::{self, Proxy, RelayUrl};
 
@@ -76,6 +78,20 @@ pub enum HomeError {
     /// Others may read what is secret.
     #[error("{} can be read by other users of this PC", .0.display())]
     Exposed(PathBuf),
+}
+
+impl HomeError {
+    /// Which of these it is, as a word for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotSetUp(_) => "home.not-set-up",
+            Self::Unfinished(_) => "home.unfinished",
+            Self::Settings(_) => "home.settings",
+            Self::File(..) => "home.file",
+            Self::Damaged(_) => "home.damaged",
+            Self::Exposed(_) => "home.exposed",
+        }
+    }
 }
 
 /// Name of the settings.
@@ -176,11 +192,8 @@ pub(super) fn way_out<'s>(settings: &'s Settings, relay: &RelayUrl) -> Option<&'
 
 /// Reads a file of ours, which nobody else may read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, HomeError> {
-    use std::os::unix::fs::PermissionsExt;
     let failed = |error| HomeError::File(path.to_owned(), error);
-    let metadata = fs::metadata(path).map_err(failed)?;
-    // No bit for group or others.
-    if metadata.permissions().mode().trailing_zeros() < 6 {
+    if platform::others_may_read(path).map_err(failed)? {
         return Err(HomeError::Exposed(path.to_owned()));
     }
     fs::read(path).map_err(failed)
@@ -204,9 +217,7 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Home
 
 /// Makes a folder of ours, if it is not there.
 pub(super) fn make_folder(path: &Path) -> Result<(), HomeError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| HomeError::File(path.to_owned(), error))
+    platform::make_private_folder(path).map_err(|error| HomeError::File(path.to_owned(), error))
 }
 
 /// Keeps everybody else away from keys and certificates as long as the file is held; `None` if somebody else holds it. Makes
@@ -214,13 +225,7 @@ pub(super) fn make_folder(path: &Path) -> Result<(), HomeError> {
 pub(super) fn lock(folder: &Path) -> Result<Option<File>, HomeError> {
     make_folder(folder)?;
     let path = folder.join("setup.lock");
-    let failed = |error| HomeError::File(path.clone(), error);
-    let lock = LocalDisk.create(&path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(Some(lock)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+    platform::lock(&path).map_err(|error| HomeError::File(path, error))
 }
 
 /// Takes a file of ours away, if it is there.

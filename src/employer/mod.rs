@@ -7,7 +7,7 @@
 //! * [`pc`]: a PC that was set up: PIN, login, session.
 //! * [`renewal`]: new certificates in time.
 //! * [`doctor`]: what stands in the way on this PC, each with what to do.
-//! * [`logs`]: what the union may be sent to find a cause.
+//! * [`journal`]: the app's own log; [`logs`]: what the union may be sent to find a cause.
 //! * [`union`]: whether to believe the certificates that the relay hands over.
 //! * [`ledger`]: numbers and chains the messages, and survives a crash at every instruction.
 //! * [`app`]: send, resume, look after what was sent ([`sent`]).
@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod error;
 pub mod home;
 pub mod identity;
+pub mod journal;
 pub mod keys;
 pub mod kit;
 pub mod ledger;

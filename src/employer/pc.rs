@@ -10,6 +10,7 @@ use super::error::EmployerError;
 use super::home::{Home, HomeError};
 use super::keys::{KeyBox, Keys};
 use super::session;
+use super::union::check_clock;
 use super::unlock::{Open, unlock};
 use crate::domain::clock::{Clock, Random};
 use crate::message::keys::Credential;
@@ -17,7 +18,7 @@ use crate::secret::password::check_chosen;
 use crate::secret::{BoxKey, PasswordKeys, Pin};
 use crate::wire::client::{DeviceClient, EmployerClient};
 use crate::wire::problem::Code;
-use crate::wire::session::{Login, PasswordChange};
+use crate::wire::session::{Login, PasswordChange, PinProof};
 
 /// A PC, shut.
 #[derive(Debug, Clone)]
@@ -77,10 +78,8 @@ impl Pc {
     /// Opens the user's keys. Each try is counted by the relay; five since the last login lock it.
     pub async fn unlock(self, pin: Pin) -> Result<User, EmployerError> {
         let (open, proof) = unlock(&self.device, &self.key_box, pin, &*self.random).await?;
-        let pc = self.key_box.pc;
         let user = User::of(self.home, self.key_box, open, self.clock, self.random)?;
-        // What does not arrive is counted until the next login; why not, the next request says too.
-        let _ = user.client.prove_pin(pc, &proof).await;
+        user.prove_pin(&proof).await;
         Ok(user)
     }
 }
@@ -97,6 +96,12 @@ impl User {
         let signing = signing.ok_or_else(|| HomeError::Damaged(home.folder().to_owned()))?;
         let client = EmployerClient::new(&home.connection(signing.clone()))?;
         Ok(Self { home, key_box, key, signing, client, clock, random })
+    }
+
+    /// Takes a right try off the count. One that does not arrive is counted until the next login; why it did not, the next
+    /// request says too.
+    pub(super) async fn prove_pin(&self, proof: &PinProof) {
+        let _ = self.client.prove_pin(self.key_box.pc, proof).await;
     }
 
     /// The same user with newer certificates, and the keys for them.
@@ -148,10 +153,18 @@ impl User {
     }
 
     /// Begins a session, in place of any other, and keeps it.
+    ///
+    /// # Errors
+    /// Also [`EmployerError::Clock`]: the session is there, and our clock is so wrong that nothing should be signed by it.
     pub async fn log_in(&self, password: Zeroizing<String>) -> Result<LoggedIn, EmployerError> {
         let keys = self.stretch(password).await;
         let session = self.client.log_in(&Login { key: keys.login }).await?;
         session::keep(self.home.folder(), &session)?;
+        tracing::info!(initial_password = session.must_change_password, "logged in");
+        if !session.must_change_password {
+            let within = self.client.within(Zeroizing::new(session.token.clone()));
+            check_clock(within.union().await?.1, self.clock.now())?;
+        }
         Ok(LoggedIn { expires_at: session.expires_at, must_change_password: session.must_change_password })
     }
 

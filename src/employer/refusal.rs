@@ -45,3 +45,18 @@ pub enum SetupRefused {
     #[error("the union refused: {0:?}")]
     Union(RefusalReason),
 }
+
+impl SetupRefused {
+    /// Which of these it is, as a word for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NeedsKit => "setup.needs-kit",
+            Self::OtherUser => "setup.other-user",
+            Self::Finished => "setup.finished",
+            Self::UnderWay => "setup.under-way",
+            Self::Busy => "setup.busy",
+            Self::Password => "setup.password",
+            Self::Union(_) => "setup.union",
+        }
+    }
+}

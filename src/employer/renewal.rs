@@ -50,27 +50,26 @@ struct UnderWay {
 /// # Errors
 /// [`SetupRefused::Union`] when the union refuses; the next call asks anew.
 pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerError> {
-    let path = user.home().folder().join(RENEWAL);
+    let folder = user.home().folder();
+    let path = folder.join(RENEWAL);
+    let left = user.home().signing_certificate()?.not_after().duration_since(user.clock().now());
+    if !path.exists() && left >= RENEWED_BEFORE {
+        return Ok(Renewed::NotDue);
+    }
+    // Two at once would each write the key store, and one of them would lose the other's keys.
+    let Some(_lock) = home::lock(folder)? else { return Ok(Renewed::Asked) };
+    if Home::read(folder)?.certificates() != user.home().certificates() {
+        // Another one has come to its end meanwhile.
+        return Ok(Renewed::Asked);
+    }
     let client = user.client()?;
     let (under_way, keys) = if path.exists() {
         (home::read_json(&path)?, keys_at_home(user)?)
-    } else if user.home().signing_certificate()?.not_after().duration_since(user.clock().now()) < RENEWED_BEFORE {
-        let union = union(user, &client).await?;
-        // Two that begin at once would each write the key store, and one of them would lose the other's keys.
-        let Some(_lock) = home::lock(user.home().folder())? else { return Ok(Renewed::Asked) };
-        if path.exists() {
-            (home::read_json(&path)?, keys_at_home(user)?)
-        } else if Home::read(user.home().folder())?.certificates() != user.home().certificates() {
-            // The other one has come to its end meanwhile.
-            return Ok(Renewed::Asked);
-        } else {
-            let (asked, keys) = begin(user, &union)?;
-            home::write_json(&path, &asked)?;
-            failpoint!("renewal.kept");
-            (asked, keys)
-        }
     } else {
-        return Ok(Renewed::NotDue);
+        let (asked, keys) = begin(user, &union(user, &client).await?)?;
+        home::write_json(&path, &asked)?;
+        failpoint!("renewal.kept");
+        (asked, keys)
     };
     let mut state = client.request_certificates(&under_way.request).await?;
     if state.answer.is_none() {
@@ -84,7 +83,11 @@ pub async fn renew(user: &User, patience: Duration) -> Result<Renewed, EmployerE
             let issued = [&signing, &encryption, &device];
             answer::check_issued(issued, &asked_for, user.home().identity(), &union, user.clock().now())?;
             let before = user.home().certificates();
-            let newest_first = |new: Der, old: &[Der]| [&[new], old].concat();
+            // A renewal that was cut off may have put them there already.
+            let newest_first = |new: Der, old: &[Der]| {
+                let others = old.iter().filter(|der| **der != new).cloned().collect::<Vec<_>>();
+                [vec![new], others].concat()
+            };
             let certificates = Certificates {
                 signing: newest_first(signing, &before.signing),
                 encryption: newest_first(encryption, &before.encryption),
@@ -133,8 +136,8 @@ fn begin(user: &User, union: &Union) -> Result<(UnderWay, Keys), EmployerError> 
 }
 
 async fn union(user: &User, client: &EmployerClient) -> Result<Union, EmployerError> {
-    let info = client.union().await?;
+    let told = client.union().await?;
     let (home, now) = (user.home().clone(), user.clock().now());
-    let check = move || Union::check(&info, home.identity(), home.folder(), now);
+    let check = move || Union::told(&told, home.identity(), home.folder(), now);
     tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
 }

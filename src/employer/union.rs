@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::error::EmployerError;
 use super::home::{self, HomeError};
 use super::identity::Identity;
 use crate::domain::address::Address;
+use crate::domain::policy::CLOCK_SKEW;
 use crate::message::keys::Certificate;
 use crate::pki::crl::Status;
 use crate::pki::{self, RevocationList, TrustStore};
@@ -29,6 +30,20 @@ pub struct Union {
 }
 
 impl Union {
+    /// Checks what the relay says and what time it says it is. Otherwise like [`Self::check`].
+    ///
+    /// # Errors
+    /// [`EmployerError::Clock`] before anything is judged by a clock that must be wrong.
+    pub fn told(
+        (info, at): &(UnionInfo, Timestamp),
+        identity: &Identity,
+        folder: &Path,
+        now: Timestamp,
+    ) -> Result<Self, EmployerError> {
+        check_clock(*at, now)?;
+        Self::check(info, identity, folder, now)
+    }
+
     /// Checks what the relay says. The newest revocation list is kept in `folder`, and an older one is never gone back to.
     /// Without one that is not overdue nothing is believed: a relay that withholds the newer ones gains the time until the
     /// last one is due, and then nobody sends any more. Blocks.
@@ -64,6 +79,12 @@ impl Union {
             (is_union && trusted).then_some(found)
         })
     }
+}
+
+/// Whether our clock is near enough to the relay's. What we sign has our time in it, and certificates are judged by it.
+pub(super) fn check_clock(theirs: Timestamp, ours: Timestamp) -> Result<(), EmployerError> {
+    let ahead: SignedDuration = ours.duration_since(theirs);
+    if ahead.abs() <= CLOCK_SKEW { Ok(()) } else { Err(EmployerError::Clock { ahead }) }
 }
 
 /// Those that can be read and of which the list says that they are not revoked.

@@ -55,8 +55,10 @@ pub(super) async fn unlock(
     random: &dyn Random,
 ) -> Result<(Open, PinProof), EmployerError> {
     let tried = try_pin(client, (shut.pc, shut.salt, Some(shut.relay_key.clone())), pin, random).await?;
-    let wrong = PinRefused::Wrong { tries_left: tried.tries_left };
-    let keys = shut.open(&tried.key).map_err(|_| EmployerError::Pin(wrong))?;
+    let tries_left = tried.tries_left;
+    let keys = shut.open(&tried.key);
+    tracing::info!(pc = %shut.pc, right = keys.is_ok(), tries_left, "PIN");
+    let keys = keys.map_err(|_| EmployerError::Pin(PinRefused::Wrong { tries_left }))?;
     Ok((Open { key: tried.key, keys }, tried.proof))
 }
 

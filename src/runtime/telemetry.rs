@@ -4,6 +4,10 @@
 
 use std::sync::OnceLock;
 
+use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -23,6 +27,22 @@ pub fn start(filter: &str) -> Result<(), InvalidFilter> {
         RELOAD.get_or_init(|| handle);
     }
     Ok(())
+}
+
+/// Keeps what these parts of the program say (beginnings of module paths, such as `kenpo_express::employer`), from debug
+/// upwards, as JSON lines: each in one call to the writer. Nothing of what other libraries say is kept. For a program that
+/// people start, whose standard error is theirs. The first call in a process counts.
+pub fn keep<W>(writer: W, parts: &'static [&'static str])
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let ours = filter_fn(|metadata| {
+        *metadata.level() <= Level::DEBUG && parts.iter().any(|part| metadata.target().starts_with(part))
+    });
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let lines = lines.log_internal_errors(false).with_writer(writer).with_filter(ours);
+    // Fails only when something in this process logs already.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
 /// Changes the filter while the process runs.

@@ -97,6 +97,7 @@ const UNIX_ONLY: &[&[&str]] = &[
     &["http"],
     &["mail"],
     &["relay"],
+    &["runtime", "files"],
     &["runtime", "lifecycle"],
     &["runtime", "task"],
     &["sandbox"],

@@ -97,8 +97,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// 解析用の情報を ZIP に保存します（組合に送るため。鍵・パスワード・ファイルの内容は含みません） / Packs what helps to find a
-    /// cause into a ZIP for the union: version, checks, names and sizes of our own files. No secrets.
+    /// 解析用のログを ZIP に保存します（組合に送るため。鍵・パスワード・氏名・ファイル名・内容は含みません） / Packs what helps to find a
+    /// cause into a ZIP for the union: log files, version, checks, names and sizes of our own files. No secrets, no names.
     Logs {
         /// 保存先（まだないファイル） / Where to; a file that is not there yet.
         #[arg(long, value_name = "ZIP")]
@@ -115,6 +115,22 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Command {
+    /// As it is typed.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::Login => "login",
+            Self::Logout => "logout",
+            Self::Password { .. } => "password",
+            Self::Send { .. } => "send",
+            Self::Sent { .. } => "sent",
+            Self::Logs { .. } => "logs",
+            Self::Doctor { .. } => "doctor",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,11 @@ pub(super) async fn pack(folder: &Path, out: PathBuf, asker: &Asker) -> Result<b
 async fn look(folder: &Path, kit: Option<&Path>, asker: &Asker) -> Result<Vec<Finding>, Failure> {
     // A try at the PIN is counted, so it is only made where it was asked for.
     let pin = if asker.has_pin() { Some(asker.pin("")?) } else { None };
-    Ok(examine(folder, kit, pin, Arc::new(SystemClock), Arc::new(SystemRandom)).await)
+    let findings = examine(folder, kit, pin, Arc::new(SystemClock), Arc::new(SystemRandom)).await;
+    for finding in &findings {
+        tracing::info!(check = finding.check, result = ?finding.result, "looked at");
+    }
+    Ok(findings)
 }
 
 fn words(finding: &Finding) -> String {

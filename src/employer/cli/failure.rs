@@ -4,6 +4,7 @@ use super::ask::Unanswered;
 use super::words;
 use crate::employer::error::EmployerError;
 use crate::employer::logs::LogsError;
+use crate::wire::problem::Code;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Writes it down by its codes.
+    pub(super) fn note(&self) {
+        match self {
+            Self::Employer(error) => {
+                tracing::error!(error = error.kind(), code = error.code().map(Code::as_str), "failed");
+            }
+            Self::Unanswered(_) => tracing::error!(error = "unanswered", "failed"),
+            Self::Logs(_) => tracing::error!(error = "logs", "failed"),
+        }
+    }
+
     /// Says it on standard error.
     pub(super) fn complain(&self) {
         match self {

@@ -15,6 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::Parser;
 
@@ -23,25 +24,34 @@ use self::ask::{Asker, say};
 use self::failure::Failure;
 use self::open::{log_in, unlock, within_session};
 use self::progress::Terminal;
-pub use self::words::complain;
+pub use self::words::{complain, complaint};
 use super::app::App;
 use super::error::EmployerError;
+use super::journal::Journal;
 use super::ledger::LedgerError;
 use super::pc::User;
+use super::receipts::Alarm;
 use super::sent::{Sent, SentList};
+use crate::runtime::telemetry;
+use crate::runtime::version::VERSION;
+use crate::wire::problem::Code;
 
 /// Runs the program: arguments, work, words, exit status (0 done; 1 refused or failed; 2 wrong usage).
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let journal = Journal::of(&arguments.home);
+    telemetry::keep(move || journal.clone(), &["kenpo_express::employer", "kenpo_express::wire::client"]);
+    let (command, began_at) = (arguments.command.name(), Instant::now());
+    tracing::info!(command, version = VERSION, system = std::env::consts::OS, "began");
     let runtime = tokio::runtime::Runtime::new().expect("a process that started can start its threads");
-    match runtime.block_on(run(arguments)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            error.complain();
-            ExitCode::FAILURE
-        }
+    let outcome = runtime.block_on(run(arguments));
+    if let Err(error) = &outcome {
+        error.note();
+        error.complain();
     }
+    let is_good = matches!(outcome, Ok(true));
+    tracing::info!(command, good = is_good, seconds = began_at.elapsed().as_secs_f64(), "ended");
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whether everything is as it should be.
@@ -129,10 +139,12 @@ fn print(items: &[Sent], json: bool, text: &str) {
 fn report(list: &SentList) -> bool {
     let mut good = report_troubles(&list.items);
     if !list.unknown.is_empty() {
+        tracing::warn!(messages = list.unknown.len(), code = Alarm::UnknownHere.code(), "trouble");
         words::unknown_here(&list.unknown);
         good = false;
     }
     if let Some(error) = &list.offline {
+        tracing::warn!(error = error.kind(), code = error.code().map(Code::as_str), "offline");
         words::offline();
         words::complain(error);
         good = false;
@@ -144,6 +156,7 @@ fn report_troubles(items: &[Sent]) -> bool {
     let mut good = true;
     for sent in items {
         if let Some(trouble) = &sent.trouble {
+            tracing::warn!(id = %sent.record.id, code = trouble.code(), "trouble");
             words::trouble(&sent.record, trouble);
             good = false;
         }

@@ -63,16 +63,23 @@ pub(super) async fn log_in(user: User, asker: &Asker) -> Result<(User, bool), Fa
     };
     match renew(&user, RENEWAL_PATIENCE).await {
         Ok(Renewed::NotDue) => (),
-        Ok(Renewed::Asked) => say(
-            "電子証明書の更新を申請しました。次回のログイン時に受け取ります。\nNew certificates were asked for; the next login fetches them.",
-        ),
+        Ok(Renewed::Asked) => {
+            tracing::info!("renewal: asked");
+            say(
+                "電子証明書の更新を申請しました。次回のログイン時に受け取ります。\nNew certificates were asked for; the next login fetches them.",
+            );
+        }
         Ok(Renewed::Done(renewed)) => {
+            tracing::info!("renewal: done");
             say("電子証明書を更新しました。 / The certificates are renewed.");
             renewed.log_in(password).await?;
             return Ok((*renewed, true));
         }
         // The present ones are good still: it is said, and stands in the way of nothing.
-        Err(error) => words::complain(&error),
+        Err(error) => {
+            tracing::warn!(error = error.kind(), "renewal: failed");
+            words::complain(&error);
+        }
     }
     Ok((user, true))
 }

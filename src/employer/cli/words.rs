@@ -23,10 +23,14 @@ const ASK: Words = ("健康保険組合に連絡してください。", "Ask the
 
 /// Says why a command failed, on standard error.
 pub fn complain(error: &EmployerError) {
+    eprint!("{}", complaint(error));
+}
+
+/// Why a command failed: what happened, the causes, what to do.
+pub fn complaint(error: &EmployerError) -> String {
     let (happened, next) = explain(error);
-    eprintln!("エラー: {}\nError: {}", happened.0, happened.1);
-    eprintln!("  {}", causes(error));
-    eprintln!("→ {}\n→ {}", next.0, next.1);
+    let (what, what_en, causes) = (happened.0, happened.1, causes(error));
+    format!("エラー: {what}\nError: {what_en}\n  {causes}\n→ {}\n→ {}\n", next.0, next.1)
 }
 
 /// What to say of a wrong PIN before asking again.
@@ -139,6 +143,16 @@ fn explain(error: &EmployerError) -> (Words, Words) {
             (
                 "最新のフォルダーに戻してください。なければ、健康保険組合に連絡してください。",
                 "Put the newest copy of the folder back. If there is none, ask the union.",
+            ),
+        ),
+        EmployerError::Clock { .. } => (
+            (
+                "パソコンの時計が、サーバーの時計と大きくずれています。何も送信していません。",
+                "The clock of this PC differs too much from the server's. Nothing was sent.",
+            ),
+            (
+                "パソコンの日時を合わせて（時刻の自動設定を有効に）、もう一度実行してください。続きから始まります。",
+                "Set the clock of this PC, best by automatic time, and try again: it goes on where it stopped.",
             ),
         ),
         EmployerError::UnionCertificate => (

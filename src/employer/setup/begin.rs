@@ -61,6 +61,8 @@ impl Setup {
             }
         };
         failpoint!("setup.begun");
+        let (enrolment, pc) = (progress.enrolment, progress.pc);
+        tracing::info!(%enrolment, %pc, step = progress.step.name(), "set-up goes on here");
         let identity = match progress.step {
             Step::Answer { .. } | Step::Login { .. } => Some(read_identity(&place)?),
             _ => None,

@@ -32,6 +32,7 @@ impl Setup {
             state = device.certificate_request(request.id, patience).await?;
         }
         let Some(der) = state.answer else { return Ok(Worked::Waits) };
+        tracing::info!(request = %request.id, "the union has answered");
         let union = self.union().await?;
         match answer::read(&der, &request, &union)? {
             Outcome::Issued { signing, encryption, device, stream } => {
@@ -51,8 +52,12 @@ impl Setup {
                 }
                 Ok(Worked::On)
             }
-            Outcome::WaitsForApproval => Ok(Worked::WaitsForApproval),
+            Outcome::WaitsForApproval => {
+                tracing::info!("set-up waits for approval");
+                Ok(Worked::WaitsForApproval)
+            }
             Outcome::Refused { reason } => {
+                tracing::warn!(?reason, "the union refuses");
                 // A later try is another request, under another id.
                 self.progress.go_to(Step::Ask { requests }, &self.folder)?;
                 (self.names, self.password) = (None, None);
@@ -92,9 +97,9 @@ impl Setup {
     /// The union, as far as the identity that was proven vouches for it.
     pub(super) async fn union(&self) -> Result<Union, EmployerError> {
         let identity = self.identity.clone().ok_or(EmployerError::UnionCertificate)?;
-        let info = self.device(None)?.union().await?;
+        let told = self.device(None)?.union().await?;
         let (folder, now) = (self.folder.clone(), self.clock.now());
-        let check = move || Union::check(&info, &identity, &folder, now);
+        let check = move || Union::told(&told, &identity, &folder, now);
         tokio::task::spawn_blocking(check).await.expect("checking certificates does not panic")
     }
 }

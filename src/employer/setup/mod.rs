@@ -182,8 +182,16 @@ impl Setup {
         {
             self.be_another_pc()?;
         }
-        let (open, _) = unlocked?;
-        self.open = Some(open);
+        let (open, proof) = unlocked?;
+        match home {
+            // However often the rest is cut off, a right PIN does not lock the keys.
+            Some(home) => {
+                let user = User::of(home, key_box, open, Arc::clone(&self.clock), Arc::clone(&self.random))?;
+                user.prove_pin(&proof).await;
+                self.user = Some((user, false));
+            }
+            None => self.open = Some(open),
+        }
         failpoint!("setup.proved");
         if let Step::Prove { requests } = self.progress.step.clone() {
             self.progress.go_to(Step::Ask { requests }, &self.folder)?;
@@ -210,7 +218,10 @@ impl Setup {
             kit.prove(&keys.mac).map(|identity| (keys, identity))
         };
         let proven = tokio::task::spawn_blocking(prove).await.expect("stretching a password does not panic");
-        let (keys, identity) = proven.map_err(|_| SetupRefused::Password)?;
+        let (keys, identity) = proven.map_err(|_| {
+            tracing::warn!("the kit is not proven by this password");
+            SetupRefused::Password
+        })?;
         home::write(&self.folder.join(IDENTITY), &identity.to_json())?;
         failpoint!("setup.identity");
         self.identity = Some(identity);
@@ -290,6 +301,7 @@ impl Setup {
         failpoint!("setup.done");
         home::remove(&self.folder.join(SETUP))?;
         home::remove(&self.folder.join(KIT))?;
+        tracing::info!("set-up is finished");
         Ok(())
     }
 

@@ -56,6 +56,19 @@ pub(super) enum Step {
     },
 }
 
+impl Step {
+    /// For logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Choose => "choose",
+            Self::Prove { .. } => "prove",
+            Self::Ask { .. } => "ask",
+            Self::Answer { .. } => "answer",
+            Self::Login { .. } => "login",
+        }
+    }
+}
+
 impl Progress {
     /// The beginning.
     pub(super) fn new(enrolment: EnrolmentId, random: &dyn Random) -> Self {
@@ -81,6 +94,7 @@ impl Progress {
     pub(super) fn go_to(&mut self, step: Step, folder: &Path) -> Result<(), HomeError> {
         let next = Self { step, ..self.clone() };
         next.write(folder)?;
+        tracing::info!(step = next.step.name(), "set-up");
         *self = next;
         Ok(())
     }

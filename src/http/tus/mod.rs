@@ -202,7 +202,7 @@ fn told(progress: Progress) -> HeaderMap {
 }
 
 /// RFC 9110, section 5.6.7.
-fn http_date(at: Timestamp) -> HeaderValue {
+pub fn http_date(at: Timestamp) -> HeaderValue {
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
     text.ok().and_then(|text| text.try_into().ok()).unwrap_or(HeaderValue::from_static("0"))
 }

@@ -2,22 +2,21 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use rustls::client::WantsClientCert;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::{ClientError, Fault};
 use super::proxy::Proxy;
+use super::relay_url::RelayUrl;
 use crate::message::keys::{Certificate, Credential};
 use crate::wire::problem::{Code, Problem};
 
@@ -31,61 +30,6 @@ const PACE_BYTES: usize = 60 * 1024;
 const MAX_JSON: usize = 16 * 1024 * 1024;
 /// The largest problem document that is read.
 const MAX_PROBLEM: usize = 64 * 1024;
-
-/// Where the relay is: `https://HOST[:PORT]`, nothing after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RelayUrl(Url);
-
-/// Text that names no relay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a relay's address: expected https://HOST or https://HOST:PORT and nothing more")]
-pub struct InvalidRelayUrl;
-
-impl FromStr for RelayUrl {
-    type Err = InvalidRelayUrl;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRelayUrl> {
-        let url = Url::parse(text).map_err(|_| InvalidRelayUrl)?;
-        let bare = url.scheme() == "https"
-            && url.host_str().is_some()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if bare { Ok(Self(url)) } else { Err(InvalidRelayUrl) }
-    }
-}
-
-impl RelayUrl {
-    /// Whether it is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        let host = self.0.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    }
-}
-
-impl TryFrom<String> for RelayUrl {
-    type Error = InvalidRelayUrl;
-
-    fn try_from(text: String) -> Result<Self, InvalidRelayUrl> {
-        text.parse()
-    }
-}
-
-impl From<RelayUrl> for String {
-    fn from(url: RelayUrl) -> Self {
-        url.to_string()
-    }
-}
-
-impl fmt::Display for RelayUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
 
 /// What a connection needs to know.
 #[derive(Debug, Clone)]
@@ -150,6 +94,8 @@ struct Line {
     http: reqwest::Client,
     relay: RelayUrl,
     idle_timeout: Duration,
+    /// Whether paths may stand in a log; those of the enrolment page hold the secret of a link.
+    names_paths: bool,
 }
 
 impl Connection {
@@ -165,7 +111,12 @@ impl Connection {
             None => builder,
         };
         let http = builder.build().map_err(SettingsError::Client)?;
-        Ok(Self::on(Line { http, relay: settings.relay.clone(), idle_timeout: settings.idle_timeout }))
+        Ok(Self::on(Line {
+            http,
+            relay: settings.relay.clone(),
+            idle_timeout: settings.idle_timeout,
+            names_paths: true,
+        }))
     }
 
     fn on(line: Line) -> Self {
@@ -188,7 +139,7 @@ impl Connection {
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let line = self.line.load();
-        let mut url = line.relay.0.clone();
+        let mut url = line.relay.as_url().clone();
         url.set_path(path);
         let request = line.http.request(method, url);
         match &self.session {
@@ -199,8 +150,31 @@ impl Connection {
 
     /// Sends and waits for the head of the answer, `patience` longer than the idle timeout.
     pub(super) async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Response, ClientError> {
-        let answer = tokio::time::timeout(self.idle_timeout() + patience, request.send()).await;
-        answer.map_err(|_| ClientError::TimedOut)?.map_err(ClientError::from_transport)
+        match tokio::time::timeout(self.idle_timeout() + patience, self.execute(request)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::debug!(failure = ClientError::TimedOut.kind(), "no answer");
+                Err(ClientError::TimedOut)
+            }
+        }
+    }
+
+    /// Sends and waits for the head of the answer for as long as it takes.
+    pub(super) async fn execute(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let (http, request) = request.build_split();
+        let request = request.map_err(ClientError::from_transport)?;
+        let (method, url, began_at) = (request.method().clone(), request.url().clone(), Instant::now());
+        let answer = http.execute(request).await.map_err(ClientError::from_transport);
+        let path = if self.line.load().names_paths { url.path() } else { "-" };
+        let seconds = began_at.elapsed().as_secs_f64();
+        match &answer {
+            Ok(response) => tracing::debug!(%method, path, status = response.status().as_u16(), seconds, "answered"),
+            Err(error) => {
+                let (failure, cause) = (error.kind(), error.cause());
+                tracing::debug!(%method, path, failure, cause, seconds, "no answer");
+            }
+        }
+        answer
     }
 
     /// Sends, expects one of `expected`, and turns everything else into the error that it is.
@@ -221,6 +195,11 @@ impl Connection {
         patience: Duration,
     ) -> Result<T, ClientError> {
         let response = self.expect(request, patience, &[StatusCode::OK]).await?;
+        self.read_json(response).await
+    }
+
+    /// Reads the JSON of an answer.
+    pub(super) async fn read_json<T: DeserializeOwned>(&self, response: Response) -> Result<T, ClientError> {
         let body = self.body(response, MAX_JSON).await?;
         serde_json::from_slice(&body).map_err(|_| Fault::Json.into())
     }
@@ -240,6 +219,7 @@ impl Connection {
         };
         match explained {
             Some(problem) if !status.is_success() => {
+                tracing::debug!(status = status.as_u16(), code = problem.code.as_str(), "refused");
                 ClientError::Refused(Problem { status: status.as_u16(), ..problem })
             }
             // Proxies and load balancers say these without our words.
@@ -333,7 +313,7 @@ pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connec
     let idle_timeout = Duration::from_mins(1);
     let builder = builder(trusting(roots)?.with_no_client_auth());
     let http = builder.build().map_err(SettingsError::Client)?;
-    Ok(Connection::on(Line { http, relay, idle_timeout }))
+    Ok(Connection::on(Line { http, relay, idle_timeout, names_paths: false }))
 }
 
 fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
@@ -370,22 +350,5 @@ mod tests {
         let minutes = |bytes| (0..180).try_fold(Pace::default(), |mut pace, _| pace.note(second, bytes).map(|()| pace));
         assert!(minutes(1024).is_ok());
         assert!(matches!(minutes(1000), Err(ClientError::TimedOut)));
-    }
-
-    #[test]
-    fn a_relay_is_named_by_scheme_host_and_port_alone() {
-        for text in ["https://relay.example", "https://10.0.0.1:18440", "https://[::1]:1"] {
-            assert_eq!(text.parse::<RelayUrl>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "relay.example",
-            "http://relay.example",
-            "https://relay.example/path",
-            "https://relay.example/?q",
-            "https://u:p@relay.example",
-        ] {
-            assert_eq!(text.parse::<RelayUrl>(), Err(InvalidRelayUrl), "{text}");
-        }
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use super::connection::{Connection, Settings, SettingsError};
-use super::error::{ClientError, Fault};
+use super::error::ClientError;
 use crate::domain::ids::RequestId;
-use crate::wire::employer::{CERTIFICATE_REQUESTS, UNION, UnionInfo, certificate_request, pin};
+use crate::wire::employer::{UnionInfo, pin};
 use crate::wire::enrolment::{CertificateRequest, PcId, RequestState};
 use crate::wire::session::{PinAnswer, PinTry};
 
@@ -22,39 +22,23 @@ impl DeviceClient {
         Connection::new(settings).map(Self)
     }
 
-    /// The union and ourselves, as the relay knows both.
-    pub async fn union(&self) -> Result<UnionInfo, ClientError> {
-        self.0.json(self.0.request(Method::GET, UNION), Duration::ZERO).await
-    }
-
-    /// The relay's clock, to the second, by the `Date` of an answer.
-    pub async fn clock(&self) -> Result<Timestamp, ClientError> {
-        let request = self.0.request(Method::GET, UNION);
-        let response = self.0.expect(request, Duration::ZERO, &[StatusCode::OK]).await?;
-        let date = response.headers().get(reqwest::header::DATE).and_then(|value| value.to_str().ok());
-        let parsed = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-        parsed.map(|zoned| zoned.timestamp()).ok_or_else(|| Fault::Other.into())
-    }
-
     /// One counted try at the PIN of a PC.
     pub async fn try_pin(&self, pc: PcId, body: &PinTry) -> Result<PinAnswer, ClientError> {
         self.0.json(self.0.request(Method::POST, &pin(pc)).json(body), Duration::ZERO).await
     }
 
+    /// The union and ourselves as the relay knows both, and what time it is there, to the second.
+    pub async fn union(&self) -> Result<(UnionInfo, Timestamp), ClientError> {
+        self.0.union().await
+    }
+
     /// Asks for certificates. The same request may be posted again.
     pub async fn request_certificates(&self, request: &CertificateRequest) -> Result<RequestState, ClientError> {
-        let sent = self.0.request(Method::POST, CERTIFICATE_REQUESTS).json(request);
-        about(request.id, self.0.json(sent, Duration::ZERO).await?)
+        self.0.request_certificates(request).await
     }
 
     /// What became of a request; waits so long for an answer.
     pub async fn certificate_request(&self, id: RequestId, wait: Duration) -> Result<RequestState, ClientError> {
-        let request = self.0.request(Method::GET, &certificate_request(id)).query(&[("wait", wait.as_secs())]);
-        about(id, self.0.json(request, wait).await?)
+        self.0.certificate_request(id, wait).await
     }
-}
-
-/// The answer, if it is about what was asked.
-pub(super) fn about(id: RequestId, state: RequestState) -> Result<RequestState, ClientError> {
-    if state.id == id { Ok(state) } else { Err(Fault::Other.into()) }
 }

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use zeroize::Zeroizing;
 
 use super::connection::{Connection, Settings, SettingsError};
-use super::device::about;
 use super::error::{ClientError, Fault};
 use super::tus_upload::{Effort, Progress, Source, Upload};
 use super::union::checked_page;
 use crate::domain::clock::Random;
 use crate::domain::ids::{MessageId, RequestId};
-use crate::wire::employer::{
-    CERTIFICATE_REQUESTS, LOGIN, LOGOUT, PASSWORD, SENT, SentParcel, UNION, UPLOADS, UnionInfo, certificate_request,
-    pin_proof, sent,
-};
+use crate::wire::employer::{LOGIN, LOGOUT, PASSWORD, SENT, SentParcel, UPLOADS, UnionInfo, pin_proof, sent};
 use crate::wire::enrolment::{CertificateRequest, PcId, RequestState};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::session::{Login, PasswordChange, PinProof, Session};
@@ -57,21 +54,19 @@ impl EmployerClient {
         self.0.no_content(self.0.request(Method::POST, PASSWORD).json(change)).await
     }
 
-    /// Asks for new certificates in place of those that end soon. The same request may be posted again.
+    /// The union and ourselves as the relay knows both, and what time it is there, to the second.
+    pub async fn union(&self) -> Result<(UnionInfo, Timestamp), ClientError> {
+        self.0.union().await
+    }
+
+    /// Asks for certificates in place of those that end soon. The same request may be posted again.
     pub async fn request_certificates(&self, request: &CertificateRequest) -> Result<RequestState, ClientError> {
-        let sent = self.0.request(Method::POST, CERTIFICATE_REQUESTS).json(request);
-        about(request.id, self.0.json(sent, Duration::ZERO).await?)
+        self.0.request_certificates(request).await
     }
 
     /// What became of a request; waits so long for an answer.
     pub async fn certificate_request(&self, id: RequestId, wait: Duration) -> Result<RequestState, ClientError> {
-        let request = self.0.request(Method::GET, &certificate_request(id)).query(&[("wait", wait.as_secs())]);
-        about(id, self.0.json(request, wait).await?)
-    }
-
-    /// The union and ourselves, as the relay knows both.
-    pub async fn union(&self) -> Result<UnionInfo, ClientError> {
-        self.0.json(self.0.request(Method::GET, UNION), Duration::ZERO).await
+        self.0.certificate_request(id, wait).await
     }
 
     /// What this user sent, oldest first.

@@ -31,6 +31,17 @@ pub enum ClientError {
     Local(#[source] io::Error),
 }
 
+/// Which certificate stands in the way of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distrust {
+    /// The relay's, which is out of its time by our clock.
+    TheirTime,
+    /// Ours, which is out of its time by the relay's clock.
+    OurTime,
+    /// One of both, for another reason.
+    Other,
+}
+
 /// In what an answer differs from the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -71,6 +82,44 @@ impl ClientError {
             Self::Refused(problem) => is_temporary(problem),
             Self::Untrusted(_) | Self::Protocol(_) | Self::Local(_) => false,
         }
+    }
+
+    /// Which of these it is, as a word for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "relay.unreachable",
+            Self::Proxy(_) => "relay.proxy",
+            Self::Untrusted(_) => "relay.untrusted",
+            Self::TimedOut => "relay.timed-out",
+            Self::Refused(_) => "relay.refused",
+            Self::Protocol(_) => "relay.protocol",
+            Self::Local(_) => "relay.local",
+        }
+    }
+
+    /// What is behind it, as far as that is one of a known set of words; for logs.
+    pub(super) fn cause(&self) -> Option<String> {
+        match self {
+            Self::Unreachable(error) | Self::Proxy(error) => {
+                let kind = chain(&**error).find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+                kind.map(|kind| format!("{kind:?}"))
+            }
+            Self::Untrusted(rustls::Error::AlertReceived(alert)) => Some(format!("{alert:?}")),
+            _ => self.distrust().map(|distrust| format!("{distrust:?}")),
+        }
+    }
+
+    /// Whose certificate kept the connection from standing, if one did.
+    pub fn distrust(&self) -> Option<Distrust> {
+        use rustls::CertificateError as Bad;
+        let Self::Untrusted(error) = self else { return None };
+        Some(match error {
+            rustls::Error::InvalidCertificate(
+                Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. },
+            ) => Distrust::TheirTime,
+            rustls::Error::AlertReceived(rustls::AlertDescription::CertificateExpired) => Distrust::OurTime,
+            _ => Distrust::Other,
+        })
     }
 
     /// The code of the relay's refusal, if it was one.
@@ -119,30 +168,52 @@ fn is_temporary(problem: &Problem) -> bool {
     }
 }
 
-/// The TLS error in a chain of causes. I/O errors hide what they wrap from `source`, so they are opened.
+/// The TLS error in a chain of causes.
 fn tls_error(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return Some(tls.clone());
-        }
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(inner) => Some(inner),
-            None => cause.source(),
-        };
-    }
-    None
+    chain(error).find_map(|cause| cause.downcast_ref::<rustls::Error>().cloned())
 }
 
 /// The library's error of a failed CONNECT has no public type, only its words.
 fn is_of_proxy(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if cause.to_string().starts_with("tunnel error") {
-            return true;
-        }
-        next = cause.source();
+    chain(error).any(|cause| cause.to_string().starts_with("tunnel error"))
+}
+
+/// An error and what it was caused by.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| behind(*cause))
+}
+
+/// I/O errors hide what they wrap from `source`, so they are opened.
+fn behind<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => cause.source(),
     }
-    false
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::domain::clock::Clock;
+    use crate::runtime::clock::SystemClock;
+    use crate::wire::client::DeviceClient;
+    use crate::wire::client::testing::{Liar, json};
+
+    #[tokio::test]
+    async fn a_certificate_out_of_its_time_is_told_from_others() {
+        let now = SystemClock.now();
+        let (past, future) = (now - SignedDuration::from_hours(24 * 800), now + SignedDuration::from_hours(24 * 10));
+        for (made_at, expected) in [
+            ([past, now], Distrust::TheirTime),
+            ([future, now], Distrust::TheirTime),
+            ([now, past], Distrust::OurTime),
+            ([now, future], Distrust::OurTime),
+        ] {
+            let liar = Liar::start_at(made_at, |_| json("{}")).await;
+            let error = DeviceClient::new(&liar.settings).unwrap().union().await.unwrap_err();
+            assert_eq!(error.distrust(), Some(expected), "{error:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! * [`EmployerClient`]: what an employer's app asks (`wire::employer`), with uploads by tus that go on where they
 //!   stopped.
 
+mod common;
 mod connection;
 mod content;
 mod deliveries;
@@ -18,18 +19,20 @@ mod error;
 mod inbox;
 mod page;
 mod proxy;
+mod relay_url;
 mod tus_upload;
 mod union;
 
 #[cfg(test)]
 mod testing;
 
-pub use connection::{InvalidRelayUrl, RelayUrl, Settings, SettingsError};
+pub use connection::{Settings, SettingsError};
 pub use content::Content;
 pub use device::DeviceClient;
 pub use employer::EmployerClient;
-pub use error::{ClientError, Fault};
+pub use error::{ClientError, Distrust, Fault};
 pub use page::{EnrolmentPage, InvalidLink};
 pub use proxy::{InvalidProxy, Proxy};
+pub use relay_url::{InvalidRelayUrl, RelayUrl};
 pub use tus_upload::{Effort, FileSource, Progress, Source};
 pub use union::UnionClient;

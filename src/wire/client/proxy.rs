@@ -7,6 +7,8 @@ use std::str::FromStr;
 use reqwest::{NoProxy, Url};
 use zeroize::Zeroizing;
 
+use super::relay_url::bare;
+
 /// Where the proxy is, and who we are there.
 #[derive(Clone)]
 pub struct Proxy {
@@ -26,15 +28,8 @@ impl FromStr for Proxy {
 
     /// Without credentials: they have no place in a setting.
     fn from_str(text: &str) -> Result<Self, InvalidProxy> {
-        let url = Url::parse(text).map_err(|_| InvalidProxy)?;
-        let bare = url.scheme() == "http"
-            && url.host_str().is_some()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if bare { Ok(Self { url, credentials: None, except: None }) } else { Err(InvalidProxy) }
+        let url = bare(text, "http").ok_or(InvalidProxy)?;
+        Ok(Self { url, credentials: None, except: None })
     }
 }
 

@@ -73,7 +73,15 @@ pub(super) struct Liar {
 impl Liar {
     /// Starts one that acts as `script` says, which sees the head of each request.
     pub(super) async fn start(script: impl Fn(&Request) -> Act + Send + Sync + 'static) -> Self {
-        let (server, roots, credential) = identities();
+        Self::start_at([SystemClock.now(); 2], script).await
+    }
+
+    /// The same with certificates that were made at these times: the relay's, and ours.
+    pub(super) async fn start_at(
+        made_at: [Timestamp; 2],
+        script: impl Fn(&Request) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        let (server, roots, credential) = identities(made_at);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let relay: RelayUrl = format!("https://localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -132,18 +140,18 @@ async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<String> {
     Some(String::from_utf8(head).unwrap().to_lowercase())
 }
 
-fn identities() -> (TlsAcceptor, Vec<Certificate>, Credential) {
-    let (now, number) = (SystemClock.now(), "06123456".parse().unwrap());
-    let operator = Authority::create_operator("Liar", now, &SystemRandom).unwrap();
-    let union = Authority::create(&number, "Union", now, &SystemRandom).unwrap();
-    let issue = |ca: &Authority, subject, profile| {
+fn identities([theirs, ours]: [Timestamp; 2]) -> (TlsAcceptor, Vec<Certificate>, Credential) {
+    let number = "06123456".parse().unwrap();
+    let operator = Authority::create_operator("Liar", theirs, &SystemRandom).unwrap();
+    let union = Authority::create(&number, "Union", ours, &SystemRandom).unwrap();
+    let issue = |ca: &Authority, subject, profile, at| {
         let key = new_key(KeyKind::P256).unwrap();
         let request = pki::Request::new(subject, &key).unwrap();
-        Credential::new(ca.issue(&request, &profile, SERVICE_VALIDITY, now, &SystemRandom).unwrap(), key).unwrap()
+        Credential::new(ca.issue(&request, &profile, SERVICE_VALIDITY, at, &SystemRandom).unwrap(), key).unwrap()
     };
     let names = vec!["localhost".to_owned()];
-    let server = issue(&operator, Subject::Service("liar".to_owned()), Profile::TlsServer { names });
-    let client = issue(&union, Subject::Union(number), Profile::TlsClient);
+    let server = issue(&operator, Subject::Service("liar".to_owned()), Profile::TlsServer { names }, theirs);
+    let client = issue(&union, Subject::Union(number), Profile::TlsClient, ours);
 
     let mut roots = RootCertStore::empty();
     roots.add(union.certificate().der().to_vec().into()).unwrap();

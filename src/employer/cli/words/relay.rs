@@ -1,7 +1,7 @@
 //! What the relay says, and what keeps us from it.
 
 use super::{ASK, Words};
-use crate::wire::client::ClientError;
+use crate::wire::client::{ClientError, Distrust};
 use crate::wire::problem::Code;
 
 const LATER: Words = (
@@ -26,6 +26,26 @@ pub(super) fn relay_words(cause: &ClientError) -> (Words, Words) {
             ),
         ),
         ClientError::TimedOut => (("サーバーから応答がありません。", "The server does not answer."), LATER),
+        ClientError::Untrusted(_) if cause.distrust() == Some(Distrust::TheirTime) => (
+            (
+                "このパソコンの日時では、サーバーの証明書が有効期間の外です。パソコンの日時が正しくない可能性があります。",
+                "By the clock of this PC the server's certificate is out of its time: the clock may be wrong.",
+            ),
+            (
+                "パソコンの日時を合わせて（時刻の自動設定を有効に）、もう一度実行してください。日時が正しい場合は健康保険組合に連絡してください。",
+                "Set the clock of this PC, best by automatic time, and try again. If it is right, ask the union.",
+            ),
+        ),
+        ClientError::Untrusted(_) if cause.distrust() == Some(Distrust::OurTime) => (
+            (
+                "このパソコンの電子証明書は、有効期限が切れているか、まだ有効になっていません。",
+                "The certificate of this PC has expired, or is not valid yet.",
+            ),
+            (
+                "健康保険組合に連絡してください。再発行された登録情報で、初期設定をやり直します。",
+                "Ask the union: it issues a new letter, with which this PC is set up anew.",
+            ),
+        ),
         ClientError::Untrusted(_) => (
             (
                 "安全な接続ができません。証明書が確認できないか、失効しています。",

@@ -141,7 +141,7 @@ impl<'a, S: Source> Upload<'a, S> {
         let body = Outgoing::new(reader, length, Arc::clone(&watch), self.progress.clone());
         let request = request.header(CONTENT_TYPE, OFFSET_CONTENT_TYPE).body(reqwest::Body::wrap(body));
         let answer = tokio::select! {
-            answer = request.send() => answer.map_err(ClientError::from_transport),
+            answer = self.connection.execute(request) => answer,
             () = watch.silence(self.connection.idle_timeout()) => Err(ClientError::TimedOut),
         };
         if let Some(error) = watch.failure() {

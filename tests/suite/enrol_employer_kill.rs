@@ -1,0 +1,60 @@
+//! `setup` by its real binary, killed at times that nobody chose.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use kenpo_express::domain::clock::Random;
+use kenpo_express::employer::Home;
+use kenpo_express::gateway::admin::Admin;
+use kenpo_express::runtime::clock::SystemRandom;
+use kenpo_express::sandbox::parties::user;
+
+use super::exchange_support::text;
+use super::walk_support::Walk;
+
+/// Somewhere below `limit`.
+fn some(limit: Duration) -> Duration {
+    let mut bytes = [0; 2];
+    SystemRandom.fill(&mut bytes);
+    limit * u32::from(u16::from_le_bytes(bytes)) / u32::from(u16::MAX)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_often_it_is_killed_it_ends_in_one_home_with_one_set_of_certificates() {
+    let mut walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    let (mut killed, mut finished) = (0, false);
+    for round in 0..30 {
+        let mut setup = Walk::setup(&home, &kit);
+        let mut child = setup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Longer and longer, so that every step has its turn.
+        std::thread::sleep(some(Duration::from_millis(100 + 60 * round)));
+        child.kill().unwrap();
+        if child.wait().unwrap().code().is_none() {
+            killed += 1;
+        }
+        finished = Home::read(&home).is_ok();
+        if finished {
+            break;
+        }
+    }
+    if !finished {
+        let last = Walk::setup(&home, &kit).output().unwrap();
+        assert!(last.status.success(), "after {killed} kills: {}", text(&last.stderr));
+    }
+    println!("killed {killed} times");
+    assert!(killed > 3);
+
+    let left: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| ["setup.json", "kit.json", "new"].iter().any(|gone| name == gone)), "{left:?}");
+    let gateway = walk.gateway().await;
+    let detail = Admin::new(&gateway, "staff").user_detail(&user()).await.unwrap();
+    assert_eq!(detail.user.enrolment.unwrap().state, "enrolled");
+    assert_eq!(detail.certificates.len(), 2, "one to sign with and one to receive with");
+    let file = walk.folder.file("届.csv", b"x");
+    let sent = Walk::run(&home, &["send", file.to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", text(&sent.stderr));
+    walk.stop();
+}
