@@ -18,7 +18,7 @@ fn packed(zip: &Path) -> (Vec<Value>, String) {
         let mut entry = zip.by_index(index).unwrap();
         let mut said = String::new();
         entry.read_to_string(&mut said).unwrap();
-        if entry.name().starts_with("log/") {
+        if entry.name().is_ok_and(|name| name.starts_with("log/")) {
             lines.extend(said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()));
         }
         all += &said;
