@@ -25,13 +25,12 @@ impl Unpublished {
         random.fill(&mut unforeseeable);
         let folder = folder_of(place);
         let temporary = folder.join(format!(".{}.tmp", hex::encode(unforeseeable)));
-        let (file, is_named) = match platform::nameless_in(folder) {
-            Some(file) => (file, false),
-            None => {
-                let mut options = OpenOptions::new();
-                options.read(true).write(true).create_new(true);
-                (platform::private(&mut options).open(&temporary)?, true)
-            }
+        let (file, is_named) = if let Some(file) = platform::nameless_in(folder) {
+            (file, false)
+        } else {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true);
+            (platform::private(&mut options).open(&temporary)?, true)
         };
         Ok(Self { file, place: place.to_owned(), temporary, is_named })
     }

@@ -1,6 +1,8 @@
 //! Windows, with what the standard library has: it knows neither access lists nor the room on a disk, and it cannot flush a
 //! folder. What is missing is said at each place.
 
+#![cfg_attr(not(windows), expect(unreachable_pub, reason = "there all of it is passed on"))]
+
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;

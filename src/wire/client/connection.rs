@@ -150,13 +150,11 @@ impl Connection {
 
     /// Sends and waits for the head of the answer, `patience` longer than the idle timeout.
     pub(super) async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Response, ClientError> {
-        match tokio::time::timeout(self.idle_timeout() + patience, self.execute(request)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                tracing::debug!(failure = ClientError::TimedOut.kind(), "no answer");
-                Err(ClientError::TimedOut)
-            }
-        }
+        let answer = tokio::time::timeout(self.idle_timeout() + patience, self.execute(request)).await;
+        answer.unwrap_or_else(|_| {
+            tracing::debug!(failure = ClientError::TimedOut.kind(), "no answer");
+            Err(ClientError::TimedOut)
+        })
     }
 
     /// Sends and waits for the head of the answer for as long as it takes.
