@@ -118,6 +118,7 @@ impl EmployerError {
             Self::Identity => "identity",
             Self::OldCopy(_) => "old-copy",
             Self::UnionCertificate => "union-certificate",
+            Self::NoRevocationList => "no-revocation-list",
         }
     }
 
