@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Disk, LocalDisk, replace};
+use super::disk::{LocalDisk, replace};
 use super::identity::Identity;
 use super::settings::{ProxyChoice, Settings};
 use crate::config::Faults;
