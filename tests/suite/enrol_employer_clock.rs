@@ -14,7 +14,6 @@ use kenpo_express::employer::refusal::PinRefused;
 use kenpo_express::employer::setup::{Names, Need, Setup};
 use kenpo_express::employer::watch::Nobody;
 use kenpo_express::employer::{EmployerError, Pc, User};
-use kenpo_express::gateway::admin::Admin;
 use kenpo_express::relay::Relay;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::runtime::lifecycle::Shutdown;
@@ -72,9 +71,8 @@ async fn a_setup_with_a_wrong_clock_asks_for_nothing_and_goes_on_with_the_right_
         is_about_the_clock(&ask(&mut setup, &letter.login).await.unwrap_err());
         assert!(!home.join("certificates.json").exists());
     }
-    let state =
-        async || Admin::new(&walk.gateway().await, "staff").user(&user()).await.unwrap().enrolment.unwrap().state;
-    assert_ne!(state().await, "enrolled");
+    let state = || walk.told(&["user", "show", user().as_str()])["enrolment"]["state"].clone();
+    assert_ne!(state(), "enrolled");
 
     // Asked with the right clock, and set wrong before the answer is heard.
     ask(&mut begin(&home, None, shifted(0)), &letter.login).await.unwrap();
@@ -93,7 +91,7 @@ async fn a_setup_with_a_wrong_clock_asks_for_nothing_and_goes_on_with_the_right_
     }
     let done = Walk::setup(&home, &kit).output().unwrap();
     assert!(done.status.success(), "{}", text(&done.stderr));
-    assert_eq!(state().await, "enrolled");
+    assert_eq!(state(), "enrolled");
     walk.stop();
 }
 
