@@ -1,12 +1,14 @@
 //! Arguments of `kx-gateway`.
 
 pub(super) mod people;
+pub(super) mod send;
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
 
 use people::{Office, User};
+use send::{Group, Send, Sent};
 
 use crate::domain::ids::{MessageId, OfficeCode};
 use crate::runtime::version::VERSION;
@@ -58,6 +60,14 @@ pub enum Command {
     /// 組合自身の証明書。The union's own certificates.
     #[command(subcommand)]
     Keys(Keys),
+    /// 事業所や利用者にファイルを送信する。Sends files to users, offices or groups of offices.
+    Send(Send),
+    /// 送信ファイル。Sent files.
+    #[command(subcommand)]
+    Sent(Sent),
+    /// 事業所のグループ。Groups of offices to send to.
+    #[command(subcommand)]
+    Group(Group),
     /// 事業所。Offices.
     #[command(subcommand)]
     Office(Office),

@@ -137,6 +137,6 @@ fn state(code: &str) -> &str {
 }
 
 /// File names are checked before they are stored; this keeps a terminal safe should one ever not be.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }

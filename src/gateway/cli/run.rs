@@ -2,6 +2,7 @@
 
 mod keys;
 mod people;
+mod send;
 
 use std::error::Error;
 use std::io;
@@ -93,6 +94,9 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
         Command::Keys(command) => keys::keys(&admin, command).await,
+        Command::Send(args) => send::send(&gateway, &admin, args).await,
+        Command::Sent(command) => send::sent(&admin, command).await,
+        Command::Group(command) => send::group(&admin, command).await,
         Command::Office(command) => people::office(&admin, command).await,
         Command::User(command) => people::user(&admin, command).await,
         Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
