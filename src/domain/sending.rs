@@ -104,10 +104,7 @@ impl Sending {
 
     /// Whether nothing more is done for it on our side.
     pub const fn has_ended(self) -> bool {
-        matches!(
-            self,
-            Self::Accepted | Self::Returned | Self::Recalled | Self::Expired | Self::Stopped | Self::Failed
-        )
+        matches!(self, Self::Accepted | Self::Returned | Self::Recalled | Self::Expired | Self::Stopped | Self::Failed)
     }
 
     /// Whether it ended without having reached anybody.

@@ -122,6 +122,7 @@ mod words_in_base64 {
     #[serde(transparent)]
     struct Words(#[serde(with = "base64_bytes")] Vec<u8>);
 
+    #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
     pub(super) fn serialize<S: Serializer>(words: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
         match words {
             Some(words) => base64_bytes::serialize(words, serializer),

@@ -72,7 +72,7 @@ impl Metadata {
         let mut header = format!("{MESSAGE_ID} {}", STANDARD.encode(self.message_id.to_string()));
         if !self.recipients.is_empty() {
             let ids: Vec<_> = self.recipients.iter().map(UserId::as_str).collect();
-            header.push_str(&format!(",{RECIPIENTS} {}", STANDARD.encode(ids.join(" "))));
+            header = format!("{header},{RECIPIENTS} {}", STANDARD.encode(ids.join(" ")));
         }
         header
     }

@@ -106,6 +106,13 @@ impl GatewayWorld {
         self.receiver.keys.replace(keys);
     }
 
+    /// The same gateway, started again on what is in its folder.
+    pub(crate) async fn again(self) -> Self {
+        let keys = Arc::clone(&self.receiver.keys);
+        let receiver = receiver(self.relay.clone(), self.folder.path(), keys, &self.clock).await;
+        Self { receiver: Arc::new(receiver), ..self }
+    }
+
     pub(crate) fn clock_now(&self) -> Timestamp {
         self.clock.now()
     }

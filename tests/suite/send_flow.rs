@@ -22,16 +22,20 @@ async fn a_file_reaches_a_user_and_an_office_and_every_receipt_comes_back() {
     assert_eq!((pushed.sealed, pushed.deposited, pushed.troubles), (2, 2, 0));
 
     // One message for each, sealed for whom it is for and for the union itself.
-    for (message, address, people) in
-        [(to_user, "hanako-1@06123456.kx", vec![&hanako]), (to_office, "office.1234-A@06123456.kx", vec![&hanako, &taro])]
-    {
+    for (message, address, people) in [
+        (to_user, "hanako-1@06123456.kx", vec![&hanako]),
+        (to_office, "office.1234-A@06123456.kx", vec![&hanako, &taro]),
+    ] {
         let sealed = world.relay.bytes(message);
         let own = &world.gateway.union.encryption;
         for key in people.iter().map(|person| &person.encryption).chain([own]) {
             let opened = open_as(key, &sealed);
             let verified = opened.verify(world.gateway.union.signing.certificate()).unwrap();
             let header = verified.header();
-            assert_eq!((header.to.to_string(), header.sequence, header.previous), (address.to_owned(), 1, Sha256::ZERO));
+            assert_eq!(
+                (header.to.to_string(), header.sequence, header.previous),
+                (address.to_owned(), 1, Sha256::ZERO)
+            );
             assert_eq!((header.id, header.from.to_string()), (message, "union@06123456.kx".to_owned()));
             assert_eq!(content_for(key, &sealed), content);
         }
@@ -122,10 +126,8 @@ async fn the_same_key_means_the_same_dispatch() {
     let world = SendWorld::new().await;
     let person = world.person("hanako-1", "1234-A").await;
     let content = noise(3_000);
-    let new = || NewDispatch {
-        key: Some("2026-11".to_owned()),
-        ..world.new_dispatch(vec![user(&person.id)], &content)
-    };
+    let new =
+        || NewDispatch { key: Some("2026-11".to_owned()), ..world.new_dispatch(vec![user(&person.id)], &content) };
     let first = world.try_stage(new(), &content).await.unwrap();
     world.run().await;
     let again = world.try_stage(new(), &content).await.unwrap();
@@ -222,7 +224,10 @@ async fn many_offices_go_side_by_side_and_one_failure_stops_nobody() {
     assert_eq!((pushed.sealed, pushed.deposited, pushed.troubles), (119, 117, 2));
     assert!((2..=16).contains(&world.relay.most()), "{}", world.relay.most());
     assert_eq!(world.sent(refused).await.reasons, ["parcel.too-large"]);
-    assert_eq!((world.state(full).await, world.sent(full).await.problem.as_deref()), ("sealed", Some("quota.exceeded")));
+    assert_eq!(
+        (world.state(full).await, world.sent(full).await.problem.as_deref()),
+        ("sealed", Some("quota.exceeded"))
+    );
     // The one that failed has a number that nobody gets: that is said.
     assert!(world.relay.find(refused).unwrap().statement.is_some());
 

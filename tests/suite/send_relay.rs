@@ -233,30 +233,27 @@ impl FakeDeliveries {
             return refused(Code::DeliveryCollected);
         }
         let mut inner = self.lock();
-        match inner.deliveries.iter_mut().find(|(delivery, _)| delivery.id == id) {
-            Some((delivery, _)) => {
-                if delivery.state == DeliveryState::Waiting {
-                    delivery.state = DeliveryState::Withdrawn;
-                }
-                delivery.kept = false;
-                delivery.statement = Some(order.statement.clone());
+        if let Some((delivery, _)) = inner.deliveries.iter_mut().find(|(delivery, _)| delivery.id == id) {
+            if delivery.state == DeliveryState::Waiting {
+                delivery.state = DeliveryState::Withdrawn;
             }
-            None => {
-                let delivery = Delivery {
-                    id,
-                    cursor: Cursor(i64::try_from(inner.deliveries.len()).unwrap() + 1),
-                    state: DeliveryState::Withdrawn,
-                    size: 0,
-                    tag: None,
-                    deposited_at: at,
-                    expires_at: at,
-                    kept: false,
-                    relayed: None,
-                    statement: Some(order.statement.clone()),
-                    recipients: Vec::new(),
-                };
-                inner.deliveries.push((delivery, Bytes::new()));
-            }
+            delivery.kept = false;
+            delivery.statement = Some(order.statement.clone());
+        } else {
+            let delivery = Delivery {
+                id,
+                cursor: Cursor(i64::try_from(inner.deliveries.len()).unwrap() + 1),
+                state: DeliveryState::Withdrawn,
+                size: 0,
+                tag: None,
+                deposited_at: at,
+                expires_at: at,
+                kept: false,
+                relayed: None,
+                statement: Some(order.statement.clone()),
+                recipients: Vec::new(),
+            };
+            inner.deliveries.push((delivery, Bytes::new()));
         }
         drop(inner);
         if known.is_none_or(|delivery| delivery.state == DeliveryState::Waiting) {

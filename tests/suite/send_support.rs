@@ -8,9 +8,7 @@ use kenpo_express::domain::address::Address;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::{MessageId, OfficeCode, UserId};
 use kenpo_express::domain::user::UserState;
-use kenpo_express::gateway::flows::send::{
-    NewDispatch, Origin, Pushed, SendError, SendRunError, Sender as Push, To,
-};
+use kenpo_express::gateway::flows::send::{NewDispatch, Origin, Pushed, SendError, SendRunError, Sender as Push, To};
 use kenpo_express::gateway::view::sent::{DispatchView, SentView};
 use kenpo_express::message::keys::Credential;
 use kenpo_express::message::open::{Opened, open};
@@ -56,8 +54,11 @@ impl SendWorld {
 
     pub(crate) async fn office(&self, code: &str) {
         let database = &self.gateway.receiver.database;
-        let office =
-            Office { code: code.parse().unwrap(), name: "事業所".parse().unwrap(), created_at: self.gateway.clock.now() };
+        let office = Office {
+            code: code.parse().unwrap(),
+            name: "事業所".parse().unwrap(),
+            created_at: self.gateway.clock.now(),
+        };
         let mut transaction = database.write().await.unwrap();
         offices::insert(&mut transaction, &office).await.unwrap();
         database.commit(transaction).await.unwrap();
@@ -72,8 +73,7 @@ impl SendWorld {
         }
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await.unwrap();
-        let row =
-            User { id: user.clone(), office: code, state: UserState::Enabled, lost_at: None, created_at: now };
+        let row = User { id: user.clone(), office: code, state: UserState::Enabled, lost_at: None, created_at: now };
         users::insert(&mut transaction, &row).await.unwrap();
         database.commit(transaction).await.unwrap();
         let (signing, encryption) = self.certify(id, office).await;
@@ -113,6 +113,7 @@ impl SendWorld {
         self.gateway.change_user(id, |user| user.state = UserState::Disabled { reason, at }).await;
     }
 
+    #[expect(clippy::unused_self, reason = "read as what this world sends")]
     pub(crate) fn new_dispatch(&self, to: Vec<To>, content: &[u8]) -> NewDispatch {
         NewDispatch {
             to,
@@ -185,7 +186,7 @@ impl SendWorld {
             message_id: id,
             stage,
             tag: delivery.tag,
-            digest: Some(hex(opened.digest())),
+            digest: Some(kenpo_express::domain::digest::Sha256(opened.digest().try_into().unwrap()).to_string()),
             at: self.gateway.clock.now(),
             by: Address::User(self.gateway.union.insurer.clone(), person.id.clone()).to_string(),
             words: None,
@@ -213,8 +214,7 @@ impl SendWorld {
     /// A person returns a message, with words about `about`.
     pub(crate) fn give_back(&self, person: &Person, id: MessageId, about: MessageId, reason: &str) {
         let said = Return { message_id: about, reason: reason.to_owned() };
-        let sealed =
-            words::seal(&said, &[self.gateway.union.encryption.certificate().clone()], &SystemRandom).unwrap();
+        let sealed = words::seal(&said, &[self.gateway.union.encryption.certificate().clone()], &SystemRandom).unwrap();
         let receipt = Receipt { words: Some(sealed), ..self.receipt(person, id, Stage::Returned) };
         self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
     }
@@ -240,8 +240,4 @@ pub(crate) fn open_as(key: &Credential, sealed: &[u8]) -> Opened {
 /// What is in it.
 pub(crate) fn content_for(key: &Credential, sealed: &[u8]) -> Vec<u8> {
     open(sealed, std::slice::from_ref(key), Vec::new()).unwrap().1
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -23,8 +23,8 @@ use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
 use crate::gateway::flows::enrol::StaffError;
 use crate::gateway::flows::expiry;
-use crate::gateway::flows::send::SendError;
 use crate::gateway::flows::revocation::RevocationError;
+use crate::gateway::flows::send::SendError;
 use crate::message::error::OpenError;
 use crate::message::receipt::MAX_REASON;
 use crate::pki::PkiError;
@@ -165,11 +165,15 @@ pub enum AdminError {
     #[error("宛先がありません: {0} (there is no such user, office or group)")]
     Addressee(String),
     /// Input: several are called so.
-    #[error("宛先が一つに決まりません: {0}。user:、office:、group: のいずれかを付けてください (this means more than one: write user:, office: or \
-             group: before it)")]
+    #[error(
+        "宛先が一つに決まりません: {0}。user:、office:、group: のいずれかを付けてください (this means more than one: write user:, office: or \
+             group: before it)"
+    )]
     AmbiguousAddressee(String),
     /// Input: a name of a group that is none.
-    #[error("グループの名前は64文字以内で、「:」を含まないものにしてください (the name of a group has at most 64 characters and no colon)")]
+    #[error(
+        "グループの名前は64文字以内で、「:」を含まないものにしてください (the name of a group has at most 64 characters and no colon)"
+    )]
     GroupName,
     /// Input: a name that no receiver would take.
     #[error("このファイル名は使えません (the file name is refused)")]

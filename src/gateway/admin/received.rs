@@ -93,9 +93,8 @@ impl Admin {
         let Some(user) = message.content.as_ref().and_then(|content| content.user.as_ref()) else { return Ok(None) };
         let now = self.now();
         let registered = certificates::of_user(self.read(), user).await?;
-        let counts = |one: &Registered| {
-            one.purpose == Purpose::Encryption && one.revoked_at.is_none() && one.not_after > now
-        };
+        let counts =
+            |one: &Registered| one.purpose == Purpose::Encryption && one.revoked_at.is_none() && one.not_after > now;
         let ders: Vec<Vec<u8>> = registered.into_iter().filter(counts).map(|one| one.der).collect();
         if ders.is_empty() {
             return Ok(None);

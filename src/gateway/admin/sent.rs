@@ -23,7 +23,7 @@ pub enum Shown {
     /// One message.
     Message(Box<SentView>, Vec<SentReceiptView>),
     /// One file to many.
-    Dispatch(DispatchView),
+    Dispatch(Box<DispatchView>),
 }
 
 impl Admin {
@@ -35,7 +35,11 @@ impl Admin {
             Some(("office", code)) => return Ok(vec![To::Office(code.parse().map_err(|_| unknown())?)]),
             Some(("group", name)) => {
                 let members = groups::offices(self.read(), name).await?;
-                return if members.is_empty() { Err(unknown()) } else { Ok(members.into_iter().map(To::Office).collect()) };
+                return if members.is_empty() {
+                    Err(unknown())
+                } else {
+                    Ok(members.into_iter().map(To::Office).collect())
+                };
             }
             _ => {}
         }
@@ -106,7 +110,7 @@ impl Admin {
         let sender = &self.gateway.sender;
         match sender.find(id).await {
             Ok(view) => Ok(Shown::Message(Box::new(view), sender.receipts(id).await?)),
-            Err(SendError::NoMessage(_)) => Ok(Shown::Dispatch(sender.dispatch(id).await?)),
+            Err(SendError::NoMessage(_)) => Ok(Shown::Dispatch(Box::new(sender.dispatch(id).await?))),
             Err(error) => Err(error.into()),
         }
     }
@@ -116,7 +120,10 @@ impl Admin {
         let sender = &self.gateway.sender;
         match sender.recall(id, &self.actor).await {
             Ok(view) => Ok(Shown::Message(Box::new(view), Vec::new())),
-            Err(SendError::NoMessage(_)) => Ok(Shown::Dispatch(sender.recall_dispatch(id, &self.actor).await?)),
+            Err(SendError::NoMessage(_)) => {
+                let view = sender.recall_dispatch(id, &self.actor).await?;
+                Ok(Shown::Dispatch(Box::new(view)))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -134,7 +141,8 @@ impl Admin {
 
     /// Adds offices to a group; all that are registered if none are named.
     pub async fn add_to_group(&self, name: &str, members: &[OfficeCode]) -> Result<Vec<OfficeCode>, AdminError> {
-        let plain = (1..=MAX_NAME).contains(&name.chars().count()) && !name.contains(|c: char| c.is_control() || c == ':');
+        let plain =
+            (1..=MAX_NAME).contains(&name.chars().count()) && !name.contains(|c: char| c.is_control() || c == ':');
         if !plain {
             return Err(AdminError::GroupName);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::PUSH_PERIOD;
-use crate::gateway::flows::send::Sender;
+use crate::gateway::flows::send::{SendRunError, Sender};
 use crate::gateway::relay::Relay;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
@@ -21,7 +21,7 @@ pub fn start<R: Relay>(sender: &Arc<Sender<R>>, shutdown: &Shutdown) -> Task {
                     return Ok(());
                 }
                 let result = sender.run(&soft).await;
-                let code = result.as_ref().map_or_else(|error| error.code(), |_| "done");
+                let code = result.as_ref().map_or_else(SendRunError::code, |_| "done");
                 sender.receiver.metrics.push_runs_total.with_label_values(&[code]).inc();
                 result.map(|_| ()).map_err(|error| error.code())
             }

@@ -70,7 +70,6 @@ pub async fn exposed(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result
 
 /// How many messages were ever sealed for the user.
 pub async fn sent_to(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<i64, StoreError> {
-    let count =
-        sqlx::query_scalar("SELECT count(*) FROM sent_recipients WHERE user_id = $1").bind(user.as_str());
+    let count = sqlx::query_scalar("SELECT count(*) FROM sent_recipients WHERE user_id = $1").bind(user.as_str());
     Ok(count.fetch_one(executor).await?)
 }

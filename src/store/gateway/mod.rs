@@ -81,11 +81,12 @@ pub async fn set_delivery_mark(
     from: Option<i64>,
     to: i64,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE gateway SET delivery_mark = $2 WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1")
-        .bind(from)
-        .bind(to)
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query("UPDATE gateway SET delivery_mark = $2 WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1")
+            .bind(from)
+            .bind(to)
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -95,11 +96,7 @@ pub async fn news_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>,
 }
 
 /// Notes that place. False when it was another than `from`: somebody else was faster.
-pub async fn set_news_mark(
-    connection: &mut SqliteConnection,
-    from: Option<i64>,
-    to: i64,
-) -> Result<bool, StoreError> {
+pub async fn set_news_mark(connection: &mut SqliteConnection, from: Option<i64>, to: i64) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE gateway SET news_mark = $2 WHERE id = 1 AND news_mark IS NOT DISTINCT FROM $1")
         .bind(from)
         .bind(to)

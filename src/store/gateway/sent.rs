@@ -13,7 +13,7 @@ use crate::domain::sending::Sending;
 use crate::domain::sequence::Link;
 use crate::store::sqlite::{StoreError, groups, micros};
 pub use change::{
-    alarm, change, let_go, number, number_known, put_off, set_relay_times, set_statement, change_all, told, tried_again,
+    alarm, change, change_all, let_go, number, number_known, put_off, set_relay_times, set_statement, told, tried_again,
 };
 use row::{COLUMNS, Row};
 
@@ -201,10 +201,7 @@ pub async fn of_dispatch(executor: impl SqliteExecutor<'_>, dispatch: i64) -> Re
 }
 
 /// How many messages of a dispatch stand where.
-pub async fn counts(
-    executor: impl SqliteExecutor<'_>,
-    dispatch: i64,
-) -> Result<Vec<(Sending, u64)>, StoreError> {
+pub async fn counts(executor: impl SqliteExecutor<'_>, dispatch: i64) -> Result<Vec<(Sending, u64)>, StoreError> {
     let rows: Vec<(String, i64)> =
         sqlx::query_as("SELECT state, count(*) FROM sent WHERE dispatch = $1 GROUP BY state")
             .bind(dispatch)
@@ -293,11 +290,7 @@ fn select() -> QueryBuilder<Sqlite> {
     query
 }
 
-async fn rows(
-    executor: impl SqliteExecutor<'_>,
-    mut query: QueryBuilder<Sqlite>,
-) -> Result<Vec<Sent>, StoreError> {
+async fn rows(executor: impl SqliteExecutor<'_>, mut query: QueryBuilder<Sqlite>) -> Result<Vec<Sent>, StoreError> {
     let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
     rows.into_iter().map(Row::parse).collect()
 }
-

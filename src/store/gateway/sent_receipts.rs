@@ -26,26 +26,28 @@ pub struct SentReceipt {
 
 /// Adds a receipt.
 pub async fn insert(connection: &mut SqliteConnection, receipt: &SentReceipt) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO sent_receipts (message, user_id, stage, at, der, refused) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(receipt.message)
-        .bind(receipt.user.as_ref().map(UserId::as_str))
-        .bind(&receipt.stage)
-        .bind(micros(receipt.at))
-        .bind(&receipt.der)
-        .bind(&receipt.refused)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO sent_receipts (message, user_id, stage, at, der, refused) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(receipt.message)
+    .bind(receipt.user.as_ref().map(UserId::as_str))
+    .bind(&receipt.stage)
+    .bind(micros(receipt.at))
+    .bind(&receipt.der)
+    .bind(&receipt.refused)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
 /// The receipts of a message, in the order in which they came.
 pub async fn of_message(executor: impl SqliteExecutor<'_>, message: i64) -> Result<Vec<SentReceipt>, StoreError> {
-    let rows: Vec<(Option<String>, String, i64, Vec<u8>, Option<String>)> = sqlx::query_as(
-        "SELECT user_id, stage, at, der, refused FROM sent_receipts WHERE message = $1 ORDER BY number",
-    )
-    .bind(message)
-    .fetch_all(executor)
-    .await?;
+    type Row = (Option<String>, String, i64, Vec<u8>, Option<String>);
+    let rows: Vec<Row> =
+        sqlx::query_as("SELECT user_id, stage, at, der, refused FROM sent_receipts WHERE message = $1 ORDER BY number")
+            .bind(message)
+            .fetch_all(executor)
+            .await?;
     rows.into_iter()
         .map(|(user, stage, at, der, refused)| {
             let user = user.map(|id| id.parse().map_err(corrupt("user id"))).transpose()?;

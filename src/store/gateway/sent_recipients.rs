@@ -57,8 +57,7 @@ pub async fn insert(
     recipients: &[(UserId, Option<Fingerprint>)],
 ) -> Result<(), StoreError> {
     for group in groups(recipients) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO sent_recipients (message, user_id, certificate) ");
+        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO sent_recipients (message, user_id, certificate) ");
         query.push_values(group, |mut row, (user, certificate)| {
             row.push_bind(message)
                 .push_bind(user.as_str())

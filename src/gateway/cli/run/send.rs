@@ -87,7 +87,10 @@ async fn wait(gateway: &Gateway, staged: &mut [DispatchView]) -> Result<(), Comm
     loop {
         let ended = running.is_finished();
         for view in &mut *staged {
-            *view = sender.dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?).await.map_err(AdminError::from)?;
+            *view = sender
+                .dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?)
+                .await
+                .map_err(AdminError::from)?;
         }
         let open = |view: &DispatchView| view.count(Sending::Released) + view.count(Sending::Sealed);
         let left: u64 = staged.iter().map(open).sum();
@@ -105,7 +108,10 @@ async fn wait(gateway: &Gateway, staged: &mut [DispatchView]) -> Result<(), Comm
     bar.finish_and_clear();
     listener.abort();
     for view in &mut *staged {
-        *view = sender.dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?).await.map_err(AdminError::from)?;
+        *view = sender
+            .dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?)
+            .await
+            .map_err(AdminError::from)?;
     }
     Ok(())
 }
@@ -141,11 +147,11 @@ pub(super) async fn sent(admin: &Admin, command: Sent) -> Result<(), CommandErro
                     detail.receipts.iter().try_for_each(receipt)
                 })
             }
-            Shown::Dispatch(view) => show(json.json, &view, dispatch),
+            Shown::Dispatch(view) => show(json.json, view.as_ref(), dispatch),
         },
         Sent::Recall(Which { id, json }) => match admin.recall(id).await? {
             Shown::Message(view, _) => show(json.json, view.as_ref(), message),
-            Shown::Dispatch(view) => show(json.json, &view, dispatch),
+            Shown::Dispatch(view) => show(json.json, view.as_ref(), dispatch),
         },
         Sent::Approve { id, approver, json } => {
             let view = admin.approve_sent(id, &approver).await?;
@@ -175,7 +181,12 @@ struct Detail {
 fn message(view: &SentView) -> io::Result<()> {
     let at = jst(view.created_at);
     let (to, size) = (&view.to, view.size);
-    print::line(format!("{}  {at}  {}  {to}  {}  {size} bytes", view.id, state(view.state), printable(&view.file_name)))?;
+    print::line(format!(
+        "{}  {at}  {}  {to}  {}  {size} bytes",
+        view.id,
+        state(view.state),
+        printable(&view.file_name)
+    ))?;
     for code in &view.reasons {
         print::line(format!("    理由 reason: {code}"))?;
     }
@@ -187,7 +198,8 @@ fn message(view: &SentView) -> io::Result<()> {
         print::line(format!("    待機 waits: {problem}{next}"))?;
     }
     for one in &view.recipients {
-        let time = |words: &str, at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| format!("  {words} {}", jst(at)));
+        let time =
+            |words: &str, at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| format!("  {words} {}", jst(at)));
         print::line(format!(
             "    {}{}{}{}{}{}",
             one.user,

@@ -112,11 +112,10 @@ pub(super) fn fits(receipt: &Receipt, message: &Sent, before: Option<Before>) ->
     if receipt.message_id != message.id {
         return Err(Doubt::Message);
     }
-    let follows = match (before.map(|before| before.stage), receipt.stage) {
-        (Some(Stage::Relayed), Stage::Verified) => true,
-        (Some(Stage::Verified), Stage::Accepted | Stage::Returned) => true,
-        _ => false,
-    };
+    let follows = matches!(
+        (before.map(|before| before.stage), receipt.stage),
+        (Some(Stage::Relayed), Stage::Verified) | (Some(Stage::Verified), Stage::Accepted | Stage::Returned)
+    );
     if !follows {
         return Err(Doubt::Order);
     }

@@ -75,12 +75,12 @@ impl Contents {
         let copy = copy?;
         let (source, sink) = io::pipe()?;
         thread::scope(|scope| {
-            let opener = scope.spawn(move || {
+            let opening = scope.spawn(move || {
                 // The pipe is closed when this ends, however it does.
                 open(copy, keys, BufWriter::with_capacity(PIECE, sink)).map(|(opened, _)| opened)
             });
             let read = reader(Source::Pipe(source));
-            let opened = opener.join().map_err(|_| ContentError::Damaged)?;
+            let opened = opening.join().map_err(|_| ContentError::Damaged)?;
             match opened {
                 Ok(opened) if is_copy(&opened, dispatch) => Ok(read),
                 // The reader has stopped early; it says why.

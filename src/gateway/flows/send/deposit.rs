@@ -85,9 +85,11 @@ impl<R: Relay> Sender<R> {
         let registered = certificates::find(connection, &[name]).await?.into_iter().next();
         Ok(match registered {
             None => Err("certificate.missing"),
-            Some(one) => self.judge(&one, now).await?.map(|_| ()).or_else(|unfit| {
-                if unfit.is_temporary() { Ok(()) } else { Err(unfit.code()) }
-            }),
+            Some(one) => self
+                .judge(&one, now)
+                .await?
+                .map(|_| ())
+                .or_else(|unfit| if unfit.is_temporary() { Ok(()) } else { Err(unfit.code()) }),
         })
     }
 

@@ -174,19 +174,27 @@ pub enum SendError {
     #[error("事業所がありません: {0} (there is no such office)")]
     UnknownOffice(OfficeCode),
     /// Input: a comment that cannot stand in a message.
-    #[error("コメントは{MAX_COMMENT}文字以内の一行にしてください (the comment must be one line of at most {MAX_COMMENT} characters)")]
+    #[error(
+        "コメントは{MAX_COMMENT}文字以内の一行にしてください (the comment must be one line of at most {MAX_COMMENT} characters)"
+    )]
     Comment,
     /// Input: a media type that is none.
     #[error("Content-Typeが正しくありません (the content type cannot stand in a message)")]
     ContentType,
     /// Input: an idempotency key that is too long, empty or not plain.
-    #[error("キーは{MAX_KEY}文字以内の英数記号にしてください (the key must be 1 to {MAX_KEY} visible ASCII characters)")]
+    #[error(
+        "キーは{MAX_KEY}文字以内の英数記号にしてください (the key must be 1 to {MAX_KEY} visible ASCII characters)"
+    )]
     Key,
     /// Input: the key came before with another file or other addressees.
-    #[error("このキーは別のファイルまたは別の宛先に使われています (the key was used for another file or other addressees)")]
+    #[error(
+        "このキーは別のファイルまたは別の宛先に使われています (the key was used for another file or other addressees)"
+    )]
     KeyTaken,
     /// Input: larger than can be sent.
-    #[error("ファイルが大きすぎます: {size} バイト。上限は {largest} バイトです (the file has {size} bytes; at most {largest} can be sent)")]
+    #[error(
+        "ファイルが大きすぎます: {size} バイト。上限は {largest} バイトです (the file has {size} bytes; at most {largest} can be sent)"
+    )]
     TooLarge {
         /// Its size.
         size: u64,
@@ -197,13 +205,17 @@ pub enum SendError {
     #[error("ファイルの長さが途中で変わりました (the content is not as long as was announced)")]
     Size,
     /// Environment: no room in the outbox.
-    #[error("ディスクの空きが足りません。空きを増やしてからもう一度実行してください (the disk has no room: make some and try again)")]
+    #[error(
+        "ディスクの空きが足りません。空きを増やしてからもう一度実行してください (the disk has no room: make some and try again)"
+    )]
     Full,
     /// Input: no such message or dispatch.
     #[error("送信ファイルがありません: {0} (there is no such sent file)")]
     NoMessage(MessageId),
     /// Input: too late to take it back.
-    #[error("すでに相手が受信しているため、取り消せません: {0} (somebody has fetched it already: it cannot be taken back)")]
+    #[error(
+        "すでに相手が受信しているため、取り消せません: {0} (somebody has fetched it already: it cannot be taken back)"
+    )]
     Collected(MessageId),
     /// Input: it does not stand where this begins.
     #[error("送信ファイルの状態は {state} です。この操作はできません (the file is {state}: this cannot be done)", state = .0.code())]
@@ -267,12 +279,7 @@ impl SendError {
 
 impl<R: Relay> Sender<R> {
     /// Makes the outbox if it is not there.
-    pub fn open(
-        receiver: Arc<Receiver<R>>,
-        outbox: &Path,
-        reserve: u64,
-        limits: SendLimits,
-    ) -> io::Result<Self> {
+    pub fn open(receiver: Arc<Receiver<R>>, outbox: &Path, reserve: u64, limits: SendLimits) -> io::Result<Self> {
         let outbox = Outbox::open(outbox)?;
         let disk = Disk::new(outbox.folder(), reserve);
         Ok(Self { receiver, outbox, disk, limits, wake: Arc::default(), meter: Arc::default(), turn: Mutex::default() })

@@ -59,12 +59,8 @@ impl<R: Relay> Sender<R> {
                 void.push(turn.sent.id);
                 continue;
             }
-            let users: Vec<_> = turn
-                .recipients
-                .all
-                .iter()
-                .map(|one| (one.user.clone(), Some(one.certificate.fingerprint())))
-                .collect();
+            let users: Vec<_> =
+                turn.recipients.all.iter().map(|one| (one.user.clone(), Some(one.certificate.fingerprint()))).collect();
             sent_recipients::insert(&mut transaction, turn.sent.number, &users).await?;
             entries.push(Entry {
                 at: now,

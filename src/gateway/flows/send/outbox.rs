@@ -107,9 +107,8 @@ mod tests {
     fn what_has_no_number_is_swept_and_the_rest_stays() {
         let dir = tempfile::tempdir().unwrap();
         let outbox = Outbox::open(&dir.path().join("outbox")).unwrap();
-        let ids: Vec<MessageId> = (1..=8_u8)
-            .map(|n| format!("0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f{n}").parse().unwrap())
-            .collect();
+        let ids: Vec<MessageId> =
+            (1..=8_u8).map(|n| format!("0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f{n}").parse().unwrap()).collect();
         for kept in [&ids[..2], &ids[2..8]] {
             let begin = |id: &MessageId| {
                 let mut file = outbox.begin(*id).unwrap();

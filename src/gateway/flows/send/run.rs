@@ -169,8 +169,8 @@ impl<R: Relay> Sender<R> {
         drop(reader);
         let kept: HashSet<MessageId> = known.into_iter().filter(|sent| sent.kept).map(|sent| sent.id).collect();
         let outbox = self.outbox.clone();
-        let stray = found.into_iter().filter(move |id| !kept.contains(id));
-        let removed = tokio::task::spawn_blocking(move || stray.map(|id| outbox.let_go(id)).collect::<Result<(), _>>());
+        let mut stray = found.into_iter().filter(move |id| !kept.contains(id));
+        let removed = tokio::task::spawn_blocking(move || stray.try_for_each(|id| outbox.let_go(id)));
         Ok(removed.await.map_err(|_| SendRunError::Internal)??)
     }
 }
@@ -182,7 +182,7 @@ struct Line<'a, R> {
     dispatches: HashMap<i64, Arc<Dispatch>>,
     /// Whose turn it is to be sealed.
     turns: VecDeque<Sent>,
-    sealing: JoinSet<Result<Fresh, (Turn, Trouble)>>,
+    sealing: JoinSet<Result<Fresh, Box<(Turn, Trouble)>>>,
     /// Whose turn it is to be deposited.
     ready: VecDeque<(Sent, Vec<UserId>)>,
     uploads: JoinSet<Uploaded>,
@@ -277,7 +277,7 @@ impl<'a, R: Relay> Line<'a, R> {
                     let (sender, contents) = (Arc::clone(self.sender), Arc::clone(&self.contents));
                     self.sealing.spawn_blocking(move || sender.seal(turn, &contents));
                 }
-                Err((sent, trouble)) => self.pass_over(vec![(sent, trouble)], pushed).await?,
+                Err(failed) => self.pass_over(vec![*failed], pushed).await?,
             }
         }
         Ok(())
@@ -294,7 +294,7 @@ impl<'a, R: Relay> Line<'a, R> {
 
     async fn number(
         &mut self,
-        first: Result<Result<Fresh, (Turn, Trouble)>, tokio::task::JoinError>,
+        first: Result<Result<Fresh, Box<(Turn, Trouble)>>, tokio::task::JoinError>,
         pushed: &mut Pushed,
     ) -> Result<(), SendRunError> {
         let mut ended = vec![first];
@@ -303,7 +303,10 @@ impl<'a, R: Relay> Line<'a, R> {
         for one in ended {
             match one.map_err(|_| SendRunError::Internal)? {
                 Ok(one) => fresh.push(one),
-                Err((turn, trouble)) => troubles.push((turn.sent, trouble)),
+                Err(failed) => {
+                    let (turn, trouble) = *failed;
+                    troubles.push((turn.sent, trouble));
+                }
             }
         }
         let addressees: Vec<Address> = fresh.iter().map(|one| one.turn.sent.addressee.clone()).collect();

@@ -50,25 +50,25 @@ pub(super) fn sealed_size(size: u64, recipients: usize) -> u64 {
 
 impl<R: Relay> Sender<R> {
     /// Everything that sealing needs to know, or why its turn passes.
-    pub(super) async fn take_turn(&self, sent: Sent, dispatch: Arc<Dispatch>) -> Result<Turn, (Sent, Trouble)> {
+    pub(super) async fn take_turn(&self, sent: Sent, dispatch: Arc<Dispatch>) -> Result<Turn, Box<(Sent, Trouble)>> {
         let recipients = match self.recipients(&sent.addressee).await {
             Ok(Ok(recipients)) => recipients,
-            Ok(Err(unfit)) => return Err((sent, unfit.into())),
-            Err(error) => return Err((sent, error.into())),
+            Ok(Err(unfit)) => return Err(Box::new((sent, unfit.into()))),
+            Err(error) => return Err(Box::new((sent, error.into()))),
         };
         match sent::newest(self.receiver.database.read(), &sent.addressee).await {
             Ok(newest) => Ok(Turn { sent, dispatch, recipients, newest }),
-            Err(error) => Err((sent, error.into())),
+            Err(error) => Err(Box::new((sent, error.into()))),
         }
     }
 
     /// Seals a message. Blocks.
-    pub(super) fn seal(&self, turn: Turn, contents: &Contents) -> Result<Fresh, (Turn, Trouble)> {
+    pub(super) fn seal(&self, turn: Turn, contents: &Contents) -> Result<Fresh, Box<(Turn, Trouble)>> {
         match self.try_seal(&turn, contents) {
             Ok((file, link, sealed)) => Ok(Fresh { turn, file, link, sealed }),
             Err(trouble) => {
                 self.outbox.give_up(turn.sent.id);
-                Err((turn, trouble))
+                Err(Box::new((turn, trouble)))
             }
         }
     }
@@ -116,7 +116,11 @@ impl From<SealError> for Trouble {
         match error {
             SealError::Input(error) | SealError::Output(error) => error.into(),
             other => {
-                tracing::error!(code = "send.seal", error = &other as &dyn std::error::Error, "a message cannot be sealed");
+                tracing::error!(
+                    code = "send.seal",
+                    error = &other as &dyn std::error::Error,
+                    "a message cannot be sealed"
+                );
                 Self::Failed("seal")
             }
         }

@@ -132,8 +132,7 @@ impl<R: Relay> Sender<R> {
         for one in to {
             let addressee = self.address_of(one);
             let (state, code) = match self.recipients(&addressee).await? {
-                Err(Unfit::UserUnknown) => return Err(unknown(one)),
-                Err(Unfit::OfficeUnknown) => return Err(unknown(one)),
+                Err(Unfit::UserUnknown | Unfit::OfficeUnknown) => return Err(unknown(one)),
                 Err(unfit) if !unfit.is_temporary() => (Sending::Stopped, Some(unfit.code().to_owned())),
                 _ if self.limits.approval => (Sending::Held, None),
                 _ => (Sending::Released, None),
@@ -170,7 +169,8 @@ impl<R: Relay> Sender<R> {
             let recipients: Vec<_> = keys.encryption.iter().take(1).map(|own| own.certificate().clone()).collect();
             let output = Unpublished::create(&place, random.as_ref())?;
             let mut buffered = BufWriter::with_capacity(WRITE, output.file());
-            let mut input = Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
+            let mut input =
+                Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
             let sealed = seal(&draft, keys.signer(), &recipients, random.as_ref(), &mut input, &mut buffered)?;
             buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
             if sealed.size != size {

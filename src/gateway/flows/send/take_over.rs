@@ -43,7 +43,7 @@ struct Found {
 /// What is in it. Nothing is known of one that was taken back.
 struct Content {
     file_name: FileName,
-    content_type: String,
+    media_type: String,
     comment: Option<String>,
     size: u64,
     sealed: Sealed,
@@ -142,12 +142,7 @@ impl<R: Relay> Sender<R> {
 
     /// Takes a message into the books: a row of its own, or the place of the one that was staged before the backup and numbered
     /// after it.
-    async fn adopt(
-        &self,
-        connection: &mut Connection,
-        delivery: &Delivery,
-        found: Found,
-    ) -> Result<(), StoreError> {
+    async fn adopt(&self, connection: &mut Connection, delivery: &Delivery, found: Found) -> Result<(), StoreError> {
         let now = self.receiver.clock.now();
         let staged = sent::find(&mut *connection, delivery.id).await?;
         let message = match staged {
@@ -217,7 +212,7 @@ impl<R: Relay> Sender<R> {
             held: false,
             approval: None,
             file_name: content.map_or_else(unknown, |content| content.file_name.clone()),
-            content_type: content.map_or_else(String::new, |content| content.content_type.clone()),
+            content_type: content.map_or_else(String::new, |content| content.media_type.clone()),
             comment: content.and_then(|content| content.comment.clone()),
             size: content.map_or(0, |content| content.size),
             copy: None,
@@ -225,13 +220,8 @@ impl<R: Relay> Sender<R> {
         };
         let number = dispatches::insert(connection, &dispatch).await?;
         let office = self.office_of(connection, &found.to).await?;
-        let row = NewSent {
-            id: delivery.id,
-            addressee: found.to.clone(),
-            office,
-            state: Sending::Released,
-            code: None,
-        };
+        let row =
+            NewSent { id: delivery.id, addressee: found.to.clone(), office, state: Sending::Released, code: None };
         sent::insert(connection, number, &[row], now).await?;
         sent::find(connection, delivery.id).await?.ok_or(StoreError::Missing("message"))
     }
@@ -287,7 +277,7 @@ fn read(path: &std::path::Path, keys: &Keys, delivery: &Delivery) -> Option<Foun
     let link = Link { sequence: header.sequence, previous: header.previous, hash: verified.signature_hash() };
     let content = Content {
         file_name: header.file_name.clone().ok()?,
-        content_type: header.content_type.clone(),
+        media_type: header.content_type.clone(),
         comment: header.comment.clone(),
         size: verified.size(),
         sealed: Sealed {

@@ -101,13 +101,11 @@ impl<R: Relay> Sender<R> {
             at: now,
         };
         let signed = tokio::task::spawn_blocking(move || words::sign(&statement, keys.signer(), now)).await;
-        match signed {
-            Ok(Ok(der)) => Ok(Some(der)),
-            _ => {
-                tracing::error!(code = "statement.unsigned", id = %message.id, "a statement cannot be signed");
-                Err(StoreError::Missing("statement"))
-            }
-        }
+        let Ok(Ok(der)) = signed else {
+            tracing::error!(code = "statement.unsigned", id = %message.id, "a statement cannot be signed");
+            return Err(StoreError::Missing("statement"));
+        };
+        Ok(Some(der))
     }
 
     /// Signs a statement about a message that has ended, for the relay to be told.
@@ -143,7 +141,10 @@ impl<R: Relay> Sender<R> {
         let mut transaction = database.write().await?;
         let now = self.receiver.clock.now();
         match (&answer, refused) {
-            (Ok(_), _) => self.confirmed(&mut transaction, message).await?,
+            // Also when there is nobody left to be told: nobody can fetch it either.
+            (Ok(_), _) | (_, Some(Code::RecipientRefused | Code::DeliveryEnded)) => {
+                self.confirmed(&mut transaction, message).await?;
+            }
             // Somebody was faster than the recall. For any other cause the relay says that it gave out what it says nobody got.
             (_, Some(Code::DeliveryCollected)) => {
                 if let Ok(state) = message.state.collected() {
@@ -154,8 +155,6 @@ impl<R: Relay> Sender<R> {
                 }
                 sent::told(&mut transaction, message.number, None).await?;
             }
-            // There is nobody left to be told. Nobody can fetch it either.
-            (_, Some(Code::RecipientRefused | Code::DeliveryEnded)) => self.confirmed(&mut transaction, message).await?,
             (Err(error), _) => {
                 let pause = self.receiver.backoff.pause(message.tries.min(TRIES) + 1, self.receiver.random.as_ref());
                 let problem = error.code().map_or(relay::code(error), Code::as_str);

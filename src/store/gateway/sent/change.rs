@@ -39,15 +39,14 @@ pub async fn change_all(
     to: Sending,
     at: Timestamp,
 ) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "UPDATE sent SET state = $3, ended_at = coalesce(ended_at, $4) WHERE dispatch = $1 AND state = $2",
-    )
-    .bind(dispatch)
-    .bind(from.code())
-    .bind(to.code())
-    .bind(to.has_ended().then(|| micros(at)))
-    .execute(connection)
-    .await?;
+    let done =
+        sqlx::query("UPDATE sent SET state = $3, ended_at = coalesce(ended_at, $4) WHERE dispatch = $1 AND state = $2")
+            .bind(dispatch)
+            .bind(from.code())
+            .bind(to.code())
+            .bind(to.has_ended().then(|| micros(at)))
+            .execute(connection)
+            .await?;
     Ok(done.rows_affected())
 }
 
@@ -131,11 +130,7 @@ pub async fn alarm(connection: &mut SqliteConnection, number: i64, code: &str) -
 }
 
 /// Keeps what we signed about a number that nobody gets: the relay has to be told, at once.
-pub async fn set_statement(
-    connection: &mut SqliteConnection,
-    number: i64,
-    statement: &[u8],
-) -> Result<(), StoreError> {
+pub async fn set_statement(connection: &mut SqliteConnection, number: i64, statement: &[u8]) -> Result<(), StoreError> {
     sqlx::query("UPDATE sent SET statement = $2, told_at = NULL, tries = 0, next_try = 0 WHERE number = $1")
         .bind(number)
         .bind(statement)

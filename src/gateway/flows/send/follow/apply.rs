@@ -41,10 +41,11 @@ impl<R: Relay> Sender<R> {
         }
         self.refresh(&mut transaction, &mut subjects).await?;
         for one in heard {
-            match subjects.get_mut(&one.event.id) {
-                Some(subject) => self.apply_one(&mut transaction, subject, one).await?,
+            if let Some(subject) = subjects.get_mut(&one.event.id) {
+                self.apply_one(&mut transaction, subject, one).await?;
+            } else {
                 // The relay's list does not have it either, or it does not open: that was told when it was looked for.
-                None => tracing::error!(code = "delivery.unknown", id = %one.event.id, "news of what we never sent"),
+                tracing::error!(code = "delivery.unknown", id = %one.event.id, "news of what we never sent");
             }
         }
         database.commit(transaction).await?;
@@ -120,7 +121,8 @@ impl<R: Relay> Sender<R> {
         checked: Result<(), Doubt>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        if subject.knows(receipt) {
+        // Of one that is only known to have been taken back nobody knows what the relay had.
+        if subject.knows(receipt) || subject.message.sealed.is_none() {
             return Ok(());
         }
         // A second one, under which the chains would begin anew.

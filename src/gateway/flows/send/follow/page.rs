@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::super::Sender;
 use super::super::check::{self, Before, Doubt, Signer};
 use super::super::run::SendRunError;
-use super::super::Sender;
 use crate::domain::address::Address;
 use crate::domain::ids::{MessageId, UserId};
 use crate::gateway::flows::receive::relayed;
@@ -51,8 +51,7 @@ impl<R: Relay> Sender<R> {
         self: &Arc<Self>,
         events: &[DeliveryEvent],
     ) -> Result<HashMap<MessageId, Subject>, SendRunError> {
-        let ids: Vec<MessageId> =
-            events.iter().map(|event| event.id).collect::<BTreeSet<_>>().into_iter().collect();
+        let ids: Vec<MessageId> = events.iter().map(|event| event.id).collect::<BTreeSet<_>>().into_iter().collect();
         let database = &self.receiver.database;
         let numbered = |found: &[Sent]| found.iter().filter(|message| message.link.is_some()).count();
         let mut found = sent::find_all(&mut *database.reader().await?, &ids).await?;
