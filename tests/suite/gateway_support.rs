@@ -108,7 +108,7 @@ impl GatewayWorld {
 
     /// The same gateway, started again on what is in its folder.
     pub(crate) async fn again(self) -> Self {
-        let keys = Arc::clone(&self.receiver.keys);
+        let keys = self.receiver.keys.clone();
         let receiver = receiver(self.relay.clone(), self.folder.path(), keys, &self.clock).await;
         Self { receiver: Arc::new(receiver), ..self }
     }

@@ -68,6 +68,7 @@ mod relay_uploads;
 mod send_faults;
 mod send_flow;
 mod send_relay;
+mod send_returns;
 mod send_support;
 mod support;
 mod systemd_units;
