@@ -167,7 +167,9 @@ async fn while_the_line_is_full_only_what_is_new_is_listed() {
     let mut sender = world.sender("yamada-1").await;
     let ids: Vec<MessageId> = (0..300).map(|_| MessageId::new(world.clock_now(), &SystemRandom)).collect();
     world.relay.deposit_all(&ids, &sender.id, &vec![7; 1_100_000], world.clock_now());
-    ids.iter().for_each(|id| world.relay.hold(*id));
+    for id in &ids {
+        world.relay.hold(*id);
+    }
     let stop = CancellationToken::new();
     let (receiver, until) = (Arc::clone(&world.receiver), stop.clone());
     let run = tokio::spawn(async move { receiver.run(Cause::Timer, &until).await.unwrap() });
