@@ -65,6 +65,7 @@ mod relay_smtp;
 mod relay_storage;
 mod relay_upload_rules;
 mod relay_uploads;
+mod send_crash;
 mod send_faults;
 mod send_flow;
 mod send_relay;
