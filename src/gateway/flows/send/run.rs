@@ -148,8 +148,9 @@ impl<R: Relay> Sender<R> {
         self.sweep().await?;
         // Nothing is numbered before it is known what the relay has from us: this database may come from a backup.
         self.take_over().await?;
-        let mut pushed = Pushed { told: self.tell_due().await?, ..Pushed::default() };
-        pushed.news += self.hear_all().await?;
+        // News first: what somebody has fetched is not taken back any more.
+        let mut pushed = Pushed { news: self.hear_all().await?, ..Pushed::default() };
+        pushed.told += self.tell_due().await?;
         self.look_for_lost().await?;
         let mut line = Line::new(self);
         let ended = line.work(stop, &mut pushed).await;
