@@ -145,7 +145,9 @@ CREATE TABLE messages (
     -- Two persons let it out of quarantine: `verdict` is theirs, `reasons` are still those of the checks.
     released_at    INTEGER,
     -- Why staff returned it. For the sender; the relay never has it.
-    return_reason  TEXT
+    return_reason  TEXT,
+    -- When staff or a program first took the file out.
+    opened_at      INTEGER
 );
 -- One archived message to an id; what is quarantined may claim any id, also the same one twice.
 CREATE UNIQUE INDEX messages_archived ON messages (id) WHERE verdict = 'accepted';
@@ -301,6 +303,55 @@ CREATE TABLE events (
 CREATE TABLE event_readers (
     name TEXT    PRIMARY KEY,
     mark INTEGER NOT NULL
+);
+
+-- Programs that may come in at the API. The name is never used twice, since the audit names it; of the secret only the
+-- hash is here.
+CREATE TABLE tokens (
+    number       INTEGER PRIMARY KEY,
+    name         TEXT    NOT NULL UNIQUE,
+    key          TEXT    NOT NULL UNIQUE,
+    hash         BLOB    NOT NULL,
+    scopes       TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER,
+    revoked_at   INTEGER,
+    last_used_at INTEGER
+);
+
+-- Files on their way in by the API. `key` is the caller's; `dispatch` or `refused` say what became of one.
+CREATE TABLE api_uploads (
+    id           TEXT    PRIMARY KEY,
+    token        INTEGER NOT NULL REFERENCES tokens (number),
+    key          TEXT,
+    file_name    TEXT    NOT NULL,
+    content_type TEXT    NOT NULL,
+    addressees   TEXT    NOT NULL,
+    comment      TEXT,
+    size         INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    dispatch     TEXT,
+    refused      TEXT
+);
+CREATE INDEX api_uploads_open ON api_uploads (token, key) WHERE dispatch IS NULL AND refused IS NULL;
+
+-- Events that programs are still to be told of; without a next try one was given up.
+CREATE TABLE hook_letters (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    event    INTEGER NOT NULL REFERENCES events (number),
+    way      TEXT    NOT NULL CHECK (way IN ('command', 'url')),
+    tries    INTEGER NOT NULL DEFAULT 0,
+    next_try INTEGER,
+    problem  TEXT
+);
+CREATE INDEX hook_letters_due ON hook_letters (next_try) WHERE next_try IS NOT NULL;
+
+-- What the running gateway cannot do at present.
+CREATE TABLE troubles (
+    task  TEXT    PRIMARY KEY,
+    code  TEXT    NOT NULL,
+    since INTEGER NOT NULL
 );
 
 -- How far we know the stream of each sender to us.

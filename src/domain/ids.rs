@@ -141,6 +141,12 @@ time_id!(
     "request id"
 );
 
+time_id!(
+    /// Identifies a file on its way into the gateway by its API.
+    UploadId,
+    "upload id"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Tokens: random words that name something to whoever has them. Only their hash is stored.
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{constant_time, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -34,6 +34,11 @@ impl Token {
     pub fn hash_of(text: &str) -> Sha256 {
         let hash = digest::digest(&digest::SHA256, text.as_bytes());
         Sha256(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    }
+
+    /// Whether this text is the token of which this hash is stored. Takes the same time for each wrong one.
+    pub fn fits(text: &str, hash: &Sha256) -> bool {
+        constant_time::verify_slices_are_equal(Self::hash_of(text).as_bytes(), hash.as_bytes()).is_ok()
     }
 }
 

@@ -26,6 +26,23 @@ pub struct Problem {
     pub order: Option<OrderNumber>,
 }
 
+impl Code {
+    /// Those that only a gateway's API writes.
+    pub const OF_GATEWAY: &[Self] = &[
+        Self::TokenMissing,
+        Self::TokenRefused,
+        Self::TokenScope,
+        Self::MessageUnknown,
+        Self::MessageQuarantined,
+        Self::MessageState,
+        Self::MessageDamaged,
+        Self::FileNameRefused,
+        Self::CommentRefused,
+        Self::IdempotencyConflict,
+        Self::UploadRefused,
+    ];
+}
+
 impl Problem {
     /// The problem that a code stands for.
     pub fn new(code: Code) -> Self {
@@ -155,6 +172,28 @@ codes! {
     RangeNotSatisfiable = "range.not-satisfiable", 416, "The range is outside the parcel";
     /// A receipt that cannot be taken.
     ReceiptRefused = "receipt.refused", 422, "The receipt is refused";
+    /// A gateway's API: no token was shown.
+    TokenMissing = "token.missing", 401, "This needs a token: Authorization: Bearer TOKEN";
+    /// A gateway's API: no such token, or one that has ended.
+    TokenRefused = "token.refused", 401, "The token is not valid";
+    /// A gateway's API: the token is not for this.
+    TokenScope = "token.scope", 403, "The token is not for this";
+    /// A gateway's API: there is no such message.
+    MessageUnknown = "message.unknown", 404, "There is no such file";
+    /// A gateway's API: what is in quarantine is not handed out.
+    MessageQuarantined = "message.quarantined", 409, "The file is in quarantine";
+    /// A gateway's API: the message is not in the state that this begins from.
+    MessageState = "message.state", 409, "The state of the file does not allow this";
+    /// A gateway's API: what is archived does not verify any more.
+    MessageDamaged = "message.damaged", 500, "The archived file does not verify any more";
+    /// A gateway's API: a file name that no file may have.
+    FileNameRefused = "file-name.refused", 422, "The file name is refused";
+    /// A gateway's API: a comment that cannot stand in a message.
+    CommentRefused = "comment.refused", 422, "The comment is refused";
+    /// A gateway's API: the key came before with another file or other recipients.
+    IdempotencyConflict = "idempotency.conflict", 409, "The idempotency key belongs to another request";
+    /// A gateway's API: the upload has ended without being sent.
+    UploadRefused = "upload.refused", 410, "The upload was refused";
     /// Too many requests.
     TooManyRequests = "request.too-many", 429, "Too many requests";
     /// Going down or not able to work at present.

@@ -27,7 +27,8 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            fn from_code(code: &str) -> Option<Self> {
+            /// The kind with this code.
+            pub fn from_code(code: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|kind| kind.code() == code)
             }
         }
@@ -129,6 +130,24 @@ pub async fn after(executor: impl SqliteExecutor<'_>, mark: i64, limit: i64) -> 
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
+/// The events of these kinds after a place, in order.
+pub async fn of_kinds(
+    executor: impl SqliteExecutor<'_>,
+    mark: i64,
+    kinds: &[&str],
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT number, at, kind, subject, office, user_id FROM events ");
+    query.push("WHERE number > ").push_bind(mark).push(" AND kind IN (");
+    let mut list = query.separated(", ");
+    for kind in kinds {
+        list.push_bind((*kind).to_owned());
+    }
+    query.push(") ORDER BY number LIMIT ").push_bind(limit);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
 /// The number of the newest event; 0 before the first.
 pub async fn newest(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT coalesce(max(number), 0) FROM events").fetch_one(executor).await?)
@@ -153,13 +172,13 @@ pub async fn set_mark(connection: &mut SqliteConnection, reader: &str, mark: i64
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
-    number: i64,
-    at: i64,
-    kind: String,
-    subject: String,
-    office: Option<String>,
-    user_id: Option<String>,
+pub(super) struct Row {
+    pub(super) number: i64,
+    pub(super) at: i64,
+    pub(super) kind: String,
+    pub(super) subject: String,
+    pub(super) office: Option<String>,
+    pub(super) user_id: Option<String>,
 }
 
 impl TryFrom<Row> for Event {

@@ -283,6 +283,16 @@ pub async fn set_return_reason(connection: &mut SqliteConnection, number: i64, w
     Ok(())
 }
 
+/// Notes that somebody has taken the file out. Whether it was the first time.
+pub async fn set_opened(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE messages SET opened_at = $2 WHERE number = $1 AND opened_at IS NULL")
+        .bind(number)
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Marks what a user's lost PC may have sent: archived messages that came at or after the loss. Gives their ids.
 pub async fn mark_suspect(
     connection: &mut SqliteConnection,

@@ -2,6 +2,7 @@
 //! belongs together.
 
 pub mod acknowledgements;
+pub mod api_uploads;
 pub mod audit;
 pub mod certificates;
 pub mod counters;
@@ -12,6 +13,7 @@ pub mod events;
 pub mod evidence;
 pub mod gaps;
 pub mod groups;
+pub mod hook_letters;
 pub mod incidents;
 pub mod messages;
 pub mod offices;
@@ -24,6 +26,8 @@ pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;
 pub mod stream_marks;
+pub mod tokens;
+pub mod troubles;
 pub mod users;
 pub mod waiting;
 

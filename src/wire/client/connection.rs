@@ -291,7 +291,9 @@ fn tls(settings: &Settings) -> Result<ClientConfig, SettingsError> {
     trusting(&settings.roots)?.with_client_auth_cert(chain, key).map_err(SettingsError::Tls)
 }
 
-fn trusting(authorities: &[Certificate]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, SettingsError> {
+pub(super) fn trusting(
+    authorities: &[Certificate],
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, SettingsError> {
     if authorities.is_empty() {
         return Err(SettingsError::NoRoots);
     }
@@ -314,7 +316,7 @@ pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connec
     Ok(Connection::on(Line { http, relay, idle_timeout, names_paths: false }))
 }
 
-fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
+pub(super) fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .http1_only()

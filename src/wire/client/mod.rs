@@ -8,6 +8,7 @@
 //! * [`DeviceClient`]: what a PC asks before its user's keys are open: enrolment and PIN.
 //! * [`EmployerClient`]: what an employer's app asks (`wire::employer`), with uploads by tus that go on where they
 //!   stopped.
+//! * [`WebHook`]: an address of somebody else that is told of events.
 
 mod common;
 mod connection;
@@ -22,6 +23,7 @@ mod proxy;
 mod relay_url;
 mod tus_upload;
 mod union;
+mod webhook;
 
 #[cfg(test)]
 mod testing;
@@ -36,3 +38,4 @@ pub use proxy::{InvalidProxy, Proxy};
 pub use relay_url::{InvalidRelayUrl, RelayUrl};
 pub use tus_upload::{Effort, FileSource, Progress, Source};
 pub use union::UnionClient;
+pub use webhook::{InvalidAddress, NotTold, WebHook, WebHookError};
