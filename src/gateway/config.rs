@@ -1,5 +1,7 @@
 //! Settings of the gateway: `config/gateway.toml`.
 
+mod integration;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +13,8 @@ use crate::config::{Fault, Faults, Settings, load};
 use crate::domain::ids::InsurerNumber;
 use crate::runtime::telemetry;
 use crate::wire::client::RelayUrl;
+
+pub use integration::{ApiSettings, HandoffSettings, HookSettings};
 
 /// All settings. The file says what each means.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +40,12 @@ pub struct GatewaySettings {
     pub pull: PullSettings,
     /// The push.
     pub send: SendSettings,
+    /// Where the union's core system comes in.
+    pub api: ApiSettings,
+    /// Folders for the union's core system.
+    pub handoff: HandoffSettings,
+    /// What is told of events.
+    pub hooks: HookSettings,
     /// Health and metrics.
     pub metrics: MetricsSettings,
     /// Logs.
@@ -258,7 +268,8 @@ impl Settings for GatewaySettings {
         ];
         let lists =
             [&mut self.keys.trusted, &mut self.keys.signing, &mut self.keys.encryption, &mut self.revocation.lists];
-        for path in single.into_iter().chain(lists.into_iter().flatten()) {
+        let integration = integration::paths(&mut self.api, &mut self.handoff, &mut self.hooks);
+        for path in single.into_iter().chain(integration).chain(lists.into_iter().flatten()) {
             if !path.as_os_str().is_empty() {
                 *path = folder.join(&path);
             }
@@ -313,7 +324,8 @@ impl Settings for GatewaySettings {
             ),
             (telemetry::check(&self.log.level).is_ok(), "log.level", "must be error, warn, info, debug or trace"),
         ];
-        checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem)).collect()
+        let wrong = checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem));
+        wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks)).collect()
     }
 }
 

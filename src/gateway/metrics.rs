@@ -41,6 +41,8 @@ crate::metrics! {
         push_runs_total: IntCounterVec["result"],
         /// 1 while certificates and keys in the files are refused, and those from before are in use; else 0.
         keys_refused: IntGauge[],
+        /// Requests to the API without a token that counts.
+        tokens_refused_total: IntCounter[],
         /// Build information; always 1.
         build_info: IntGaugeVec["version"],
     }

@@ -1,10 +1,12 @@
 //! The gateway: what runs in the union's own network.
 //!
 //! * [`flows`]: what it does. [`flows::receive`] is the main job, the pull.
+//! * [`api`]: where the union's core system comes in.
 //! * [`registry`]: who signed, as the registry knows it.
 //! * [`relay`]: the other end, as the flows see it.
 
 pub mod admin;
+pub mod api;
 pub mod cli;
 pub mod config;
 pub mod flows;

@@ -10,7 +10,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::net::TcpListener;
 
+use super::api::{self, ApiError};
 use super::config::GatewaySettings;
+use super::flows::handoff::Handoff;
+use super::flows::hooks::{HookError, Hooks};
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
 use super::flows::revocation;
 use super::flows::send::{SendLimits, Sender};
@@ -60,6 +63,12 @@ pub enum StartError {
     /// An address that cannot be listened at.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),
+    /// The API.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// Programs that are told of events.
+    #[error(transparent)]
+    Hooks(#[from] HookError),
 }
 
 /// A gateway with everything at hand, that does nothing by itself yet. Cheap to clone.
@@ -80,6 +89,8 @@ pub struct Running {
     pub gateway: Gateway,
     /// Where health and metrics are.
     pub watch_addr: Option<SocketAddr>,
+    /// Where the union's core system comes in.
+    pub api_addr: Option<SocketAddr>,
     /// The pull.
     pub pull: Task,
     /// What the relay is told about users.
@@ -193,11 +204,29 @@ impl Gateway {
         }
         let push = tasks::push::start(&self.sender, shutdown);
         tasks::news::start(&self.sender, &push, shutdown);
+        let api_addr = self.integrate(shutdown).await?;
         let watch_addr = match self.settings.metrics.listen() {
             Some(address) => Some(watch(&self, &pull, address, shutdown).await?),
             None => None,
         };
-        Ok(Running { gateway: self, watch_addr, pull, orders, push, keys })
+        Ok(Running { gateway: self, watch_addr, api_addr, pull, orders, push, keys })
+    }
+
+    /// The way to the union's core system: its folders, its programs, the API.
+    async fn integrate(&self, shutdown: &Shutdown) -> Result<Option<SocketAddr>, StartError> {
+        let (settings, receiver) = (&self.settings, &self.receiver);
+        if let Some(folder) = settings.handoff.folder() {
+            let handoff = Handoff::open(&self.sender, folder.to_owned(), settings.storage.reserve_bytes)
+                .map_err(|error| StartError::Folder(folder.to_owned(), error))?;
+            tasks::handoff::start(handoff, receiver, settings.handoff.interval(), shutdown);
+        }
+        if settings.hooks.is_on() {
+            tasks::hooks::start(Hooks::open(receiver, &settings.hooks)?, receiver, shutdown);
+        }
+        match settings.api.listen() {
+            Some(address) => Ok(Some(api::start(settings, &self.sender, address, shutdown).await?)),
+            None => Ok(None),
+        }
     }
 }
 

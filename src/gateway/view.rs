@@ -1,5 +1,7 @@
 //! What `--json` prints: one shape for each thing.
 
+pub mod integration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -15,6 +17,7 @@ use crate::store::gateway::messages::Message;
 use crate::store::gateway::offices::Office;
 use crate::store::gateway::orders::Order;
 use crate::store::gateway::runs::Run;
+use crate::store::gateway::troubles::Trouble;
 use crate::store::gateway::waiting::Waiting;
 use crate::wire::enrolment::PcId;
 
@@ -370,6 +373,27 @@ pub struct StatusView {
     pub certificates_ended: usize,
     /// What is wrong with the certificates and keys in the files, as the running gateway found it.
     pub keys_problem: Option<String>,
+    /// Events that programs are still to be told of.
+    pub hooks_waiting: u64,
+    /// Events of which a program was never told: `hook list`.
+    pub hooks_given_up: u64,
+    /// What the running gateway cannot do at present.
+    pub troubles: Vec<TroubleView>,
     /// The newest runs, the newest first.
     pub runs: Vec<RunView>,
+}
+
+/// Something that the running gateway cannot do at present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the fields are named like what they show")]
+pub struct TroubleView {
+    pub task: String,
+    pub code: String,
+    pub since: Timestamp,
+}
+
+impl From<Trouble> for TroubleView {
+    fn from(trouble: Trouble) -> Self {
+        Self { task: trouble.task, code: trouble.code, since: trouble.since }
+    }
 }

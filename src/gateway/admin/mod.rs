@@ -3,6 +3,7 @@
 
 pub mod enrolments;
 pub mod export;
+pub mod hooks;
 pub mod import;
 pub mod incident;
 pub mod keys;
@@ -11,6 +12,7 @@ pub mod offices;
 pub mod quarantine;
 pub mod received;
 pub mod sent;
+pub mod tokens;
 pub mod users;
 
 use std::io;
@@ -33,7 +35,7 @@ use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::{
-    acknowledgements, audit, counters, directory, keys_problem, orders, requests, runs, waiting,
+    acknowledgements, audit, counters, directory, hook_letters, keys_problem, orders, requests, runs, troubles, waiting,
 };
 use crate::store::sqlite::{Connection, Readers, StoreError};
 
@@ -64,6 +66,15 @@ pub enum AdminError {
         /// Its state.
         state: &'static str,
     },
+    /// Input: a token's name that cannot stand in the audit.
+    #[error(
+        "トークン名は英小文字・数字・ハイフン・ピリオド・下線で1~64文字にしてください (the token's name must be 1 to 64 lower-case letters, digits, \
+         '-', '.' or '_')"
+    )]
+    TokenName,
+    /// Input: a token that ends before it begins.
+    #[error("トークンの期限が過去です: {} (the token would have ended already)", super::view::jst(*.0))]
+    TokenExpired(Timestamp),
     /// Input: the second person is missing or the first one again.
     #[error("承認者には、操作者とは別の人の名前を指定してください (--approver must name a second person)")]
     Approver,
@@ -308,6 +319,7 @@ impl Admin {
         let soon = now.saturating_add(expiry::FIRST).unwrap_or(now);
         let counters = counters::all(read).await?;
         let counter = |name: &str| counters.get(name).copied().unwrap_or(0);
+        let (hooks_waiting, hooks_given_up) = hook_letters::counts(read).await?;
         Ok(StatusView {
             union: receiver.keys.union().to_string(),
             version: VERSION,
@@ -323,6 +335,9 @@ impl Admin {
             certificates_ending: directory::ending(read, now, soon).await?.len(),
             certificates_ended: directory::ending(read, Timestamp::UNIX_EPOCH, now).await?.len(),
             keys_problem: keys_problem(read).await?,
+            hooks_waiting,
+            hooks_given_up,
+            troubles: troubles::list(read).await?.into_iter().map(Into::into).collect(),
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
         })
     }

@@ -1,5 +1,6 @@
 //! Arguments of `kx-gateway`.
 
+pub(super) mod integration;
 pub(super) mod people;
 pub(super) mod send;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Parser, Subcommand};
 
+use integration::{Hook, Token};
 use people::{Office, User};
 use send::{Group, Send, Sent};
 
@@ -74,6 +76,12 @@ pub enum Command {
     /// 利用者。Users.
     #[command(subcommand)]
     User(User),
+    /// 基幹システム用のトークン。Tokens of the API for the union's core system.
+    #[command(subcommand)]
+    Token(Token),
+    /// 外部への通知。Programs that are told of events.
+    #[command(subcommand)]
+    Hook(Hook),
 }
 
 /// The switch for programs.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::domain::verdict::{Reason, Warning};
 use crate::gateway::admin::keys::{OwnCertificate, Revoked};
+use crate::gateway::view::integration::{LetterView, TokenView};
 pub(super) use crate::gateway::view::jst;
 use crate::gateway::view::{MessageView, StatusView, UserView};
 
@@ -114,6 +115,15 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
     if let Some(problem) = &view.keys_problem {
         line(format!("組合の証明書・鍵の問題 certificates and keys of the union: {}", printable(problem)))?;
     }
+    if view.hooks_waiting + view.hooks_given_up > 0 {
+        line(format!(
+            "外部への通知 hooks: 未通知 waiting {}  断念 given up {} (hook list)",
+            view.hooks_waiting, view.hooks_given_up
+        ))?;
+    }
+    for trouble in &view.troubles {
+        line(format!("障害 trouble: {}  {}  {} から since", trouble.task, trouble.code, jst(trouble.since)))?;
+    }
     line(format!("待機中 waiting: {}", view.waiting.len()))?;
     for waiting in &view.waiting {
         let next = jst(waiting.next_try);
@@ -139,4 +149,26 @@ fn state(code: &str) -> &str {
 /// File names are checked before they are stored; this keeps a terminal safe should one ever not be.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// A token in one line.
+pub(super) fn token(view: &TokenView) -> io::Result<()> {
+    let state = match (view.revoked_at, view.expires_at) {
+        (Some(at), _) => format!("失効 revoked {}", jst(at)),
+        (None, Some(at)) => format!("期限 ends {}", jst(at)),
+        (None, None) => "無期限 without end".to_owned(),
+    };
+    let used =
+        view.last_used_at.map_or("未使用 never used".to_owned(), |at| format!("最終使用 last used {}", jst(at)));
+    line(format!("{}  {}  {state}  {used}", view.name, view.scopes.join(" ")))
+}
+
+/// An event that a program is still to be told of, in one line.
+pub(super) fn letter(view: &LetterView) -> io::Result<()> {
+    let next = view.next_try.map_or("断念 given up".to_owned(), |at| format!("次回 next {}", jst(at)));
+    let problem = view.problem.as_deref().unwrap_or("-");
+    line(format!(
+        "{}  {}  {}  {}  {} 回 tries  {problem}  {next}",
+        view.event, view.kind, view.subject, view.way, view.tries
+    ))
 }

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod integration;
 mod keys;
 mod people;
 mod send;
@@ -99,6 +100,8 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::Group(command) => send::group(&admin, command).await,
         Command::Office(command) => people::office(&admin, command).await,
         Command::User(command) => people::user(&admin, command).await,
+        Command::Token(command) => integration::token(&admin, command).await,
+        Command::Hook(command) => integration::hook(&admin, command).await,
         Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
     };
     gateway.receiver.database.close().await;

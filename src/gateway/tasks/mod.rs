@@ -3,12 +3,15 @@
 pub mod arrivals;
 pub mod certificates;
 pub mod compare;
+pub mod handoff;
+pub mod hooks;
 pub mod keys;
 pub mod news;
 pub mod orders;
 pub mod pull;
 pub mod push;
 pub mod requests;
+mod trouble;
 pub mod upkeep;
 
 use std::time::Duration;
@@ -21,5 +24,7 @@ pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
 pub const PUSH_PERIOD: Duration = Duration::from_secs(2);
 /// Between two looks at the files of certificates and keys.
 pub const KEYS_PERIOD: Duration = Duration::from_secs(10);
+/// Between two looks at events that programs are to be told of.
+pub const HOOKS_PERIOD: Duration = Duration::from_secs(1);
 /// Seconds that the relay may hold a question for arrivals or requests.
 pub const ARRIVALS_WAIT: u32 = 50;

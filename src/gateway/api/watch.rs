@@ -1,0 +1,53 @@
+//! What the API follows by itself: new events, tokens that end, its certificate, uploads whose time is over. Other processes
+//! write to the database too: that is why it is looked at, and often.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{App, identity};
+use crate::http::ServerTls;
+use crate::runtime::files::Files;
+use crate::runtime::task::Task;
+use crate::store::gateway::events;
+
+/// Between two looks at events and tokens.
+const NEWS: Duration = Duration::from_millis(250);
+/// Between two looks at certificate and key.
+const IDENTITY: Duration = Duration::from_secs(30);
+/// Between two looks at uploads: those that are whole and were not taken, and those whose time is over.
+const UPLOADS: Duration = Duration::from_mins(1);
+
+/// Starts to follow.
+pub(super) fn start(app: &App, tls: &ServerTls) {
+    let clock = || Arc::clone(&app.receiver.clock);
+    let news = Arc::clone(app);
+    Task::start("api.news", NEWS, clock(), &app.shutdown, move |_| {
+        let app = Arc::clone(&news);
+        async move {
+            let newest = events::newest(app.receiver.database.read()).await.map_err(|_| "database")?;
+            app.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            app.end_revoked().await.map_err(|_| "database")
+        }
+    });
+    let uploads = Arc::clone(&app.uploads);
+    Task::start("api.uploads", UPLOADS, clock(), &app.shutdown, move |_| {
+        let uploads = Arc::clone(&uploads);
+        async move { uploads.sweep().await }
+    });
+    let settings = app.settings.api.clone();
+    let paths = [settings.certificate.clone(), settings.key.clone()];
+    let (files, tls) = (Arc::new(Files::new(paths.clone())), tls.clone());
+    Task::start("api.identity", IDENTITY, clock(), &app.shutdown, move |_| {
+        let (files, tls, settings, paths) = (Arc::clone(&files), tls.clone(), settings.clone(), paths.clone());
+        async move {
+            if !files.look(paths) {
+                return Ok(());
+            }
+            identity(&settings).and_then(|new| tls.replace(new)).map_err(|error| {
+                let detail = &error as &dyn std::error::Error;
+                tracing::warn!(code = "api.identity", error = detail, "what was there before stays in use");
+                "api.identity"
+            })
+        }
+    });
+}

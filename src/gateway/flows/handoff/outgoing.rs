@@ -1,0 +1,164 @@
+//! `out/OFFICE/`: a file that is there whole is sent once and then moved to `sent/` or, with the reason beside it, to `failed/`.
+//!
+//! It counts as whole when it looks the same at two looks. Its name, size, time and content make the key under which it is sent, so that
+//! whoever is killed before it was moved sends it again under the same key, which is not sending it again.
+
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::look::{self, Place, Stamp, Unfit, Whole};
+use super::place::{move_to, name};
+use super::words::Reason;
+use super::{Handoff, code};
+use crate::domain::clock::Random;
+use crate::domain::file_name::FileName;
+use crate::domain::ids::{MessageId, OfficeCode};
+use crate::failpoint;
+use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
+use crate::gateway::relay::Relay;
+use crate::gateway::view::sent::DispatchView;
+use crate::stream::unpublished::Unpublished;
+
+/// How a file ended.
+enum End {
+    /// It is on its way.
+    Sent(Box<DispatchView>),
+    /// It never will be.
+    Failed(Reason),
+    /// It stays where it is, for the next look.
+    Stays,
+}
+
+impl<R: Relay> Handoff<R> {
+    /// Looks, and sends what has not changed since the last look.
+    pub(super) async fn hand_out(&self, stop: &CancellationToken) -> Result<(), &'static str> {
+        let out = self.folder.join("out");
+        let looked = tokio::task::spawn_blocking(move || look::look(&out)).await.map_err(|_| "internal")?;
+        let now = looked.map_err(|error| code(&error))?;
+        let before = std::mem::replace(
+            &mut *self.seen.lock().expect("nothing panics while it holds what was seen"),
+            now.clone(),
+        );
+        let mut unchanged: Vec<_> = now.into_iter().filter(|(place, stamp)| before.get(place) == Some(stamp)).collect();
+        unchanged.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut result = Ok(());
+        for (place, stamp) in unchanged {
+            if stop.is_cancelled() {
+                break;
+            }
+            result = result.and(self.hand_out_one(place, stamp).await);
+        }
+        result
+    }
+
+    async fn hand_out_one(&self, place: Place, stamp: Stamp) -> Result<(), &'static str> {
+        let folder = self.folder.join("out").join(&place.0);
+        if !look::may_move(&folder) {
+            // Sending what cannot be moved away would mean reading it again at every look.
+            return Err("handoff.permission");
+        }
+        let path = folder.join(&place.1);
+        let (at, of) = (path.clone(), place.clone());
+        let opened = tokio::task::spawn_blocking(move || look::open(&at, &of, stamp)).await.map_err(|_| "internal")?;
+        let end = match opened.map_err(|error| code(&error))? {
+            Ok(whole) => self.send(&place, stamp, whole).await?,
+            Err(Unfit::Changing) => End::Stays,
+            Err(Unfit::Special) => End::Failed(Reason::of("file.special")),
+            Err(Unfit::Unreadable) => End::Failed(Reason::of("file.unreadable")),
+        };
+        failpoint!("handoff.staged");
+        let (root, random) = (self.folder.clone(), Arc::clone(&self.sender.receiver.random));
+        let id = MessageId::new(self.sender.receiver.clock.now(), random.as_ref());
+        let moved = tokio::task::spawn_blocking(move || match end {
+            End::Stays => Ok(()),
+            End::Sent(view) => {
+                let text = serde_json::to_string_pretty(&view).map_err(io::Error::other)?;
+                put_away(&root.join("sent"), &path, &place, &view.id, (".json", &text), random.as_ref())
+            }
+            End::Failed(reason) => {
+                tracing::warn!(code = reason.code, "a file in the folder is not sent");
+                let (id, text) = (id.to_string(), reason.text());
+                put_away(&root.join("failed"), &path, &place, &id, (".txt", &text), random.as_ref())
+            }
+        });
+        moved.await.map_err(|_| "internal")?.map_err(|error| {
+            let code = code(&error);
+            tracing::warn!(code, error = &error as &dyn std::error::Error, "a file cannot be put away");
+            code
+        })
+    }
+
+    async fn send(&self, place: &Place, stamp: Stamp, whole: Whole) -> Result<End, &'static str> {
+        let (office, name) = place;
+        let Some(office) = office.to_str().and_then(|code| code.parse::<OfficeCode>().ok()) else {
+            return Ok(End::Failed(Reason::of("office.unknown")));
+        };
+        let Some(file_name) = name.to_str().and_then(|name| FileName::normalize(name).ok()) else {
+            return Ok(End::Failed(Reason::of("file-name.refused")));
+        };
+        let new = NewDispatch {
+            to: vec![To::Office(office)],
+            file_name,
+            content_type: "application/octet-stream".to_owned(),
+            comment: None,
+            size: stamp.size,
+            origin: Origin::Folder,
+            key: Some(whole.key.to_string()),
+            actor: "handoff".to_owned(),
+        };
+        match self.sender.stage(new, whole.file).await {
+            Ok(view) => Ok(ended(view)),
+            // Somebody has written to it after all.
+            Err(SendError::Size | SendError::KeyTaken) => Ok(End::Stays),
+            Err(
+                error @ (SendError::Disk(_)
+                | SendError::Full
+                | SendError::Internal
+                | SendError::Relay(_)
+                | SendError::Seal(_)
+                | SendError::Store(_)),
+            ) => {
+                let detail = &error as &dyn std::error::Error;
+                tracing::warn!(code = error.code(), error = detail, "a file in the folder waits");
+                Err(error.code())
+            }
+            Err(error) => Ok(End::Failed((&error).into())),
+        }
+    }
+}
+
+/// A dispatch that goes to nobody has failed.
+fn ended(view: DispatchView) -> End {
+    match view.messages.iter().find(|message| message.state == "stopped") {
+        Some(stopped) => End::Failed(Reason::of(stopped.reasons.first().map_or("stopped", String::as_str))),
+        None => End::Sent(Box::new(view)),
+    }
+}
+
+/// Moves a file, after what is to stand beside it. Blocks.
+fn put_away(
+    parent: &Path,
+    path: &Path,
+    (office, file): &Place,
+    id: &str,
+    (ending, text): (&str, &str),
+    random: &dyn Random,
+) -> io::Result<()> {
+    let folder = look::folder_in(parent, office)?;
+    let given = file.to_string_lossy();
+    // Where there is one of that name, this one carries its id.
+    let taken = std::fs::symlink_metadata(folder.join(file)).is_ok();
+    let prefix = if taken { format!("{id}_") } else { String::new() };
+    let place: PathBuf = if taken { folder.join(name(&prefix, &given, "")) } else { folder.join(file) };
+    let beside = Unpublished::create(&folder.join(name(&prefix, &given, ending)), random)?;
+    let mut writer = beside.file();
+    writer.write_all(text.as_bytes())?;
+    beside.file().set_permissions(PermissionsExt::from_mode(0o640))?;
+    beside.publish()?;
+    failpoint!("handoff.explained");
+    move_to(path, &place)
+}
