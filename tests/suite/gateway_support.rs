@@ -120,16 +120,23 @@ impl GatewayWorld {
     /// The command line on the same database and keys, by an account of that name. It reaches no relay: the orders that it
     /// puts in the line are sent by [`Self::receiver`].
     pub(crate) async fn admin(&self, actor: &str) -> Admin {
-        let text = "insurer = '06123456'\n[relay]\nurl = 'https://127.0.0.1:1'\n[letter]\nunion_name = '見本健康保険組合'\n\
-                    contact = '業務課 03-0000-0000'\n";
-        let settings = load_from(text, self.folder.path(), std::iter::empty()).unwrap();
+        Admin::new(&self.gateway("").await, actor)
+    }
+
+    /// A gateway on the same database and keys that reaches no relay, with these settings beside the usual ones.
+    pub(crate) async fn gateway(&self, more: &str) -> Gateway {
+        let text = format!(
+            "insurer = '06123456'\n[relay]\nurl = 'https://127.0.0.1:1'\n[letter]\nunion_name = '見本健康保険組合'\n\
+             contact = '業務課 03-0000-0000'\n[storage]\nreserve_bytes = 0\n{more}"
+        );
+        let settings = load_from(&text, self.folder.path(), std::iter::empty()).unwrap();
         let roots = vec![self.union.authority.certificate().clone()];
         let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
         let relay = UnionClient::new(&away).unwrap();
         let receiver = receiver(relay, self.folder.path(), self.receiver.keys.clone(), &self.clock).await;
         let receiver = Arc::new(receiver);
         let sender = Arc::new(sender(&receiver, self.folder.path(), false));
-        Admin::new(&Gateway { settings: Arc::new(settings), receiver, sender }, actor)
+        Gateway { settings: Arc::new(settings), receiver, sender }
     }
 
     /// One run, as `kx-gateway pull` does it.

@@ -2,6 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod api_access;
+mod api_events;
+mod api_foreign;
+mod api_guide;
+mod api_openapi;
+mod api_received;
+mod api_support;
+mod api_uploads;
 mod architecture;
 mod enrol_command;
 mod enrol_disk;
@@ -31,6 +39,9 @@ mod gateway_revoke;
 mod gateway_rollover;
 mod gateway_staff;
 mod gateway_support;
+mod handoff_in;
+mod handoff_out;
+mod hooks_tell;
 mod message_command;
 mod message_hostile;
 mod message_openssl;
