@@ -73,10 +73,11 @@ fn every_example_of_the_guide_does_what_it_says() {
     let examples = examples("sh");
     assert!(examples.len() >= 9, "{}", examples.len());
     let all = guide.shell(&examples.join("\n"));
-    for expected in ["見本事業所", "hanako-1", "notice.txt", "large.bin", "received.archived", "\"taken\"", "etag: \""]
-    {
+    for expected in ["見本事業所", "hanako-1", "large.bin", "\"taken\"", "etag: \"", "\"recalled\""] {
         assert!(all.contains(expected), "{expected}\n{all}");
     }
+    let written = |name: &str| text(&std::fs::read(guide.folder.path(name)).unwrap());
+    assert!(written("sent.json").contains("notice.txt") && written("events.json").contains("received.archived"));
     assert!(!all.contains("@example.jp") && !all.contains("花子"), "no person");
     let page: Value = serde_json::from_slice(&std::fs::read(guide.folder.path("page.json")).unwrap()).unwrap();
     let file = guide.folder.path(&format!("{}.bin", page["items"][0]["id"].as_str().unwrap()));
