@@ -67,6 +67,8 @@ CREATE TABLE users (
     -- Which mails the user wants: of files from the union, and of the user's own.
     notice_received BOOLEAN NOT NULL DEFAULT TRUE,
     notice_sent BOOLEAN NOT NULL DEFAULT TRUE,
+    -- When what was noted for the user last became a mail.
+    told_at    BIGINT,
     UNIQUE (insurer, user_id)
 );
 CREATE INDEX users_by_union ON users (insurer, seq);
@@ -184,12 +186,14 @@ CREATE TABLE outbox (
     token      TEXT,
     -- A notice that certificates end.
     not_after  BIGINT,
+    -- What was gathered from `notices`: a number for each kind, in JSON.
+    gathered   TEXT,
     created_at BIGINT  NOT NULL,
     tries      BIGINT  NOT NULL DEFAULT 0,
     next_at    BIGINT  NOT NULL,
     -- Why the last try failed: a stable code.
     problem    TEXT,
-    CHECK ((enrolment IS NULL) = (token IS NULL) AND (token IS NULL) <> (not_after IS NULL))
+    CHECK ((enrolment IS NULL) = (token IS NULL) AND (token IS NOT NULL) + (not_after IS NOT NULL) + (gathered IS NOT NULL) = 1)
 );
 CREATE INDEX outbox_due ON outbox (next_at);
 CREATE INDEX outbox_by_user ON outbox (user_seq);
@@ -321,7 +325,8 @@ CREATE TABLE withdrawals (
 );
 CREATE INDEX withdrawals_by_user ON withdrawals (user_seq, number);
 
--- What users are to be told by mail, written in the transaction of what happened.
+-- What users are to be told by mail, written in the transaction of what happened, deleted in that which puts a mail into the
+-- outbox.
 CREATE TABLE notices (
     seq        INTEGER PRIMARY KEY AUTOINCREMENT,
     user_seq   INTEGER NOT NULL REFERENCES users (seq),

@@ -27,6 +27,8 @@ pub struct Config {
     pub session: Session,
     /// How mails go out.
     pub mail: Mail,
+    /// What users are told by mail of files.
+    pub notices: Notices,
     /// Health and metrics.
     pub watch: Plain,
     /// What the relay signs its receipts with.
@@ -119,6 +121,13 @@ pub struct Mail {
     pub credentials: PathBuf,
     /// An authority beside the machine's own, PEM; empty for none.
     pub root: PathBuf,
+}
+
+/// What users are told by mail of files.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Notices {
+    /// Seconds after a mail in which what happens is gathered for the next one.
+    pub window_seconds: u32,
 }
 
 /// A listener without TLS.

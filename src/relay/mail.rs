@@ -1,10 +1,11 @@
-//! What the relay mails to people: where a kit can be fetched, and that certificates end. No name stands in it, and nothing of
-//! what is exchanged.
+//! What the relay mails to people: where a kit can be fetched, that certificates end, what became of files ([`super::mail_files`]).
+//! No name stands in it, and nothing of what is exchanged.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::config::Config;
+use super::mail_files;
 use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, Mailer, MailerError};
 use crate::store::relay::outbox::{Content, Waiting};
 
@@ -42,6 +43,7 @@ pub(super) fn compose(
     let (subject, text) = match &waiting.content {
         Content::Link { token, .. } => (LINK_SUBJECT, link(page, token, link_hours)),
         Content::Expiry { not_after } => (EXPIRY_SUBJECT, expiry(*not_after)),
+        Content::Files(gathered) => (mail_files::subject(gathered), mail_files::text(gathered)),
     };
     Mail { from: from.clone(), to, id: waiting.message_id.clone(), at: now, subject, text }
 }

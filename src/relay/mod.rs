@@ -18,6 +18,7 @@ pub mod fault;
 pub mod handlers;
 mod identities;
 mod mail;
+mod mail_files;
 pub mod metrics;
 mod page;
 pub mod registry;

@@ -121,7 +121,14 @@ impl State {
         self.entrances.get().expect("the addresses are known before anything is served")
     }
 
-    /// Something was put into the outbox.
+    /// A name for a new mail.
+    pub fn new_mail_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        hex::encode(bytes)
+    }
+
+    /// Something was put into the outbox, or noted for a mail.
     pub fn ring_outbox(&self) {
         if let Some(task) = self.outbox.get() {
             task.activate();

@@ -167,13 +167,15 @@ fn mails(world: &World) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "eml")).collect()
 }
 
-/// The mail that was not there before, and the link in it.
+/// The mail that was not there before and has a link in it, and the link. Others may come beside it: what became of files.
 async fn new_mail(world: &World, before: &[PathBuf]) -> Result<(PathBuf, String), SandboxError> {
     let look = async {
         loop {
-            if let Some(mail) = mails(world).into_iter().find(|mail| !before.contains(mail)) {
+            for mail in mails(world).into_iter().filter(|mail| !before.contains(mail)) {
                 let text = fs::read_to_string(&mail).map_err(|error| SandboxError::Folder(mail.clone(), error))?;
-                return link(&text).map(|link| (mail, link)).ok_or(SandboxError::NoMail);
+                if let Some(link) = link(&text) {
+                    return Ok((mail, link));
+                }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -65,6 +65,7 @@ mod relay_delivery_support;
 mod relay_foreign;
 mod relay_limits;
 mod relay_login;
+mod relay_notices;
 mod relay_openapi;
 mod relay_orders;
 mod relay_page;

@@ -3,17 +3,21 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::extract::State;
+use jiff::Timestamp;
 
-use crate::domain::ids::MessageId;
+use crate::domain::digest::Sha256;
+use crate::domain::ids::{InsurerNumber, MessageId};
 use crate::http::Json;
 use crate::message::keys::Certificate;
 use crate::message::receipt::{SignedReceipt, Stage};
 use crate::relay::caller::UnionCaller;
 use crate::relay::registry::Union;
 use crate::relay::state::App;
+use crate::store::relay::notices::{self, Kind};
 use crate::store::relay::receipts::{self, NewReceipt};
 use crate::store::relay::uploads::Depositor;
 use crate::store::relay::{acknowledged, parcels, usage};
+use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::page::{Cursor, MAX_LIMIT};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::union::{
@@ -40,6 +44,8 @@ pub(super) struct Checked {
     pub(super) id: MessageId,
     /// The receipt, if there is one.
     pub(super) receipt: Result<Option<NewReceipt>, Refused>,
+    /// What the receipt says, if it counts.
+    stage: Option<Stage>,
 }
 
 /// The receipt is not what it should be.
@@ -53,20 +59,21 @@ pub(super) async fn check_all(items: Vec<Acknowledgement>, signing: Vec<Certific
         return Err(Problem::new(Code::RequestTooLarge).with_detail(detail));
     }
     let check_one = move |item: Acknowledgement| {
-        let receipt = item.receipt.map(|der| check(item.id, &SignedReceipt::from_der(der.0), &signing)).transpose();
-        Checked { id: item.id, receipt }
+        let checked = item.receipt.map(|der| check(item.id, &SignedReceipt::from_der(der.0), &signing)).transpose();
+        let stage = checked.as_ref().ok().and_then(|checked| checked.as_ref().map(|(_, stage)| *stage));
+        Checked { id: item.id, receipt: checked.map(|checked| checked.map(|(receipt, _)| receipt)), stage }
     };
     // Signatures take processor time: not on the threads that everybody waits for.
     let checked = tokio::task::spawn_blocking(|| items.into_iter().map(check_one).collect()).await;
     checked.map_err(|_| Problem::new(Code::Internal))
 }
 
-fn check(id: MessageId, signed: &SignedReceipt, signing: &[Certificate]) -> Result<NewReceipt, Refused> {
+fn check(id: MessageId, signed: &SignedReceipt, signing: &[Certificate]) -> Result<(NewReceipt, Stage), Refused> {
     let receipt = signing.iter().find_map(|certificate| signed.verify(certificate).ok()).ok_or(Refused)?;
     if receipt.message_id != id || receipt.stage == Stage::Relayed {
         return Err(Refused);
     }
-    Ok(NewReceipt { id, hash: signed.hash(), der: signed.der().to_vec() })
+    Ok((NewReceipt { id, hash: signed.hash(), der: signed.der().to_vec() }, receipt.stage))
 }
 
 async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<AcknowledgementResults, Problem> {
@@ -95,9 +102,13 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Acknowledg
         .filter(|item| known.contains(&item.id))
         .filter_map(|item| item.receipt.as_ref().ok().cloned().flatten())
         .collect();
-    receipts::insert(&mut transaction, insurer, &receipts, now).await?;
+    let new = receipts::insert(&mut transaction, insurer, &receipts, now).await?;
+    let noted = note_senders(&mut transaction, insurer, items, &new, now).await?;
     let newest = acknowledged::newest(&mut *transaction, insurer).await?;
     app.database.commit(transaction).await?;
+    if noted {
+        app.ring_outbox();
+    }
     let mut outcome = |item: &Checked| match item.receipt {
         Err(Refused) => Outcome::ReceiptRefused,
         // Told twice in one request, the second time is "already".
@@ -107,6 +118,27 @@ async fn store(app: &App, union: &Union, items: &[Checked]) -> Result<Acknowledg
     };
     let results = items.iter().map(|item| AcknowledgementResult { id: item.id, outcome: outcome(item) });
     Ok(AcknowledgementResults { items: results.collect(), acknowledged: newest.map(Cursor) })
+}
+
+/// Notes what those who sent the messages are to be told: once for each receipt. Answers whether there is anything.
+async fn note_senders(
+    connection: &mut Connection,
+    insurer: &InsurerNumber,
+    items: &[Checked],
+    new: &HashSet<Sha256>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut noted = false;
+    for (stage, kind) in
+        [(Stage::Verified, Kind::Fetched), (Stage::Accepted, Kind::Accepted), (Stage::Returned, Kind::Returned)]
+    {
+        let told = items.iter().filter(|item| item.stage == Some(stage));
+        let told = told.filter_map(|item| item.receipt.as_ref().ok()?.as_ref());
+        let told: Vec<MessageId> =
+            told.filter(|receipt| new.contains(&receipt.hash)).map(|receipt| receipt.id).collect();
+        noted |= notices::note_senders(connection, insurer, kind, &told, now).await?;
+    }
+    Ok(noted)
 }
 
 /// An outcome as metrics count it.

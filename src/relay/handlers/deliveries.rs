@@ -101,6 +101,7 @@ pub async fn remind(
         this.database.commit(transaction).await?;
         if reminded.is_some() {
             this.events.ring(&union.insurer);
+            this.ring_outbox();
         }
         tracing::info!(code = "delivery.reminder", union = %union.insurer, message = %id, "a reminder was asked for");
         Ok(Json(Confirmation { at: now }))

@@ -101,7 +101,7 @@ pub async fn notify(
         let mail = address(&mut order.transaction, seq).await?;
         if users::notice(&mut order.transaction, seq, not_after, now).await? {
             let content = Content::Expiry { not_after };
-            outbox::put(&mut order.transaction, seq, &message_id(&this), &mail, &content, now).await?;
+            outbox::put(&mut order.transaction, seq, &this.new_mail_id(), &mail, &content, now).await?;
         }
         order.commit().await?;
         this.ring_outbox();
@@ -128,12 +128,6 @@ async fn mail_link(
     let hours = SignedDuration::from_hours(app.config.enrolment.link_hours.into());
     enrolments::set_link(connection, user, token.hash(), later(now, hours)).await?;
     let content = Content::Link { enrolment, token: token.as_str().to_owned() };
-    outbox::put(connection, user, &message_id(app), mail, &content, now).await?;
+    outbox::put(connection, user, &app.new_mail_id(), mail, &content, now).await?;
     Ok(())
-}
-
-fn message_id(app: &App) -> String {
-    let mut bytes = [0; 16];
-    app.random.fill(&mut bytes);
-    hex::encode(bytes)
 }

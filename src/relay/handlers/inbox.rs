@@ -102,7 +102,7 @@ async fn store(app: App, user: User, items: Vec<Checked>) -> Result<Vec<Acknowle
     let delete_at = app.config.deliveries.end_of_grace(now);
     let mut results = Vec::with_capacity(items.len());
     let mut transaction = app.database.write().await?;
-    for Checked { id, receipt } in items {
+    for Checked { id, receipt, .. } in items {
         let outcome = match receipt {
             Ok(receipt) => {
                 let whose = (&user.union, user.seq, id);

@@ -48,6 +48,7 @@ pub async fn withdraw(
             Outcome::Stated => (),
         }
         this.events.ring(insurer);
+        this.ring_outbox();
         tracing::info!(code = "delivery.withdrawn", union = %insurer, message = %id, "the union took it back");
         // Who is writing to it finds out at the end; otherwise what came of it goes now.
         if let Some(lock) = this.locks.take(&Key { union: insurer.clone(), id }) {

@@ -40,6 +40,7 @@ async fn expire(state: &State) -> Result<(), StoreError> {
             break;
         }
         unions.iter().for_each(|union| state.events.ring(union));
+        state.ring_outbox();
         state.metrics.deliveries_expired_total.inc_by(expired);
     }
     Ok(())
@@ -62,6 +63,7 @@ async fn remind(state: &State) -> Result<(), StoreError> {
             break;
         }
         unions.iter().for_each(|union| state.events.ring(union));
+        state.ring_outbox();
     }
     Ok(())
 }

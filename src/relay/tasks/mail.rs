@@ -1,10 +1,11 @@
-//! Sends what is in the outbox.
+//! Puts into the outbox what was noted for mails, and sends what is there.
 //!
 //! A mail is noted as sent after the server has taken it. A crash between the two sends it again: SMTP has no way to exclude
 //! that, but the message id is the same both times.
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::gather::gather;
 use crate::mail::MailAddress;
 use crate::relay::fault::chain;
 use crate::relay::mail::compose;
@@ -18,7 +19,7 @@ use crate::store::sqlite::StoreError;
 /// Mails of one run.
 const BATCH: i64 = 200;
 /// After this time a mail that does not go is let be: its problem shows, and a new link is a new mail.
-const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 7);
+pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// Sends what is due. A mail that does not go waits longer each time, from half a minute to three hours, and holds up no other.
 pub async fn send_mail(state: &State) -> Result<(), &'static str> {
@@ -27,10 +28,15 @@ pub async fn send_mail(state: &State) -> Result<(), &'static str> {
         "outbox.failed"
     };
     let _alone = state.sending.lock().await;
+    // What is there already goes out even so.
+    let gathered = gather(state).await;
     let now = state.clock.now();
     let since = now.checked_sub(GIVE_UP).unwrap_or(Timestamp::MIN);
     let mut problem = None;
-    for waiting in outbox::due(state.database.read(), now, since, BATCH).await.map_err(failed)? {
+    let due = outbox::due(state.database.read(), now, since, BATCH).await.map_err(failed)?;
+    // Each of them goes or waits now, so the next run finds others.
+    let more = i64::try_from(due.len()).is_ok_and(|listed| listed == BATCH);
+    for waiting in due {
         if state.shutdown.is_stopping() {
             break;
         }
@@ -39,6 +45,10 @@ pub async fn send_mail(state: &State) -> Result<(), &'static str> {
             problem = send(state, &waiting).await.map_err(failed)?.or(problem);
         }
     }
+    if more {
+        state.ring_outbox();
+    }
+    gathered?;
     problem.map_or(Ok(()), Err)
 }
 

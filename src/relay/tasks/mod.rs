@@ -4,6 +4,7 @@ mod deliveries;
 mod expire;
 mod follow;
 mod forget;
+mod gather;
 mod mail;
 mod purge;
 mod sweep;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
+use super::notices::Gathered;
 use super::{corrupt, parse_all};
 use crate::domain::ids::EnrolmentId;
 use crate::store::sqlite::{StoreError, micros, moment};
@@ -22,6 +23,8 @@ pub enum Content {
         /// When.
         not_after: Timestamp,
     },
+    /// What became of files.
+    Files(Gathered),
 }
 
 /// A mail to be sent.
@@ -50,6 +53,7 @@ struct Row {
     enrolment: Option<String>,
     token: Option<String>,
     not_after: Option<i64>,
+    gathered: Option<String>,
     tries: u32,
 }
 
@@ -57,11 +61,14 @@ impl TryFrom<Row> for Waiting {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let content = match (row.enrolment, row.token, row.not_after) {
-            (Some(enrolment), Some(token), None) => {
+        let content = match (row.enrolment, row.token, row.not_after, row.gathered) {
+            (Some(enrolment), Some(token), None, None) => {
                 Content::Link { enrolment: enrolment.parse().map_err(corrupt("enrolment id"))?, token }
             }
-            (None, None, Some(not_after)) => Content::Expiry { not_after: moment(not_after)? },
+            (None, None, Some(not_after), None) => Content::Expiry { not_after: moment(not_after)? },
+            (None, None, None, Some(gathered)) => {
+                Content::Files(serde_json::from_str(&gathered).map_err(|_| StoreError::Corrupt("gathered notices"))?)
+            }
             _ => return Err(StoreError::Corrupt("mail")),
         };
         let (user, message_id, recipient) = (row.user_seq, row.message_id, row.recipient);
@@ -78,16 +85,20 @@ pub async fn put(
     content: &Content,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let (enrolment, token, not_after) = match content {
+    let (enrolment, token, not_after, gathered) = match content {
         Content::Link { enrolment, token } => {
             drop_link(connection, user).await?;
-            (Some(enrolment.to_string()), Some(token), None)
+            (Some(enrolment.to_string()), Some(token), None, None)
         }
-        Content::Expiry { not_after } => (None, None, Some(micros(*not_after))),
+        Content::Expiry { not_after } => (None, None, Some(micros(*not_after)), None),
+        Content::Files(gathered) => {
+            let gathered = serde_json::to_string(gathered).map_err(|_| StoreError::Corrupt("gathered notices"))?;
+            (None, None, None, Some(gathered))
+        }
     };
     sqlx::query(
-        "INSERT INTO outbox (user_seq, message_id, recipient, enrolment, token, not_after, created_at, next_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+        "INSERT INTO outbox (user_seq, message_id, recipient, enrolment, token, not_after, gathered, created_at, next_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
     )
     .bind(user)
     .bind(message_id)
@@ -95,6 +106,7 @@ pub async fn put(
     .bind(enrolment)
     .bind(token)
     .bind(not_after)
+    .bind(gathered)
     .bind(micros(now))
     .execute(connection)
     .await?;
@@ -109,7 +121,7 @@ pub async fn due(
     limit: i64,
 ) -> Result<Vec<Waiting>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT seq, user_seq, message_id, recipient, enrolment, token, not_after, tries FROM outbox
+        "SELECT seq, user_seq, message_id, recipient, enrolment, token, not_after, gathered, tries FROM outbox
          WHERE next_at <= $1 AND created_at > $2 ORDER BY next_at, seq LIMIT $3",
     )
     .bind(micros(now))

@@ -1,6 +1,6 @@
 //! The unions' receipts. The relay keeps them for the senders and looks no further into them than it must.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -21,13 +21,14 @@ pub struct NewReceipt {
     pub der: Vec<u8>,
 }
 
-/// Keeps receipts about parcels of this union that exist.
+/// Keeps receipts about parcels of this union that exist. Answers which of them are new, by their hashes.
 pub async fn insert(
     connection: &mut SqliteConnection,
     insurer: &InsurerNumber,
     receipts: &[NewReceipt],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<HashSet<Sha256>, StoreError> {
+    let mut new = HashSet::with_capacity(receipts.len());
     for group in groups(receipts) {
         let mut query =
             QueryBuilder::<Sqlite>::new("INSERT INTO receipts (insurer, message_id, hash, der, received_at) ");
@@ -38,10 +39,13 @@ pub async fn insert(
                 .push_bind(receipt.der.as_slice())
                 .push_bind(micros(now));
         });
-        query.push(" ON CONFLICT (insurer, message_id, hash) DO NOTHING");
-        query.build().execute(&mut *connection).await?;
+        query.push(" ON CONFLICT (insurer, message_id, hash) DO NOTHING RETURNING hash");
+        let hashes: Vec<Vec<u8>> = query.build_query_scalar().fetch_all(&mut *connection).await?;
+        for hash in hashes {
+            new.insert(Sha256(hash.try_into().map_err(|_| StoreError::Corrupt("hash of a receipt"))?));
+        }
     }
-    Ok(())
+    Ok(new)
 }
 
 /// The receipts about these messages, each list in the order of their coming.
