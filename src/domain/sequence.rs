@@ -118,6 +118,12 @@ impl Default for StreamMark {
 }
 
 impl StreamMark {
+    /// A stream that is known from this message on: nothing before it is missed, and what still comes of that is late.
+    pub fn starting_at(link: &Link) -> Self {
+        let given_up = link.sequence.saturating_sub(1);
+        Self { contiguous: link.sequence, head: link.hash, given_up, runs: Vec::new() }
+    }
+
     /// The highest number up to which nothing is missing.
     pub fn contiguous(&self) -> u64 {
         self.contiguous

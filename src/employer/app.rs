@@ -17,6 +17,7 @@ use crate::wire::page::{MAX_LIMIT, PageQuery};
 use super::disk::{Disk, LocalDisk};
 use super::error::EmployerError;
 use super::home::Home;
+use super::inbox::tray::Tray;
 use super::ledger::{Ledger, LedgerError};
 use super::outgoing::{Letter, Outgoing, check_comment};
 use super::pc::User;
@@ -28,39 +29,50 @@ use super::watch::{Event, Watcher};
 /// The app of one user, holding its home folder.
 #[derive(Debug, Clone)]
 pub struct App {
-    home: Home,
-    signing: Credential,
-    client: EmployerClient,
+    pub(super) home: Home,
+    pub(super) signing: Credential,
+    pub(super) encryption: Vec<Credential>,
+    pub(super) client: EmployerClient,
     ledger: Arc<Ledger>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    watcher: Arc<dyn Watcher>,
-    effort: Effort,
+    pub(super) tray: Arc<Tray>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) watcher: Arc<dyn Watcher>,
+    pub(super) effort: Effort,
 }
 
 impl App {
     /// Goes to work with the user's keys and session: puts right what a crash left, and keeps others out of the folder until
     /// it is dropped. Blocks.
     pub fn open(user: &User, watcher: Arc<dyn Watcher>) -> Result<Self, EmployerError> {
-        Self::with(user, Ledger::open, watcher)
+        let open = |folder: &Path| {
+            let disk: Arc<dyn Disk> = Arc::new(LocalDisk);
+            // The ledger's lock keeps others away from what came, too.
+            let ledger = Ledger::open(folder, Arc::clone(&disk))?;
+            Ok((ledger, Tray::open(folder, disk)?))
+        };
+        Self::with(user, open, watcher)
     }
 
     /// The same in a folder in which another process may be working, for looking only: nothing is kept of what the relay
     /// says. Blocks.
     pub fn look_into(user: &User, watcher: Arc<dyn Watcher>) -> Result<Self, EmployerError> {
-        Self::with(user, |folder, _| Ok(Ledger::look_into(folder)), watcher)
+        Self::with(user, |folder| Ok((Ledger::look_into(folder), Tray::look_into(folder)?)), watcher)
     }
 
     fn with(
         user: &User,
-        open: impl FnOnce(&Path, Arc<dyn Disk>) -> Result<Ledger, LedgerError>,
+        open: impl FnOnce(&Path) -> Result<(Ledger, Tray), LedgerError>,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Self, EmployerError> {
+        let (ledger, tray) = open(user.home().folder())?;
         Ok(Self {
             client: user.client()?,
-            ledger: Arc::new(open(user.home().folder(), Arc::new(LocalDisk))?),
+            ledger: Arc::new(ledger),
+            tray: Arc::new(tray),
             home: user.home().clone(),
             signing: user.signing().clone(),
+            encryption: user.encryption().to_vec(),
             clock: Arc::clone(user.clock()),
             random: Arc::clone(user.random()),
             watcher,
@@ -115,7 +127,7 @@ impl App {
         .await
     }
 
-    async fn union(&self) -> Result<Union, EmployerError> {
+    pub(super) async fn union(&self) -> Result<Union, EmployerError> {
         let told = self.client.union().await?;
         let (home, now) = (self.home.clone(), self.clock.now());
         let check = move || Union::told(&told, home.identity(), home.folder(), now);

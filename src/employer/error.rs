@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 
 use super::home::HomeError;
+use super::inbox::InboxRefused;
 use super::kit::KitError;
 use super::ledger::LedgerError;
 use super::outgoing::{RefusedComment, RefusedFile};
@@ -61,6 +62,9 @@ pub enum EmployerError {
     /// Input: the comment. Nothing was sent.
     #[error(transparent)]
     Comment(#[from] RefusedComment),
+    /// Input: what was asked about what the union sends.
+    #[error(transparent)]
+    Inbox(#[from] InboxRefused),
     /// Peer: the relay.
     #[error(transparent)]
     Relay(#[from] ClientError),

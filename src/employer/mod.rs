@@ -11,6 +11,7 @@
 //! * [`union`]: whether to believe the certificates that the relay hands over.
 //! * [`ledger`]: numbers and chains the messages, and survives a crash at every instruction.
 //! * [`app`]: send, resume, look after what was sent ([`sent`]).
+//! * [`inbox`]: what the union sends: fetched, verified, handed out, answered with receipts.
 //! * [`receipts`]: whether to believe the receipts that the relay hands over.
 
 mod answer;
@@ -21,6 +22,7 @@ pub mod doctor;
 pub mod error;
 pub mod home;
 pub mod identity;
+pub mod inbox;
 pub mod journal;
 pub mod keys;
 pub mod kit;

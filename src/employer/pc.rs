@@ -37,6 +37,7 @@ pub struct User {
     key_box: KeyBox,
     key: BoxKey,
     signing: Credential,
+    encryption: Vec<Credential>,
     client: EmployerClient,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -94,8 +95,9 @@ impl User {
     ) -> Result<Self, EmployerError> {
         let signing = keys.credentials(&home.certificates().signing).into_iter().next();
         let signing = signing.ok_or_else(|| HomeError::Damaged(home.folder().to_owned()))?;
+        let encryption = keys.credentials(&home.certificates().encryption);
         let client = EmployerClient::new(&home.connection(signing.clone()))?;
-        Ok(Self { home, key_box, key, signing, client, clock, random })
+        Ok(Self { home, key_box, key, signing, encryption, client, clock, random })
     }
 
     /// Takes a right try off the count. One that does not arrive is counted until the next login; why it did not, the next
@@ -118,6 +120,11 @@ impl User {
     /// What we sign with and come in with.
     pub fn signing(&self) -> &Credential {
         &self.signing
+    }
+
+    /// What opens what was sealed to us, the newest first; keys of certificates that have ended open old messages.
+    pub fn encryption(&self) -> &[Credential] {
+        &self.encryption
     }
 
     pub(super) fn clock(&self) -> &Arc<dyn Clock> {

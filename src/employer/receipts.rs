@@ -3,6 +3,8 @@
 //! The relay is not trusted with them: each must be signed by whom its stage belongs to, speak of this message (id, tag,
 //! digest), name the receipt before it, and none that we have may be missing.
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::keys::Certificate;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::pki;
@@ -21,7 +23,8 @@ pub struct Signers<'a> {
 }
 
 /// A receipt that does not match: somebody lies or something is broken, and people must look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum Alarm {
     /// The relay has the message and gives no receipt for it.
     #[error("the relay gives no receipt for a message that it has")]
@@ -191,6 +194,7 @@ mod tests {
             sealed_size: 2,
             uploaded_at: Some(now()),
             receipts: Vec::new(),
+            returned: None,
         }
     }
 

@@ -7,7 +7,9 @@ use crate::domain::address::Address;
 use crate::domain::digest::{Fingerprint, Sha256, Tag};
 use crate::domain::file_name::FileName;
 use crate::domain::ids::MessageId;
-use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::message::keys::Credential;
+use crate::message::receipt::{Receipt, Return, SignedReceipt, Stage};
+use crate::message::words;
 use crate::wire::Der;
 
 /// One message that has its number. From here on exactly these sealed bytes are sent under that number.
@@ -50,6 +52,35 @@ pub struct Record {
     /// The receipts that were believed, in order.
     #[serde(default)]
     pub receipts: Vec<KeptReceipt>,
+    /// What the union said when it returned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<ReturnWords>,
+}
+
+/// What the union said when it returned a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "words")]
+pub enum ReturnWords {
+    /// Why.
+    Told {
+        /// In the union's words.
+        reason: String,
+    },
+    /// There are words, and they do not open with any key of this PC.
+    Closed,
+    /// There are words, and they are about another message.
+    Other,
+}
+
+impl ReturnWords {
+    /// Opens the words of a receipt about this message.
+    pub(super) fn open(sealed: &[u8], id: MessageId, keys: &[Credential]) -> Self {
+        match words::open::<Return>(sealed, keys) {
+            Ok(told) if told.message_id == id => Self::Told { reason: told.reason },
+            Ok(_) => Self::Other,
+            Err(_) => Self::Closed,
+        }
+    }
 }
 
 /// A receipt that was checked, with its signed form as evidence.

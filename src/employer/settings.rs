@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::config::{self, Fault, Faults};
@@ -13,8 +14,10 @@ use crate::wire::client::{Proxy, RelayUrl};
 pub struct Settings {
     /// Where the relay is, if it has moved since the kit was made.
     pub relay: Option<RelayUrl>,
-    /// Bytes of the disk that sealing leaves free.
+    /// Bytes of the disk that stay free.
     pub reserve: u64,
+    /// How long sealed messages of the union are kept after the last receipt.
+    pub keep_received: SignedDuration,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
     /// How long the relay may be silent.
@@ -51,12 +54,18 @@ impl Settings {
 struct Written {
     relay: String,
     outbox: Outbox,
+    received: Received,
     network: Network,
 }
 
 #[derive(Debug, Deserialize)]
 struct Outbox {
     reserve_mib: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Received {
+    keep_days: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +109,8 @@ impl Written {
             return Err(faults);
         }
         let reserve = u64::from(self.outbox.reserve_mib) << 20;
-        Ok(Settings { relay, reserve, connect_timeout, idle_timeout, proxy })
+        let keep_received = SignedDuration::from_hours(24 * i64::from(self.received.keep_days));
+        Ok(Settings { relay, reserve, keep_received, connect_timeout, idle_timeout, proxy })
     }
 }
 

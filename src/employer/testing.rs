@@ -12,7 +12,7 @@ use crate::domain::address::Address;
 use crate::domain::ids::{EnrolmentId, InsurerNumber, MessageId, UserId};
 use crate::message::keys::{Certificate, Credential};
 use crate::pki::profile::USER_VALIDITY;
-use crate::pki::{Authority, KeyKind, Profile, Request, Subject, TrustStore, new_key};
+use crate::pki::{Authority, KeyKind, Profile, Request, RevocationList, Subject, TrustStore, new_key};
 use crate::runtime::clock::SystemRandom;
 use crate::secret::{PasswordKeys, Salt};
 use crate::wire::Der;
@@ -74,6 +74,7 @@ impl Parties {
             encryption: self.union_encryption.certificate().clone(),
             signing: vec![self.union_signing.certificate().clone()],
             authorities: TrustStore::new(vec![self.ca.certificate().clone()]),
+            revoked: RevocationList::read(&self.revoked().0, self.ca.certificate()).unwrap(),
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Union {
     pub signing: Vec<Certificate>,
     /// Who vouches.
     pub authorities: TrustStore,
+    /// Whom the CA has revoked, by the newest list that was ever seen here.
+    pub revoked: RevocationList,
 }
 
 impl Union {
@@ -67,7 +69,15 @@ impl Union {
             .max_by_key(Certificate::not_before)
             .ok_or(EmployerError::UnionCertificate)?;
         let signing = good(&info.certificates.signing, &revoked, now).collect();
-        Ok(Self { encryption, signing, authorities })
+        Ok(Self { encryption, signing, authorities, revoked })
+    }
+
+    /// Since when a certificate is revoked, by that list.
+    pub fn revoked_at(&self, certificate: &Certificate, now: Timestamp) -> Option<Timestamp> {
+        match self.revoked.status(certificate, now) {
+            Ok(Status::Revoked { at }) => Some(at),
+            _ => None,
+        }
     }
 
     /// The certificate of the union, out of those that it signs with, that satisfies `holds`, if it could sign at that time.

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use crate::domain::file_name::FileName;
+use crate::domain::ids::MessageId;
 
+use super::inbox::Incoming;
 use super::record::Record;
 
 /// A step, as it is taken.
@@ -31,6 +33,28 @@ pub enum Event<'a> {
     UploadedBytes(u64),
     /// The relay has it, and its receipt is good.
     Relayed(&'a Record),
+    /// A message of the union is being fetched.
+    Fetching {
+        /// Which.
+        id: MessageId,
+        /// Its sealed size in bytes.
+        size: u64,
+    },
+    /// So many bytes of it are here.
+    FetchedBytes(u64),
+    /// A message of the union is being opened.
+    Opening {
+        /// Which.
+        id: MessageId,
+        /// Its sealed size in bytes.
+        size: u64,
+    },
+    /// So many bytes of it have been read.
+    OpenedBytes(u64),
+    /// A message of the union is here, with its verdict.
+    Received(&'a Incoming),
+    /// The person has the file.
+    HandedOut(&'a Incoming),
 }
 
 /// Watches. Called from several threads, and must not block.

@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod keys;
 pub mod open;
 pub mod receipt;
+pub mod relayed;
 pub mod seal;
 pub mod signed;
 pub mod words;

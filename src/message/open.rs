@@ -12,6 +12,7 @@ use super::keys::{Certificate, Credential};
 use super::signed::reader::Signed;
 use super::signed::{self, Signature, SignatureError};
 use crate::domain::digest::{Fingerprint, Sha256, Tag};
+use crate::domain::policy::Claims;
 
 /// A message that was opened: authentic as an envelope, its content fits its digest, but who signed is not checked.
 #[derive(Debug, Clone)]
@@ -121,6 +122,22 @@ impl Opened {
     /// Whom it claims to be signed by.
     pub fn signer(&self) -> &SignerHint {
         &self.signer
+    }
+
+    /// What it says of itself, as facts for a verdict.
+    pub fn claims(&self) -> Claims {
+        let header = &self.header;
+        Claims {
+            id: header.id,
+            date: header.date,
+            from: header.from.clone(),
+            to: header.to.clone(),
+            sequence: header.sequence,
+            previous: header.previous,
+            file_name_refused: header.file_name.as_ref().err().map(ToString::to_string),
+            size: self.size,
+            signed_at: self.signing_time(),
+        }
     }
 
     /// Checks the signature with this certificate's key, and that the signature names this certificate.

@@ -212,7 +212,7 @@ impl Watcher for Steps {
                 let at = record.receipts.first().map(|kept| kept.receipt.at.to_string()).unwrap_or_default();
                 self.0.fact("サーバー到達（署名付き通知）", "at the server, with its signed receipt", at);
             }
-            Event::Uploading { .. } | Event::SealedBytes(_) | Event::UploadedBytes(_) => (),
+            _ => (),
         }
     }
 }

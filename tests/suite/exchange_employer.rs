@@ -115,7 +115,7 @@ impl Parties {
     }
 }
 
-async fn start_relay(world: &World) -> (Running, Shutdown) {
+pub(crate) async fn start_relay(world: &World) -> (Running, Shutdown) {
     let config = world.relay_settings().unwrap();
     let database = admin::open(&config).await.unwrap();
     admin::add_union(&database, &world.new_union(), SystemClock.now()).await.unwrap();

@@ -7,8 +7,9 @@ use crate::domain::ids::MessageId;
 use crate::employer::error::EmployerError;
 use crate::employer::ledger::Ledger;
 use crate::employer::receipts::{Alarm, Signers, check};
-use crate::employer::record::{Record, State};
+use crate::employer::record::{Record, ReturnWords, State};
 use crate::employer::sent::{Sent, SentList, Trouble};
+use crate::message::receipt::Stage;
 use crate::wire::employer::{SentParcel, SentState};
 use crate::wire::problem::Code;
 
@@ -63,14 +64,27 @@ impl App {
         match check(&record, &parcel.receipts, &signers) {
             Err(alarm) => Ok(Sent { record, fetched, trouble: Some(Trouble::Alarm(alarm)) }),
             Ok(receipts) => {
+                let before = record.clone();
                 if receipts.len() > record.receipts.len() {
                     record.receipts = receipts;
                     record.uploaded_at = record.uploaded_at.or(Some(parcel.deposited_at));
+                }
+                self.read_words(&mut record);
+                if record != before {
                     self.keep(record.clone()).await?;
                 }
                 Ok(Sent { record, fetched, trouble: None })
             }
         }
+    }
+
+    /// What the union said when it returned a file. Words that do not open now may do so with a key that comes later.
+    fn read_words(&self, record: &mut Record) {
+        if matches!(record.returned, Some(ReturnWords::Told { .. })) {
+            return;
+        }
+        let sealed = record.receipt(Stage::Returned).and_then(|receipt| receipt.words.as_deref());
+        record.returned = sealed.map(|sealed| ReturnWords::open(sealed, record.id, &self.encryption));
     }
 
     async fn not_at_the_relay(&self, record: Record) -> Result<Sent, EmployerError> {

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::domain::ids::MessageId;
 use crate::runtime::version::VERSION;
 
-/// 健康保険組合へファイルを暗号化・署名して送信します / Sends files to the health insurance union, sealed and signed.
+/// 健康保険組合とファイルを安全に送受信します / Exchanges files with the health insurance union, sealed and signed.
 ///
 /// Exit status: 0 done; 1 refused or failed, with the reason on standard error; 2 wrong usage.
 #[derive(Debug, Parser)]
@@ -56,6 +57,13 @@ pub(super) struct SetupArguments {
     pub(super) new_password_file: Option<PathBuf>,
 }
 
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// 初期設定をします（中断しても続きから） / Sets this PC up: PIN, names from the letter, certificates, first login.
@@ -94,6 +102,63 @@ pub(super) enum Command {
     /// alarm (exit status 1). Without a connection the list shows what was known before (exit status 1 too).
     Sent {
         /// Print one JSON array of messages, and nothing else, on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 組合から届いたファイルの一覧を表示します / Lists what the union has sent: what waits until when, and what was received.
+    ///
+    /// Receipts that are still on this PC are sent by the way. Names and comments are sealed: they show once a file was received.
+    Inbox {
+        /// Print one JSON array of messages, and nothing else, on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 組合から届いたファイルを受信して保存します / Receives what the union has sent, and puts the files into a folder.
+    ///
+    /// Each is verified before anything of it can be seen: that the union signed it, for you or your office, and that nothing is
+    /// missing before it. An existing file is never overwritten: the new one is called "name (2)". The union then gets signed
+    /// receipts. After an interruption, run it again: it goes on where it stopped. Exit status 1 if something was put into
+    /// quarantine or could not be received.
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Receive {
+        /// 受信するファイルの番号 / Which message; one that was received before is put into the folder again.
+        #[arg(value_name = "ID", group = "what")]
+        id: Option<MessageId>,
+        /// まだ受信していないすべてのファイル / All that were not received yet.
+        #[arg(long, group = "what")]
+        all: bool,
+        /// 保存先のフォルダー / The folder for the files.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Print one JSON array of messages, and nothing else, on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// 組合から届いたファイルを差し戻します / Sends a message back that was not received yet, with words for the union alone.
+    ///
+    /// A file that was put into a folder by `receive` is accepted, and cannot be sent back: ask the union.
+    Return {
+        /// 差し戻すファイルの番号 / Which message.
+        #[arg(value_name = "ID")]
+        id: MessageId,
+        /// 差戻しの理由（1,000 文字以内） / Why: one line of at most 1,000 characters, sealed for the union.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Print one JSON array of messages, and nothing else, on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// お知らせメールの種類を選びます / Chooses which mails come; without options it shows them.
+    ///
+    /// Mails about certificates, and about files that the union returns, always come.
+    Notices {
+        /// 組合から届いたファイルのお知らせ / About files from the union: arrival, reminder, expiry.
+        #[arg(long, value_name = "on|off")]
+        received: Option<Switch>,
+        /// 送信したファイルのお知らせ / About your own files: fetched by the union, accepted.
+        #[arg(long, value_name = "on|off")]
+        sent: Option<Switch>,
+        /// Print one JSON value, and nothing else, on standard output.
         #[arg(long)]
         json: bool,
     },

@@ -7,7 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Warning;
-use crate::employer::record::{Record, State};
+use crate::employer::record::{Record, ReturnWords, State};
 use crate::employer::sent::{Sent, Trouble};
 use crate::message::receipt::{Receipt, Stage};
 
@@ -38,6 +38,8 @@ struct Message<'a> {
     tag: Tag,
     /// The relay's claim that the union has fetched it.
     fetched: bool,
+    /// What the union said when it returned it; `closed` and `other` are words that could not be had.
+    returned: Option<&'a ReturnWords>,
     receipts: Vec<&'a Receipt>,
 }
 
@@ -71,6 +73,7 @@ fn message(sent: &Sent) -> Message<'_> {
         sealed_size: record.sealed_size,
         tag: record.tag,
         fetched: sent.fetched,
+        returned: record.returned.as_ref(),
         receipts: record.receipts.iter().map(|kept| &kept.receipt).collect(),
     }
 }

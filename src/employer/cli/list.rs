@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::json::has_gap;
-use crate::employer::record::State;
+use crate::employer::record::{ReturnWords, State};
 use crate::employer::sent::{Sent, Trouble};
 
 /// What a `send` did.
@@ -27,6 +27,9 @@ pub(super) fn table(items: &[Sent]) -> String {
         let (number, at, state) = (record.sequence, jst(record.signed_at), state_words(sent));
         writeln!(text, "{number:>6}  {at}  {state}  {}  {}", record.size, record.file_name).expect(STRING);
         writeln!(text, "        {}", record.id).expect(STRING);
+        if let Some(returned) = &record.returned {
+            writeln!(text, "        差戻しの理由/Reason: {}", reason(returned)).expect(STRING);
+        }
         if has_gap(record) {
             let words = "この前に組合へ届いていないファイルがあります / The union had not received one before this";
             writeln!(text, "        {words}").expect(STRING);
@@ -51,8 +54,22 @@ fn state_words(sent: &Sent) -> &'static str {
     }
 }
 
+fn reason(returned: &ReturnWords) -> String {
+    match returned {
+        ReturnWords::Told { reason } => shown(reason),
+        ReturnWords::Closed => "このパソコンの鍵では開けません / does not open with the keys of this PC".to_owned(),
+        ReturnWords::Other => "別のファイルについての理由が付いています / is about another file".to_owned(),
+    }
+}
+
+/// Words of somebody else, as they may be shown: on one line, and in the order in which they were written.
+pub(super) fn shown(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
+    text.chars().filter(|letter| !turns(*letter)).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 /// As Japanese offices read it.
-fn jst(at: Timestamp) -> String {
+pub(super) fn jst(at: Timestamp) -> String {
     let zoned = at.in_tz("Asia/Tokyo").expect("the time zones are compiled in");
     zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod ask;
 mod doctor;
 mod failure;
+mod inbox;
 pub mod json;
 mod list;
 mod open;
@@ -77,6 +78,10 @@ async fn run(Arguments { home, secrets, command }: Arguments) -> Result<bool, Fa
             print(&list.items, json, &list::table(&list.items));
             Ok(report(&list))
         }
+        Command::Inbox { json } => inbox::list(home, json, &asker).await,
+        Command::Receive { id, all: _, out, json } => inbox::receive(home, id, &out, json, &asker).await,
+        Command::Return { id, reason, json } => inbox::give_back(home, id, &reason, json, &asker).await,
+        Command::Notices { received, sent, json } => inbox::notices(home, (received, sent), json, &asker).await,
         Command::Logs { out } => doctor::pack(&home, out, &asker).await,
         Command::Doctor { kit, json } => doctor::run(&home, kit.as_deref(), json, &asker).await,
     }

@@ -49,10 +49,15 @@ impl Watcher for Terminal {
                 let words = if again { "送信再開 / Resuming" } else { "送信中 / Sending" };
                 self.begin(format!("{words} {}", record.file_name), record.sealed_size);
             }
-            Event::SealedBytes(bytes) | Event::UploadedBytes(bytes) => {
+            Event::Fetching { id, size } => self.begin(format!("受信中 / Fetching {id}"), size),
+            Event::Opening { id, size } => self.begin(format!("復号・検証中 / Opening {id}"), size),
+            Event::SealedBytes(bytes)
+            | Event::UploadedBytes(bytes)
+            | Event::FetchedBytes(bytes)
+            | Event::OpenedBytes(bytes) => {
                 self.bar.lock().expect(LOCK).set_position(bytes);
             }
-            Event::Sealed(_) | Event::Relayed(_) => self.end(),
+            Event::Sealed(_) | Event::Relayed(_) | Event::Received(_) | Event::HandedOut(_) => self.end(),
         }
     }
 }

@@ -2,12 +2,14 @@
 
 mod enrol;
 mod folder;
-mod relay;
+mod inbox;
+pub(super) mod relay;
 
 use std::error::Error;
 
 use self::enrol::{kit_words, password_words, pin_words, setup_words};
 use self::folder::{file_words, home_words, ledger_words};
+use self::inbox::inbox_words;
 use self::relay::relay_words;
 use crate::domain::ids::MessageId;
 use crate::employer::error::EmployerError;
@@ -17,9 +19,9 @@ use crate::employer::sent::Trouble;
 use crate::wire::problem::Code;
 
 /// A sentence in both languages.
-type Words = (&'static str, &'static str);
+pub(super) type Words = (&'static str, &'static str);
 
-const ASK: Words = ("健康保険組合に連絡してください。", "Ask the union.");
+pub(super) const ASK: Words = ("健康保険組合に連絡してください。", "Ask the union.");
 
 /// Says why a command failed, on standard error.
 pub fn complain(error: &EmployerError) {
@@ -127,6 +129,7 @@ fn explain(error: &EmployerError) -> (Words, Words) {
             ),
             ("500 文字以内の 1 行にしてください。", "Make it one line of at most 500 characters."),
         ),
+        EmployerError::Inbox(refused) => inbox_words(refused),
         EmployerError::Relay(cause) | EmployerError::Upload { cause, .. } => relay_words(cause),
         EmployerError::Identity => (
             (
@@ -179,7 +182,7 @@ fn explain(error: &EmployerError) -> (Words, Words) {
     }
 }
 
-fn alarm_words(alarm: Alarm) -> (Words, Words) {
+pub(super) fn alarm_words(alarm: Alarm) -> (Words, Words) {
     let tell = (
         "送信済みとみなさず、表示された番号を健康保険組合に連絡してください。",
         "Do not take it as sent: tell the union the id shown.",

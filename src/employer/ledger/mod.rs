@@ -219,6 +219,7 @@ impl Ledger {
             sealed_size: sealed.sealed_size,
             uploaded_at: None,
             receipts: Vec::new(),
+            returned: None,
         })
     }
 

@@ -9,7 +9,7 @@ const LATER: Words = (
     "Try again later: what was begun goes on where it stopped.",
 );
 
-pub(super) fn relay_words(cause: &ClientError) -> (Words, Words) {
+pub(in crate::employer::cli) fn relay_words(cause: &ClientError) -> (Words, Words) {
     match cause {
         ClientError::Unreachable(_) => (
             ("サーバーに接続できません。", "The server cannot be reached."),
@@ -142,6 +142,17 @@ fn refused_words(code: Code) -> Option<(Words, Words)> {
             ("別のパスワードにしてください。", "Choose another."),
         ),
         Code::ParcelTooLarge => (("サーバーの上限を超える大きさです。", "It is larger than the server takes."), ASK),
+        Code::ParcelUnknown => (
+            ("サーバーにこのファイルはありません。", "The server does not have this file."),
+            ("一覧（inbox）を確認してください。", "See the list: kx-employer inbox."),
+        ),
+        Code::DeliveryEnded => (
+            (
+                "組合が取り消したか、受信期限を過ぎたファイルです。",
+                "The union took it back, or its time is over.",
+            ),
+            ("必要な場合は、健康保険組合にもう一度送ってもらってください。", "If you need it, ask the union to send it again."),
+        ),
         Code::QuotaExceeded => (
             ("サーバーに預けられる量を超えています。", "More is waiting at the server than it keeps for you."),
             ("組合が受信した後に、もう一度実行してください。", "Try again when the union has fetched what waits."),

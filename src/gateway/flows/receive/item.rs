@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::relayed::Doubt;
 use crate::archive::{Placement, Sealed};
 use crate::domain::digest::Tag;
 use crate::domain::ids::MessageId;
@@ -14,6 +13,7 @@ use crate::domain::policy::Facts;
 use crate::domain::verdict::Reason;
 use crate::gateway::registry::Examined;
 use crate::message::open::{Opened, Verified};
+use crate::message::relayed::Doubt;
 use crate::store::gateway::waiting::Waiting;
 use crate::stream::disk::Room;
 use crate::wire::union::{Acknowledgement, Parcel};

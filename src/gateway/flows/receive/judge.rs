@@ -8,15 +8,15 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::RunError;
 use super::item::{Batch, Fetched, Item, Judged, Outcome, Repeated};
-use super::relayed;
 use super::run::Run;
 use super::trouble::disk_cause;
 use crate::archive::{Archive, Durable, Placement, Sealed};
 use crate::domain::address::Address;
-use crate::domain::policy::{self, Archived, Claims, Facts, Scan, judge};
+use crate::domain::policy::{self, Archived, Facts, Scan, judge};
 use crate::gateway::registry::{Examined, Snapshot};
 use crate::gateway::relay::Relay;
 use crate::message::open::Opened;
+use crate::message::relayed;
 use crate::store::gateway::messages::{self, Known};
 use crate::store::gateway::registry_version;
 
@@ -150,7 +150,7 @@ fn facts<R: Relay>(run: &Run<R>, one: &Fetched, snapshot: &Snapshot, known: &[Kn
         rules: receiver.limits.rules,
         failures: one.outcome.failure().into_iter().collect(),
         signature_verified: one.outcome.verified().is_some(),
-        claims: opened.map(claims),
+        claims: opened.map(Opened::claims),
         signer: opened.map(|opened| snapshot.facts(opened, examined(run, &one.outcome).as_deref(), union)),
         sequence: None,
         archived: if archived { Archived::Other } else { Archived::No },
@@ -164,21 +164,6 @@ fn examined<R: Relay>(run: &Run<R>, outcome: &Outcome) -> Option<Arc<Examined>> 
     outcome.examined().map(|examined| run.receiver.certificates.renewed(examined, now))
 }
 
-fn claims(opened: &Opened) -> Claims {
-    let header = opened.header();
-    Claims {
-        id: header.id,
-        date: header.date,
-        from: header.from.clone(),
-        to: header.to.clone(),
-        sequence: header.sequence,
-        previous: header.previous,
-        file_name_refused: header.file_name.as_ref().err().map(ToString::to_string),
-        size: opened.size(),
-        signed_at: opened.signing_time(),
-    }
-}
-
 /// Makes the group durable. If that fails as a group, each by itself, so that one does not hold up the others.
 async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<Judged>, RunError> {
     let began_at = Instant::now();
@@ -188,7 +173,7 @@ async fn place<R: Relay>(run: &Arc<Run<R>>, judged: Vec<Judged>) -> Result<Vec<J
         let mut judged = judged;
         let keys = worker.receiver.keys.current();
         for one in &mut judged {
-            one.relayed = relayed::check(one.parcel.id, &one.parcel.relayed, one.tag, &keys.relay_receipt);
+            one.relayed = relayed::check(one.parcel.id, &one.parcel.relayed.0, one.tag, &keys.relay_receipt);
         }
         let mut all: Vec<&mut Placement> = judged.iter_mut().map(|one| &mut one.placement).collect();
         if let Ok(durable) = Durable::place(spool, &mut all) {

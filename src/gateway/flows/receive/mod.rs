@@ -19,7 +19,6 @@ mod judge;
 mod large;
 mod list;
 mod pipeline;
-pub(super) mod relayed;
 mod run;
 mod settle;
 mod small;

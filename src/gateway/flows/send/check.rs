@@ -6,10 +6,9 @@ use jiff::Timestamp;
 
 use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
-use crate::gateway::flows::receive::relayed;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::receipt::{MAX_REASON, Receipt, Return, SignedReceipt, Stage};
-use crate::message::words;
+use crate::message::{relayed, words};
 use crate::store::gateway::certificates::{Purpose, Registered};
 use crate::store::gateway::sent::Sent;
 use crate::wire::Der;

@@ -12,12 +12,11 @@ use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode};
 use crate::domain::sending::{Progress, Sending};
 use crate::domain::sequence::Link;
-use crate::gateway::flows::receive::relayed;
 use crate::gateway::keys::Keys;
 use crate::gateway::relay::{Chunks, Relay, is_outage};
 use crate::message::open::open;
 use crate::message::receipt::Stage;
-use crate::message::words;
+use crate::message::{relayed, words};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::dispatches::{self, Dispatch};
 use crate::store::gateway::events::{self, Kind, NewEvent};
@@ -242,7 +241,7 @@ impl<R: Relay> Sender<R> {
     async fn relayed_of(&self, delivery: &Delivery, sealed: Option<&Sealed>) -> bool {
         let (Some(relayed), Some(sealed)) = (delivery.relayed.clone(), sealed) else { return false };
         let (keys, id, tag) = (self.keys(), delivery.id, sealed.tag);
-        let task = tokio::task::spawn_blocking(move || relayed::check(id, &relayed, Some(tag), &keys.relay_receipt));
+        let task = tokio::task::spawn_blocking(move || relayed::check(id, &relayed.0, Some(tag), &keys.relay_receipt));
         matches!(task.await, Ok(Ok(())))
     }
 

@@ -1,4 +1,4 @@
-//! How hard an upload is tried.
+//! How hard a transfer is tried.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Default for Effort {
 impl Effort {
     /// The pause after that many failures: between half and the whole of the doubled time, so that many clients that
     /// failed together do not come back together.
-    pub(super) fn pause(self, failures: u32, random: &dyn Random) -> Duration {
+    pub fn pause(self, failures: u32, random: &dyn Random) -> Duration {
         let whole = self.first_pause.saturating_mul(1 << failures.min(16)).min(self.longest_pause);
         let mut byte = [0];
         random.fill(&mut byte);

@@ -8,9 +8,9 @@ use super::super::check::{self, Before, Doubt, Signer};
 use super::super::run::SendRunError;
 use crate::domain::address::Address;
 use crate::domain::ids::{MessageId, UserId};
-use crate::gateway::flows::receive::relayed;
 use crate::gateway::relay::Relay;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
+use crate::message::relayed;
 use crate::store::gateway::sent::{self, Sent};
 use crate::store::gateway::sent_recipients::{self, Recipient};
 use crate::store::gateway::{certificates, sent_receipts, users};
@@ -101,7 +101,7 @@ impl<R: Relay> Sender<R> {
             let read = |event: &DeliveryEvent| match &event.news {
                 News::Relayed { receipt } => {
                     let tag = tags.get(&event.id).copied().flatten();
-                    Read::Relayed(relayed::check(event.id, receipt, tag, &keys.relay_receipt).map_err(Doubt::from))
+                    Read::Relayed(relayed::check(event.id, &receipt.0, tag, &keys.relay_receipt).map_err(Doubt::from))
                 }
                 News::Receipt { user, receipt } => Read::User(match signers.get(user) {
                     Some(signer) => signer.read(receipt, event.at).map(|receipt| {

@@ -1,0 +1,370 @@
+//! What the union sends: listed, fetched, verified, handed to the person, and answered with receipts.
+//!
+//! ```text
+//! at the relay ─▶ inbox/ID.part ─▶ opened, judged ─┬▶ received/ID.kxm + `verified` ─▶ DIR/name + `accepted`
+//!                                                  │                              └▶ `returned`, with words
+//!                                                  └▶ quarantine/ID.kxm, no receipt
+//! ```
+//!
+//! Each step is durable before the next begins, and what the relay is told comes last: a crash anywhere leads to the same
+//! file in the same place and to the same receipts. The sealed message stays until the relay has the last of them, and as
+//! long as the settings say after that; the plaintext is in the person's folder only.
+
+mod acknowledge;
+mod error;
+mod examine;
+mod fetch;
+mod hand_out;
+mod incoming;
+mod list;
+mod local_name;
+mod notices;
+mod take_in;
+pub(super) mod tray;
+mod withdrawn;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use self::error::{InboxRefused, InboxTrouble};
+pub use self::incoming::{Content, InboxState, Incoming, OwnReceipt};
+pub use self::list::{Inbox, InboxItem};
+pub use self::tray::Missing;
+
+use self::take_in::{NotTaken, next_receipt, sign};
+use self::tray::Tray;
+use super::app::App;
+use super::error::EmployerError;
+use super::ledger::LedgerError;
+use super::receipts::Alarm;
+use super::union::Union;
+use crate::domain::ids::MessageId;
+use crate::message::receipt::{MAX_REASON, Receipt, Return, Stage};
+use crate::message::words;
+use crate::wire::client::ClientError;
+use crate::wire::delivery::InboxParcel;
+use crate::wire::page::{MAX_LIMIT, PageQuery};
+use crate::wire::problem::Code;
+
+/// What is to be handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whatever was not handed out yet.
+    All,
+    /// This message, again if need be.
+    One(MessageId),
+}
+
+/// What was found out on the way.
+#[derive(Debug, Default)]
+struct Noticed {
+    alarms: Vec<(MessageId, Alarm)>,
+    troubles: Vec<(MessageId, u32, InboxTrouble)>,
+}
+
+impl App {
+    /// What waits and what came. Receipts that are still here are sent.
+    pub async fn inbox(&self) -> Result<Inbox, EmployerError> {
+        match self.look().await {
+            Ok(inbox) => Ok(inbox),
+            Err(error @ (EmployerError::Relay(_) | EmployerError::UnionCertificate | EmployerError::Identity)) => {
+                Ok(Inbox::from_before(self.on_tray(Tray::records).await?, error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn look(&self) -> Result<Inbox, EmployerError> {
+        let noticed = if self.tray.writes() { self.settle(&self.union().await?).await? } else { Noticed::default() };
+        let waiting = self.waiting().await?;
+        self.list(|_| true, |_| true, waiting, noticed).await
+    }
+
+    /// Fetches what is wanted, verifies it and puts the files into the folder; last, the union gets our receipts. What is
+    /// wrong with one message does not keep the others.
+    pub async fn receive(&self, wanted: Wanted, folder: &Path) -> Result<Inbox, EmployerError> {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        if !folder.is_dir() {
+            return Err(InboxRefused::NoFolder(folder).into());
+        }
+        let union = Arc::new(self.union().await?);
+        let mut noticed = self.settle(&union).await?;
+        let waiting = self.waiting().await?;
+        let mut work = Work { app: self, union, folder, here: self.here().await?, handled: Vec::new() };
+        match wanted {
+            Wanted::All => work.all(&waiting, &mut noticed).await?,
+            Wanted::One(id) => work.one(id, &waiting, &mut noticed).await?,
+        }
+        let handled = work.handled;
+        let offline = match self.finish().await {
+            Ok(troubles) => {
+                noticed.troubles.extend(troubles);
+                None
+            }
+            // The files are there, and our receipts go with the next start.
+            Err(error @ EmployerError::Relay(_)) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let is_wanted = |id| wanted == Wanted::All || wanted == Wanted::One(id);
+        let shown = |record: &Incoming| handled.contains(&(record.id, record.copy));
+        Ok(Inbox { offline, ..self.list(shown, is_wanted, waiting, noticed).await? })
+    }
+
+    /// Sends a message back, with words for the union alone. What was handed out before is accepted, and stays so.
+    pub async fn return_message(&self, id: MessageId, reason: &str) -> Result<Inbox, EmployerError> {
+        let reason = reason.trim();
+        let length = reason.chars().count();
+        if length == 0 || length > MAX_REASON || reason.chars().any(char::is_control) {
+            return Err(InboxRefused::Reason.into());
+        }
+        let union = Arc::new(self.union().await?);
+        let mut noticed = self.settle(&union).await?;
+        let waiting = self.waiting().await?;
+        let here = self.here().await?;
+        let known = here.get(&id).map_or(&[] as &[Incoming], Vec::as_slice);
+        let incoming = match (best(known), waiting.iter().find(|parcel| parcel.id == id)) {
+            (Some(incoming), _) => incoming.clone(),
+            (None, Some(parcel)) => match self.take_in(parcel, known, &union).await {
+                Ok(incoming) => incoming,
+                Err(NotTaken::Stop(error)) => return Err(error),
+                Err(NotTaken::Trouble(trouble)) => {
+                    noticed.troubles.push((id, 0, trouble));
+                    return self.list(|_| false, |other| other == id, waiting, noticed).await;
+                }
+            },
+            (None, None) => known.first().ok_or(InboxRefused::Unknown(id))?.clone(),
+        };
+        let state = incoming.state();
+        let key = (id, incoming.copy);
+        if state == InboxState::Verified {
+            self.keep_return(incoming, reason.to_owned(), &union).await?;
+        }
+        noticed.troubles.extend(self.finish().await?);
+        match state {
+            InboxState::Verified | InboxState::Quarantined => {
+                self.list(|record| (record.id, record.copy) == key, |_| false, waiting, noticed).await
+            }
+            state => Err(InboxRefused::State { id, state }.into()),
+        }
+    }
+
+    async fn keep_return(
+        &self,
+        mut incoming: Incoming,
+        reason: String,
+        union: &Union,
+    ) -> Result<(), EmployerError> {
+        let (now, by) = (self.clock.now(), self.home.identity().from().to_string());
+        let told = Return { message_id: incoming.id, reason: reason.clone() };
+        let sealed = words::seal(&told, std::slice::from_ref(&union.encryption), &*self.random)?;
+        let receipt = Receipt { words: Some(sealed), ..next_receipt(&incoming, Stage::Returned, by, now) };
+        incoming.receipts.push(sign(receipt, &self.signing, now)?);
+        incoming.reason = Some(reason);
+        self.on_tray(move |tray| tray.update(&incoming)).await?;
+        crate::failpoint!("inbox.returned");
+        Ok(())
+    }
+
+    /// Goes on with what an earlier start left: receipts that are here still, and the union's new statements.
+    async fn settle(&self, union: &Union) -> Result<Noticed, EmployerError> {
+        let troubles = self.finish().await?;
+        let alarms = self.take_statements(union).await?;
+        Ok(Noticed { alarms, troubles })
+    }
+
+    /// Tells the relay what is here, and lets go of what is settled.
+    async fn finish(&self) -> Result<Vec<(MessageId, u32, InboxTrouble)>, EmployerError> {
+        let troubles = self.acknowledge().await?;
+        let (now, keep) = (self.clock.now(), self.home.settings().keep_received);
+        self.on_tray(move |tray| tray.let_go(now, keep)).await?;
+        Ok(troubles)
+    }
+
+    /// Everything that waits at the relay.
+    async fn waiting(&self) -> Result<Vec<InboxParcel>, EmployerError> {
+        let mut waiting = Vec::new();
+        let mut query = PageQuery { limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        loop {
+            let page = self.client.inbox(query).await?;
+            waiting.extend(page.items);
+            query.after = page.next;
+            if !page.more {
+                break;
+            }
+        }
+        if self.tray.writes() {
+            let ids: Vec<_> = waiting.iter().map(|parcel| parcel.id).collect();
+            self.on_tray(move |tray| tray.discard_parts_but(&ids)).await?;
+        }
+        Ok(waiting)
+    }
+
+    /// What is here, by id.
+    async fn here(&self) -> Result<HashMap<MessageId, Vec<Incoming>>, EmployerError> {
+        let mut here: HashMap<MessageId, Vec<Incoming>> = HashMap::new();
+        for record in self.on_tray(Tray::records).await? {
+            here.entry(record.id).or_default().push(record);
+        }
+        Ok(here)
+    }
+
+    async fn list(
+        &self,
+        shown: impl Fn(&Incoming) -> bool,
+        shown_waiting: impl Fn(MessageId) -> bool,
+        waiting: Vec<InboxParcel>,
+        mut noticed: Noticed,
+    ) -> Result<Inbox, EmployerError> {
+        let records = self.on_tray(Tray::records).await?;
+        let mut take_trouble = |id: MessageId, copy: u32| {
+            let at = noticed.troubles.iter().position(|(of, number, _)| (*of, *number) == (id, copy))?;
+            Some(noticed.troubles.swap_remove(at).2)
+        };
+        let mut items = Vec::new();
+        for record in &records {
+            let trouble = take_trouble(record.id, record.copy);
+            if shown(record) || trouble.is_some() {
+                let mut item = InboxItem::here(record.clone());
+                item.trouble = trouble.or(item.trouble);
+                items.push(item);
+            }
+        }
+        let is_here = |id| records.iter().any(|one| one.id == id && one.state() != InboxState::Withdrawn);
+        let mut unseen = 0;
+        for parcel in waiting {
+            if is_here(parcel.id) {
+                continue;
+            }
+            unseen += 1;
+            if !shown_waiting(parcel.id) {
+                continue;
+            }
+            let (id, fetched) = (parcel.id, self.tray.part_length(parcel.id).min(parcel.size));
+            let taken_back = records.iter().any(|one| one.id == id);
+            let trouble = take_trouble(id, 0).or_else(|| taken_back.then_some(InboxTrouble::TakenBack));
+            items.push(InboxItem { trouble, ..InboxItem::waiting(parcel, fetched) });
+        }
+        // What waits may be what is missing.
+        let missing = if unseen == 0 { self.tray.missing() } else { Vec::new() };
+        Ok(Inbox { items, missing, alarms: noticed.alarms, offline: None })
+    }
+
+    /// Does something with what came off the async threads.
+    async fn on_tray<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tray) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, EmployerError> {
+        let tray = Arc::clone(&self.tray);
+        let done = tokio::task::spawn_blocking(move || work(&tray)).await;
+        Ok(done.expect("work on what came does not panic")?)
+    }
+}
+
+/// One `receive`.
+struct Work<'a> {
+    app: &'a App,
+    union: Arc<Union>,
+    folder: std::path::PathBuf,
+    here: HashMap<MessageId, Vec<Incoming>>,
+    handled: Vec<(MessageId, u32)>,
+}
+
+impl Work<'_> {
+    async fn all(&mut self, waiting: &[InboxParcel], noticed: &mut Noticed) -> Result<(), EmployerError> {
+        let mut verified: Vec<Incoming> = self.here.values().flatten().cloned().collect();
+        verified.retain(|one| one.state() == InboxState::Verified);
+        verified.sort_by_key(|one| (one.received_at, one.id));
+        for incoming in verified {
+            self.hand_out(incoming, noticed).await?;
+        }
+        for parcel in waiting {
+            if !self.take(parcel, noticed).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn one(
+        &mut self,
+        id: MessageId,
+        waiting: &[InboxParcel],
+        noticed: &mut Noticed,
+    ) -> Result<(), EmployerError> {
+        let known = self.here.get(&id).cloned().unwrap_or_default();
+        match (best(&known), waiting.iter().find(|parcel| parcel.id == id)) {
+            (Some(incoming), _) => match incoming.state() {
+                InboxState::Accepted if !self.app.tray.has_sealed(incoming) => Err(InboxRefused::NotKept(id).into()),
+                InboxState::Verified | InboxState::Accepted => self.hand_out(incoming.clone(), noticed).await,
+                state => Err(InboxRefused::State { id, state }.into()),
+            },
+            (None, Some(parcel)) => self.take(parcel, noticed).await.map(drop),
+            (None, None) => match known.first() {
+                Some(one) => Err(InboxRefused::State { id, state: one.state() }.into()),
+                None => Err(InboxRefused::Unknown(id).into()),
+            },
+        }
+    }
+
+    /// Takes what waits. Whether going on with the next makes sense.
+    async fn take(&mut self, parcel: &InboxParcel, noticed: &mut Noticed) -> Result<bool, EmployerError> {
+        let known = self.here.get(&parcel.id).cloned().unwrap_or_default();
+        if let Some(one) = best(&known)
+            && one.state() != InboxState::Withdrawn
+            && (one.tag, one.sealed_size) == (parcel.tag, parcel.size)
+        {
+            // The relay does not know that we have it, though it was told.
+            if one.is_acknowledged() {
+                self.app.tell_again(one.clone()).await?;
+            }
+            return Ok(true);
+        }
+        match self.app.take_in(parcel, &known, &self.union).await {
+            Ok(incoming) => {
+                self.handled.push((incoming.id, incoming.copy));
+                if incoming.state() == InboxState::Verified {
+                    self.hand_out(incoming, noticed).await?;
+                }
+                Ok(true)
+            }
+            Err(NotTaken::Stop(error)) => Err(error),
+            Err(NotTaken::Trouble(trouble)) => {
+                let goes_on = concerns_one_message(&trouble);
+                noticed.troubles.push((parcel.id, 0, trouble));
+                Ok(goes_on)
+            }
+        }
+    }
+
+    async fn hand_out(&mut self, incoming: Incoming, noticed: &mut Noticed) -> Result<(), EmployerError> {
+        let key = (incoming.id, incoming.copy);
+        if !self.handled.contains(&key) {
+            self.handled.push(key);
+        }
+        match self.app.hand_out(incoming, &self.folder).await {
+            Ok(_) => Ok(()),
+            Err(NotTaken::Stop(error)) => Err(error),
+            Err(NotTaken::Trouble(trouble)) => {
+                noticed.troubles.push((key.0, key.1, trouble));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The record that an id stands for: what is in quarantine gives way to what is not.
+fn best(known: &[Incoming]) -> Option<&Incoming> {
+    known.iter().rfind(|one| one.state() != InboxState::Quarantined)
+}
+
+/// Whether the next message may well come through where this one did not.
+fn concerns_one_message(trouble: &InboxTrouble) -> bool {
+    match trouble {
+        InboxTrouble::Fetch(ClientError::Refused(problem)) => {
+            matches!(problem.code, Code::ParcelUnknown | Code::DeliveryEnded | Code::RangeNotSatisfiable)
+        }
+        InboxTrouble::Fetch(error) => !error.is_temporary(),
+        _ => true,
+    }
+}

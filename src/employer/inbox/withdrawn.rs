@@ -1,0 +1,111 @@
+//! What the union took back: its signed statements say why numbers are missing, and chain over them.
+
+use jiff::Timestamp;
+
+use super::incoming::{Content, InboxState, Incoming};
+use crate::domain::address::Address;
+use crate::domain::ids::MessageId;
+use crate::domain::sequence::Link;
+use crate::employer::app::App;
+use crate::employer::error::EmployerError;
+use crate::employer::receipts::Alarm;
+use crate::employer::union::Union;
+use crate::message::keys::Certificate;
+use crate::message::words;
+use crate::pki;
+use crate::wire::delivery::{Statement, Withdrawn};
+use crate::wire::page::{MAX_LIMIT, PageQuery};
+
+impl App {
+    /// Takes in the statements that are new. Answers those that are not the union's, or not about us.
+    pub(super) async fn take_statements(&self, union: &Union) -> Result<Vec<(MessageId, Alarm)>, EmployerError> {
+        let mut alarms = Vec::new();
+        let mut query =
+            PageQuery { after: self.tray.withdrawals(), limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        let before = query.after;
+        loop {
+            let page = self.client.withdrawals(query).await?;
+            for withdrawn in page.items {
+                match self.believe(&withdrawn, union) {
+                    Ok(statement) => self.keep_statement(withdrawn, statement).await?,
+                    Err(alarm) => alarms.push((withdrawn.id, alarm)),
+                }
+            }
+            query.after = page.next.or(query.after);
+            if !page.more {
+                break;
+            }
+        }
+        // What is not believed is looked at again next time.
+        if let Some(seen) = query.after.filter(|_| alarms.is_empty() && query.after != before) {
+            self.on_tray(move |tray| tray.set_withdrawals(seen)).await?;
+        }
+        Ok(alarms)
+    }
+
+    fn believe(&self, withdrawn: &Withdrawn, union: &Union) -> Result<Statement, Alarm> {
+        let identity = self.home.identity();
+        let read = |signer: &Certificate| words::verify::<Statement>(&withdrawn.statement.0, signer).ok();
+        let at = union.signing.iter().find_map(read).ok_or(Alarm::Signature)?.at;
+        let by_union = |signer: &Certificate| read(signer).filter(|_| pki::owner(signer) == Some(identity.to()));
+        let statement = union.signer(at, by_union).ok_or(Alarm::Signature)?;
+        let office = Address::Office(identity.who().union.clone(), identity.who().office.clone());
+        let is_ours = [identity.from(), office].contains(&statement.to) && statement.message_id == withdrawn.id;
+        if is_ours { Ok(statement) } else { Err(Alarm::Message) }
+    }
+
+    async fn keep_statement(&self, withdrawn: Withdrawn, statement: Statement) -> Result<(), EmployerError> {
+        let now = self.clock.now();
+        self.on_tray(move |tray| {
+            let known = tray.records()?;
+            let has_come = |one: &Incoming| one.id == statement.message_id && one.state() != InboxState::Quarantined;
+            if known.iter().any(has_come) {
+                return Ok(());
+            }
+            let copy = known.iter().filter(|one| one.id == statement.message_id).map(|one| one.copy + 1).max();
+            let (sequence, previous) = (statement.sequence, statement.previous);
+            let link = Link { sequence, previous, hash: statement.signature_hash };
+            let to = statement.to.clone();
+            tray.commit(Some((&to, link)), |found| {
+                let warnings = found.iter().flat_map(|(finding, _)| finding.warnings()).collect();
+                Ok(Incoming { warnings, copy: copy.unwrap_or(0), ..record(withdrawn, statement, now) })
+            })
+            .map(drop)
+        })
+        .await
+    }
+}
+
+fn record(withdrawn: Withdrawn, statement: Statement, now: Timestamp) -> Incoming {
+    Incoming {
+        id: statement.message_id,
+        copy: 0,
+        sealed_size: 0,
+        tag: None,
+        deposited_at: statement.at,
+        received_at: now,
+        content: Some(Content {
+            from: Address::Union(statement.to.union().clone()),
+            to: statement.to,
+            sequence: statement.sequence,
+            file_name: None,
+            comment: None,
+            size: 0,
+            digest: String::new(),
+            signature_hash: statement.signature_hash,
+            signed_at: statement.at,
+        }),
+        reasons: Default::default(),
+        warnings: Default::default(),
+        facts: None,
+        signer: None,
+        relayed: None,
+        doubt: None,
+        withdrawn: Some(withdrawn.statement),
+        receipts: Vec::new(),
+        acknowledged_at: None,
+        taking: None,
+        saved_as: None,
+        reason: None,
+    }
+}
