@@ -28,10 +28,10 @@ use kenpo_express::wire::union::{Acknowledgement, DisableUser, OrderNumber, Parc
 
 use super::exchange_support::free_ports;
 
-struct Parties {
-    world: World,
-    relay: Running,
-    shutdown: Shutdown,
+pub(crate) struct Parties {
+    pub(crate) world: World,
+    pub(crate) relay: Running,
+    pub(crate) shutdown: Shutdown,
     union: UnionClient,
     signing: Credential,
     encryption: Credential,
@@ -44,7 +44,7 @@ fn joined(path: &Path) -> Credential {
 }
 
 impl Parties {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let world = enrolled(dir.path(), free_ports()).await.unwrap();
         let (relay, shutdown) = start_relay(&world).await;
@@ -57,12 +57,12 @@ impl Parties {
         Self { world, relay, shutdown, union, signing, encryption, _dir: dir }
     }
 
-    async fn app(&self) -> App {
+    pub(crate) async fn app(&self) -> App {
         let user = log_in(&self.world.employer_home()).await.unwrap();
         App::open(&user, Arc::new(Nobody)).unwrap()
     }
 
-    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.world.dir.join(name);
         fs::write(&path, content).unwrap();
         path
@@ -75,7 +75,7 @@ impl Parties {
         names
     }
 
-    async fn waiting(&self) -> Vec<Parcel> {
+    pub(crate) async fn waiting(&self) -> Vec<Parcel> {
         self.union.parcels(ParcelState::Waiting, PageQuery::default()).await.unwrap().items
     }
 
@@ -89,7 +89,7 @@ impl Parties {
     }
 
     /// What an honest union says of a parcel.
-    async fn verified(&self, parcel: &Parcel) -> (Receipt, Vec<u8>) {
+    pub(crate) async fn verified(&self, parcel: &Parcel) -> (Receipt, Vec<u8>) {
         let sealed = self.fetch(parcel).await;
         let keys = std::slice::from_ref(&self.encryption);
         let (opened, content) = open(sealed.as_slice(), keys, Vec::new()).unwrap();
@@ -108,7 +108,7 @@ impl Parties {
         (receipt, content)
     }
 
-    async fn acknowledge(&self, id: MessageId, receipt: &Receipt) {
+    pub(crate) async fn acknowledge(&self, id: MessageId, receipt: &Receipt) {
         let signed = receipt.sign(&self.signing, receipt.at).unwrap();
         let item = Acknowledgement { id, receipt: Some(Der(signed.der().to_vec())) };
         self.union.acknowledge(vec![item]).await.unwrap();

@@ -469,9 +469,9 @@ async fn content(State(relay): State<Relay>, UrlPath(id): UrlPath<MessageId>, he
     let body = match cut {
         None => Body::from(rest),
         Some(cut) => {
-            let given = Bytes::from(rest[..cut.min(rest.len())].to_vec());
-            let end = Err(std::io::Error::other("the line is cut"));
-            Body::from_stream(futures_util::stream::iter([Ok(given), end]))
+            let pieces = rest[..cut.min(rest.len())].chunks(16 * 1024).map(|piece| Ok(Bytes::copy_from_slice(piece)));
+            let end = std::iter::once(Err(std::io::Error::other("the line is cut")));
+            Body::from_stream(futures_util::stream::iter(pieces.chain(end).collect::<Vec<_>>()))
         }
     };
     response.body(body).unwrap()

@@ -46,6 +46,7 @@ mod inbox_lies;
 mod inbox_receive;
 mod inbox_support;
 mod inbox_verdicts;
+mod inbox_words;
 mod message_command;
 mod message_hostile;
 mod message_openssl;

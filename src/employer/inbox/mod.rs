@@ -223,27 +223,27 @@ impl App {
         };
         let mut items = Vec::new();
         for record in &records {
-            let trouble = take_trouble(record.id, record.copy);
+            // What was taken back must not be there any more.
+            let listed = waiting.iter().any(|parcel| parcel.id == record.id);
+            let taken_back = (listed && record.state() == InboxState::Withdrawn).then_some(InboxTrouble::TakenBack);
+            let trouble = take_trouble(record.id, record.copy).or(taken_back);
             if shown(record) || trouble.is_some() {
                 let mut item = InboxItem::here(record.clone());
                 item.trouble = trouble.or(item.trouble);
                 items.push(item);
             }
         }
-        let is_here = |id| records.iter().any(|one| one.id == id && one.state() != InboxState::Withdrawn);
         let mut unseen = 0;
         for parcel in waiting {
-            if is_here(parcel.id) {
+            if records.iter().any(|one| one.id == parcel.id) {
                 continue;
             }
             unseen += 1;
-            if !shown_waiting(parcel.id) {
-                continue;
+            let id = parcel.id;
+            if shown_waiting(id) {
+                let fetched = self.tray.part_length(id).min(parcel.size);
+                items.push(InboxItem { trouble: take_trouble(id, 0), ..InboxItem::waiting(parcel, fetched) });
             }
-            let (id, fetched) = (parcel.id, self.tray.part_length(parcel.id).min(parcel.size));
-            let taken_back = records.iter().any(|one| one.id == id);
-            let trouble = take_trouble(id, 0).or_else(|| taken_back.then_some(InboxTrouble::TakenBack));
-            items.push(InboxItem { trouble, ..InboxItem::waiting(parcel, fetched) });
         }
         // What waits may be what is missing.
         let missing = if unseen == 0 { self.tray.missing() } else { Vec::new() };
