@@ -117,6 +117,7 @@ impl EmployerError {
             Self::Ledger(error) => error.kind(),
             Self::File { .. } => "file",
             Self::Comment(_) => "comment",
+            Self::Inbox(refused) => refused.kind(),
             Self::Relay(cause) | Self::Upload { cause, .. } => cause.kind(),
             Self::Clock { .. } => "clock",
             Self::Identity => "identity",

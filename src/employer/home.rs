@@ -12,6 +12,11 @@
 //!   kit.json, setup.json while the set-up is under way: the kit, and how far it has come
 //!   new/                 another kit that is being set up, until its certificates are here
 //!   renewal.json         while new certificates are asked for
+//!   inbox.json           how far the union's streams have come, and the newest message in them
+//!   inbox/ID.part        messages of the union on their way
+//!   received/ID.json     one small record for each message of the union, for good
+//!   received/ID.kxm      the sealed messages, until the union has our receipts and `[received] keep_days` are over
+//!   quarantine/ID.kxm    what failed a check, sealed
 //!   stream.json          the last message that got a number: the head of the chain
 //!   sent/ID.json         one small record for each message, for good
 //!   outbox/ID.kxm        sealed messages, until the union's `verified` receipt is there

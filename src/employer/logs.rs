@@ -23,6 +23,7 @@ const OURS: &[&str] = &[
     "kit.json",
     "setup.json",
     "renewal.json",
+    "inbox.json",
     "stream.json",
     "seen.json",
     "lock",
@@ -75,9 +76,10 @@ fn for_the_union(finding: &Finding) -> Finding {
 /// Names and sizes of our files. Whatever else somebody keeps there is nobody's business.
 fn files(home: &Path) -> String {
     let is_ours = |name: &str| OURS.contains(&name);
-    let is_message = |name: &str| name.split_once('.').is_some_and(|(id, _)| id.parse::<MessageId>().is_ok());
+    let is_id = |stem: &str| stem.split('_').next().is_some_and(|id| id.parse::<MessageId>().is_ok());
+    let is_message = |name: &str| name.split_once('.').is_some_and(|(stem, _)| is_id(stem));
     let at_home = ["", "new/"].map(|folder| names(home, folder, is_ours));
-    let messages = ["sent/", "outbox/"].map(|folder| names(home, folder, is_message));
+    let messages = ["sent/", "outbox/", "inbox/", "received/", "quarantine/"].map(|folder| names(home, folder, is_message));
     let mut lines = [at_home.concat(), messages.concat()].concat();
     lines.sort();
     lines.concat()
@@ -104,6 +106,11 @@ mod tests {
         fs::create_dir_all(home.join("sent")).unwrap();
         fs::write(home.join("keys.box"), "secret-4711").unwrap();
         fs::write(home.join("sent/0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6.json"), "secret-4711").unwrap();
+        for folder in ["inbox", "received", "quarantine"] {
+            fs::create_dir(home.join(folder)).unwrap();
+            fs::write(home.join(folder).join("0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6_1.kxm"), "secret-4711").unwrap();
+            fs::write(home.join(folder).join("給与.kxm"), "secret-4711").unwrap();
+        }
         fs::write(home.join("給与.csv"), "secret-4711").unwrap();
         fs::write(home.join("給与.json"), "secret-4711").unwrap();
         fs::create_dir(home.join("log")).unwrap();
@@ -116,6 +123,7 @@ mod tests {
             all += &io::read_to_string(zip.by_index(index).unwrap()).unwrap();
         }
         assert!(all.contains("11 keys.box") && all.contains("sent/0191e3c4-") && all.contains("one line"), "{all}");
+        assert!(all.contains("quarantine/0191e3c4-") && all.contains("received/") && all.contains("inbox/"), "{all}");
         assert!(!all.contains("4711") && !all.contains("給与"), "{all}");
         assert!(pack(&home, "1.0", &[], &out).is_err(), "nothing is written over");
     }

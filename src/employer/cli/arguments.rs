@@ -192,6 +192,10 @@ impl Command {
             Self::Password { .. } => "password",
             Self::Send { .. } => "send",
             Self::Sent { .. } => "sent",
+            Self::Inbox { .. } => "inbox",
+            Self::Receive { .. } => "receive",
+            Self::Return { .. } => "return",
+            Self::Notices { .. } => "notices",
             Self::Logs { .. } => "logs",
             Self::Doctor { .. } => "doctor",
         }

@@ -104,6 +104,7 @@ fn report(inbox: &Inbox, just_now: bool) -> bool {
     }
     for item in &inbox.items {
         if let (Some(trouble), Some(id)) = (&item.trouble, item.id()) {
+            tracing::warn!(%id, code = trouble.code(), "trouble");
             words::trouble(id, trouble);
             good = false;
         }

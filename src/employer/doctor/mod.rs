@@ -2,6 +2,7 @@
 
 mod before;
 mod folder;
+mod inbox;
 mod network;
 
 use std::path::Path;
@@ -97,6 +98,9 @@ pub async fn examine(
         }
     };
     findings.push(certificate(&home, &*clock));
+    let at = folder.to_owned();
+    let inbox = tokio::task::spawn_blocking(move || inbox::examine(&at)).await;
+    findings.push(inbox.expect("looking at records does not panic"));
     findings.push(network::way(home.settings(), home.identity().relay()));
     let Ok(pc) = Pc::open(folder, Arc::clone(&clock), random) else {
         findings.push(damaged());

@@ -37,6 +37,7 @@ impl App {
                 let items = batch.iter().map(|told| acknowledgement(&records, *told)).collect();
                 let results = self.client.acknowledge(items).await?;
                 crate::failpoint!("inbox.acknowledged");
+                tracing::info!(items = batch.len(), "acknowledged");
                 for (told, result) in batch.iter().zip(results.items) {
                     let record = &mut records[told.record];
                     match result.outcome {

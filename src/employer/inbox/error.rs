@@ -36,6 +36,19 @@ pub enum InboxRefused {
     Reason,
 }
 
+impl InboxRefused {
+    /// Which of these it is, as a word for logs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "inbox.unknown",
+            Self::State { .. } => "inbox.state",
+            Self::NotKept(_) => "inbox.not-kept",
+            Self::NoFolder(_) => "inbox.no-folder",
+            Self::Reason => "inbox.reason",
+        }
+    }
+}
+
 /// What is wrong with one message. The others go on.
 #[derive(Debug, thiserror::Error)]
 pub enum InboxTrouble {

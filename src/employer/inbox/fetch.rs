@@ -29,6 +29,7 @@ impl App {
             there = 0;
         }
         self.tray.check_room(parcel.size - there, self.home.settings().reserve)?;
+        tracing::info!(id = %parcel.id, bytes = parcel.size, there, "fetching");
         self.watcher.event(Event::Fetching { id: parcel.id, size: parcel.size });
         let (mut pieces, mut failures) = (u32::from(there > 0), 0);
         loop {

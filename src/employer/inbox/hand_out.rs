@@ -34,6 +34,7 @@ impl App {
         let (app, folder, now) = (self.clone(), folder.to_owned(), self.clock.now());
         let work = move || HandOut { app: &app, folder: &folder, now }.run(incoming);
         let done = tokio::task::spawn_blocking(work).await.expect("handing out a file does not panic")?;
+        tracing::info!(id = %done.id, "handed out");
         self.watcher.event(Event::HandedOut(&done));
         Ok(done)
     }

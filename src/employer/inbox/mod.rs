@@ -47,6 +47,11 @@ use crate::wire::delivery::InboxParcel;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
 use crate::wire::problem::Code;
 
+/// Every message that came here, as far as a home folder knows by itself. Blocks.
+pub fn known(folder: &Path) -> Result<Vec<Incoming>, LedgerError> {
+    Tray::look_into(folder)?.records()
+}
+
 /// What is to be handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {

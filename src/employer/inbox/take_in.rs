@@ -73,6 +73,14 @@ impl App {
         };
         let kept = tokio::task::spawn_blocking(move || keep.keep(examined)).await;
         let incoming = kept.expect("keeping a message does not panic")?;
+        let (id, state) = (incoming.id, incoming.state().code());
+        tracing::info!(%id, state, bytes = incoming.sealed_size, "received");
+        for reason in &incoming.reasons {
+            tracing::warn!(%id, code = reason.code(), "quarantined");
+        }
+        if let Some(doubt) = incoming.doubt {
+            tracing::warn!(%id, code = doubt.code(), "trouble");
+        }
         self.watcher.event(Event::Received(&incoming));
         Ok(incoming)
     }

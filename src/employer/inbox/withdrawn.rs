@@ -28,7 +28,10 @@ impl App {
             for withdrawn in page.items {
                 match self.believe(&withdrawn, union) {
                     Ok(statement) => self.keep_statement(withdrawn, statement).await?,
-                    Err(alarm) => alarms.push((withdrawn.id, alarm)),
+                    Err(alarm) => {
+                        tracing::warn!(id = %withdrawn.id, code = alarm.code(), "trouble");
+                        alarms.push((withdrawn.id, alarm));
+                    }
                 }
             }
             query.after = page.next.or(query.after);
