@@ -14,6 +14,7 @@
 //! * [`inbox`]: what the union sends: fetched, verified, handed out, answered with receipts.
 //! * [`receipts`]: whether to believe the receipts that the relay hands over.
 
+pub mod alarm;
 mod answer;
 pub mod app;
 pub mod cli;

@@ -7,7 +7,7 @@ use crate::wire::client::ClientError;
 
 use super::error::EmployerError;
 use super::ledger::Ledger;
-use super::receipts::Alarm;
+use super::alarm::Alarm;
 use super::record::Record;
 
 /// A message that was sent, as the list shows it.

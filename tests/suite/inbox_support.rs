@@ -379,7 +379,9 @@ impl Post {
 
 /// The codes of why a message is in quarantine.
 pub(crate) fn reasons(record: &Incoming) -> Vec<&'static str> {
-    record.reasons.iter().map(|reason| reason.code()).collect()
+    let mut codes: Vec<_> = record.reasons.iter().map(|reason| reason.code()).collect();
+    codes.sort_unstable();
+    codes
 }
 
 /// The code of what is wrong with an item.

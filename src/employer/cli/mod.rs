@@ -31,7 +31,7 @@ use super::error::EmployerError;
 use super::journal::Journal;
 use super::ledger::LedgerError;
 use super::pc::User;
-use super::receipts::Alarm;
+use super::alarm::Alarm;
 use super::sent::{Sent, SentList};
 use crate::runtime::telemetry;
 use crate::runtime::version::VERSION;

@@ -13,7 +13,7 @@ use self::inbox::inbox_words;
 use self::relay::relay_words;
 use crate::domain::ids::MessageId;
 use crate::employer::error::EmployerError;
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 use crate::employer::record::Record;
 use crate::employer::sent::Trouble;
 use crate::wire::problem::Code;

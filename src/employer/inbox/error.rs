@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::ids::MessageId;
 use crate::employer::ledger::LedgerError;
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 use crate::message::receipt::MAX_REASON;
 use crate::wire::client::ClientError;
 

@@ -12,7 +12,7 @@ use crate::domain::file_name::FileName;
 use crate::domain::ids::MessageId;
 use crate::domain::policy::Facts;
 use crate::domain::verdict::{Reason, Warning};
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 use crate::message::open::Opened;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::wire::Der;

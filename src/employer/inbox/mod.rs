@@ -37,7 +37,7 @@ use self::tray::Tray;
 use super::app::App;
 use super::error::EmployerError;
 use super::ledger::LedgerError;
-use super::receipts::Alarm;
+use super::alarm::Alarm;
 use super::union::Union;
 use crate::domain::ids::MessageId;
 use crate::message::receipt::{MAX_REASON, Receipt, Return, Stage};

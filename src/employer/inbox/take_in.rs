@@ -14,7 +14,7 @@ use crate::domain::verdict::Verdict;
 use crate::employer::app::App;
 use crate::employer::error::EmployerError;
 use crate::employer::ledger::LedgerError;
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 use crate::employer::union::Union;
 use crate::employer::watch::Event;
 use crate::message::keys::Credential;

@@ -8,7 +8,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::sequence::Link;
 use crate::employer::app::App;
 use crate::employer::error::EmployerError;
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 use crate::employer::union::Union;
 use crate::message::keys::Certificate;
 use crate::message::words;

@@ -6,7 +6,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::verdict::{Reason, Warning};
 use crate::employer::inbox::{InboxTrouble, Incoming, Missing};
 use crate::employer::ledger::LedgerError;
-use crate::employer::receipts::Alarm;
+use crate::employer::alarm::Alarm;
 
 const TELL: Words = ("表示された番号を健康保険組合に連絡してください。", "Tell the union the id shown.");
 
