@@ -79,7 +79,8 @@ fn files(home: &Path) -> String {
     let is_id = |stem: &str| stem.split('_').next().is_some_and(|id| id.parse::<MessageId>().is_ok());
     let is_message = |name: &str| name.split_once('.').is_some_and(|(stem, _)| is_id(stem));
     let at_home = ["", "new/"].map(|folder| names(home, folder, is_ours));
-    let messages = ["sent/", "outbox/", "inbox/", "received/", "quarantine/"].map(|folder| names(home, folder, is_message));
+    let messages =
+        ["sent/", "outbox/", "inbox/", "received/", "quarantine/"].map(|folder| names(home, folder, is_message));
     let mut lines = [at_home.concat(), messages.concat()].concat();
     lines.sort();
     lines.concat()

@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::domain::ids::MessageId;
 use crate::wire::client::ClientError;
 
+use super::alarm::Alarm;
 use super::error::EmployerError;
 use super::ledger::Ledger;
-use super::alarm::Alarm;
 use super::record::Record;
 
 /// A message that was sent, as the list shows it.

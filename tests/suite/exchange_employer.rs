@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::MessageId;
-use kenpo_express::employer::app::App;
 use kenpo_express::employer::alarm::Alarm;
+use kenpo_express::employer::app::App;
 use kenpo_express::employer::sent::Trouble;
 use kenpo_express::employer::watch::Nobody;
 use kenpo_express::employer::{EmployerError, Home, State};

@@ -70,7 +70,11 @@ async fn what_it_says_of_a_message_is_compared_with_the_message() {
     for (number, (code, lie)) in lies.into_iter().enumerate() {
         let received = lied(&mut post, &*lie).await;
         // The message itself is what the union signed; that the relay lies is said beside it, now and in every list.
-        assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Accepted, Some(code)), "{number}");
+        assert_eq!(
+            (received.items[0].state(), trouble(&received.items[0])),
+            (InboxState::Accepted, Some(code)),
+            "{number}"
+        );
         let listed = post.app().inbox().await.unwrap();
         assert_eq!(listed.items.iter().filter(|item| trouble(item).is_some()).count(), number + 1);
     }
@@ -80,10 +84,16 @@ async fn what_it_says_of_a_message_is_compared_with_the_message() {
 async fn lengths_and_bytes_that_do_not_fit_bring_nothing() {
     let mut post = Post::start().await;
     let received = lied(&mut post, |_, parcel| parcel.size += 5).await;
-    assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Waiting, Some("inbox.not-fetched")));
+    assert_eq!(
+        (received.items[0].state(), trouble(&received.items[0])),
+        (InboxState::Waiting, Some("inbox.not-fetched"))
+    );
     post.relay().parcels.clear();
     let received = lied(&mut post, |_, parcel| parcel.size -= 5).await;
-    assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Waiting, Some("inbox.not-fetched")));
+    assert_eq!(
+        (received.items[0].state(), trouble(&received.items[0])),
+        (InboxState::Waiting, Some("inbox.not-fetched"))
+    );
     // One that is not there does not keep the others.
     let received = lied(&mut post, |_, parcel| parcel.id = new_id()).await;
     assert_eq!(received.items.len(), 2, "{received:?}");

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use axum::Json;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Json;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -172,18 +172,7 @@ impl Post {
         let listener = TcpListener::bind(world.address(1)).await.unwrap();
         let server = tokio::spawn(serve(listener, tls, Arc::clone(&said)));
         fs::create_dir(dir.path().join("out")).unwrap();
-        Self {
-            world,
-            user,
-            signing,
-            encryption,
-            ca,
-            relay_receipts,
-            relay: said,
-            streams: HashMap::new(),
-            server,
-            dir,
-        }
+        Self { world, user, signing, encryption, ca, relay_receipts, relay: said, streams: HashMap::new(), server, dir }
     }
 
     /// What the relay says.
@@ -458,7 +447,8 @@ async fn content(State(relay): State<Relay>, UrlPath(id): UrlPath<MessageId>, he
         let problem = Problem::new(Code::ParcelUnknown);
         return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, problem::CONTENT_TYPE)], Json(problem)).into_response();
     };
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-'));
+    let range =
+        headers.get(header::RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-'));
     let from: usize = range.map_or(0, |from| from.parse().unwrap());
     said.offsets.push(from as u64);
     let rest = bytes[from.min(bytes.len())..].to_vec();

@@ -26,11 +26,12 @@ fn forgeries(post: &mut Post) -> Vec<(&'static str, Draft, Vec<u8>, Vec<&'static
     let recipient = post.recipient();
     let mut all = Vec::new();
     let draft = |post: &Post| post.draft(us());
-    let mut signed_by = |what, post: &Post, signer: &Credential, change: &dyn Fn(Draft) -> Draft, codes: &[&'static str]| {
-        let draft = change(draft(post));
-        let sealed = post.seal_as(&draft, signer, &recipient);
-        all.push((what, draft, sealed, codes.to_vec()));
-    };
+    let mut signed_by =
+        |what, post: &Post, signer: &Credential, change: &dyn Fn(Draft) -> Draft, codes: &[&'static str]| {
+            let draft = change(draft(post));
+            let sealed = post.seal_as(&draft, signer, &recipient);
+            all.push((what, draft, sealed, codes.to_vec()));
+        };
     let as_it_is = |draft| draft;
 
     let another = Authority::create(&union(), "another", now, &SystemRandom).unwrap();
@@ -82,10 +83,14 @@ fn forgeries(post: &mut Post) -> Vec<(&'static str, Draft, Vec<u8>, Vec<&'static
     all.push(("sealed for somebody else", ours, sealed, vec!["envelope.not-for-us"]));
 
     for (what, code, alter) in [
-        ("another tag", "envelope.tampered", (|sealed: &mut Vec<u8>| {
-            let end = sealed.len() - 20;
-            sealed[end] ^= 1;
-        }) as fn(&mut Vec<u8>)),
+        (
+            "another tag",
+            "envelope.tampered",
+            (|sealed: &mut Vec<u8>| {
+                let end = sealed.len() - 20;
+                sealed[end] ^= 1;
+            }) as fn(&mut Vec<u8>),
+        ),
         ("cut off", "format.truncated", |sealed| sealed.truncate(sealed.len() - 40)),
         ("with something behind it", "format.trailing-data", |sealed| sealed.extend(*b"more")),
         ("no message at all", "format.malformed", |sealed| *sealed = b"GIF89a".repeat(30)),

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::{App, Union};
 use crate::domain::ids::MessageId;
+use crate::employer::alarm::Alarm;
 use crate::employer::error::EmployerError;
 use crate::employer::ledger::Ledger;
-use crate::employer::alarm::Alarm;
 use crate::employer::receipts::{Signers, check};
 use crate::employer::record::{Record, ReturnWords, State};
 use crate::employer::sent::{Sent, SentList, Trouble};

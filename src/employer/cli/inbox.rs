@@ -120,7 +120,9 @@ fn report(inbox: &Inbox, just_now: bool) -> bool {
     }
     if let Some(error) = &inbox.offline {
         if just_now {
-            say("受領通知はまだ組合に届いていません。次回に送信されます。\nThe union does not have our receipts yet: they are sent next time.");
+            say(
+                "受領通知はまだ組合に届いていません。次回に送信されます。\nThe union does not have our receipts yet: they are sent next time.",
+            );
         } else {
             offline();
         }

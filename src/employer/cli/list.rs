@@ -64,7 +64,8 @@ fn reason(returned: &ReturnWords) -> String {
 
 /// Words of somebody else, as they may be shown: on one line, and in the order in which they were written.
 pub(super) fn shown(text: &str) -> String {
-    let turns = |letter: char| matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
+    let turns =
+        |letter: char| matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}');
     text.chars().filter(|letter| !turns(*letter)).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 

@@ -22,7 +22,9 @@ pub(super) fn examine(folder: &Path) -> Finding {
     let finding = Finding::good(
         CHECK,
         format!("組合からのファイル {all} 件（隔離 {quarantined}、未保存 {unsaved}、受領通知の未送信 {untold}）"),
-        format!("{all} files of the union: {quarantined} in quarantine, {unsaved} not saved yet, {untold} without a receipt"),
+        format!(
+            "{all} files of the union: {quarantined} in quarantine, {unsaved} not saved yet, {untold} without a receipt"
+        ),
     );
     if quarantined > 0 {
         finding.todo(

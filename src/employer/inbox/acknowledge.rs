@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::error::InboxTrouble;
 use super::incoming::{InboxState, Incoming};
 use super::take_in::sign;
+use super::tray::Tray;
 use crate::domain::ids::MessageId;
 use crate::employer::app::App;
 use crate::employer::error::EmployerError;
@@ -28,8 +29,9 @@ impl App {
         let mut troubles = Vec::new();
         // A second time for receipts that were signed anew.
         for _ in 0..2 {
-            let (now, mut records) = (self.clock.now(), self.on_tray(|tray| tray.records()).await?);
-            records.retain(|record| !record.is_acknowledged() && now.duration_since(record.received_at) < GIVEN_UP_AFTER);
+            let (now, mut records) = (self.clock.now(), self.on_tray(Tray::records).await?);
+            records
+                .retain(|record| !record.is_acknowledged() && now.duration_since(record.received_at) < GIVEN_UP_AFTER);
             let line: Vec<Told> = records.iter().enumerate().flat_map(|(at, record)| told(at, record)).collect();
             let mut anew = false;
             troubles.clear();

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::domain::ids::MessageId;
-use crate::employer::ledger::LedgerError;
 use crate::employer::alarm::Alarm;
+use crate::employer::ledger::LedgerError;
 use crate::message::receipt::MAX_REASON;
 use crate::wire::client::ClientError;
 

@@ -97,10 +97,7 @@ impl Examiner<'_> {
         }
         let who = self.identity.who();
         let facts = Facts {
-            receiver: BTreeSet::from([
-                self.identity.from(),
-                Address::Office(who.union.clone(), who.office.clone()),
-            ]),
+            receiver: BTreeSet::from([self.identity.from(), Address::Office(who.union.clone(), who.office.clone())]),
             parcel: policy::Parcel {
                 id: parcel.id,
                 sender: self.identity.to(),

@@ -58,7 +58,7 @@ impl HandOut<'_> {
         self.write(&incoming, file.file())?;
         crate::failpoint!("inbox.written");
         let saved_as = if incoming.taking.as_deref() == Some(self.folder)
-            && let Some(there) = self.left_by_a_crash(places(), file.file())?
+            && let Some(there) = left_by_a_crash(places(), file.file())?
         {
             there
         } else {
@@ -107,32 +107,28 @@ impl HandOut<'_> {
         output.seek(SeekFrom::Start(0)).map_err(InboxTrouble::Folder)?;
         verified.filter(is_it).ok_or(InboxTrouble::Damaged)
     }
-
-    /// The same file, in the place where an earlier try was about to put it.
-    fn left_by_a_crash(
-        &self,
-        places: impl Iterator<Item = PathBuf>,
-        file: &File,
-    ) -> Result<Option<PathBuf>, InboxTrouble> {
-        for place in places {
-            // Opening a pipe would wait for its other end.
-            match std::fs::metadata(&place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Ok(metadata) if metadata.is_file() => (),
-                _ => continue,
-            }
-            // Not ours to read, so not ours.
-            let Ok(there) = File::open(&place) else { continue };
-            let mut ours = file.try_clone().map_err(InboxTrouble::Folder)?;
-            ours.rewind().map_err(InboxTrouble::Folder)?;
-            if same(ours, there).unwrap_or(false) {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
 }
 
 fn places(folder: &Path, name: &FileName) -> impl Iterator<Item = PathBuf> {
     candidates(name).map(move |name| folder.join(name))
+}
+
+/// The same file, in the place where an earlier try was about to put it.
+fn left_by_a_crash(places: impl Iterator<Item = PathBuf>, file: &File) -> Result<Option<PathBuf>, InboxTrouble> {
+    for place in places {
+        // Opening a pipe would wait for its other end.
+        match std::fs::metadata(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(metadata) if metadata.is_file() => (),
+            _ => continue,
+        }
+        // Not ours to read, so not ours.
+        let Ok(there) = File::open(&place) else { continue };
+        let mut ours = file.try_clone().map_err(InboxTrouble::Folder)?;
+        ours.rewind().map_err(InboxTrouble::Folder)?;
+        if same(ours, there).unwrap_or(false) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
 }

@@ -8,8 +8,8 @@ use super::tray::{Missing, Tray};
 use crate::domain::ids::MessageId;
 use crate::domain::sequence::Order;
 use crate::domain::verdict::Warning;
-use crate::employer::error::EmployerError;
 use crate::employer::alarm::Alarm;
+use crate::employer::error::EmployerError;
 use crate::wire::delivery::InboxParcel;
 
 /// A message of the union, as the list shows it.

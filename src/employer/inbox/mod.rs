@@ -34,10 +34,10 @@ pub use self::tray::Missing;
 
 use self::take_in::{NotTaken, next_receipt, sign};
 use self::tray::Tray;
+use super::alarm::Alarm;
 use super::app::App;
 use super::error::EmployerError;
 use super::ledger::LedgerError;
-use super::alarm::Alarm;
 use super::union::Union;
 use crate::domain::ids::MessageId;
 use crate::message::receipt::{MAX_REASON, Receipt, Return, Stage};
@@ -73,10 +73,8 @@ impl App {
     pub async fn inbox(&self) -> Result<Inbox, EmployerError> {
         match self.look().await {
             Ok(inbox) => Ok(inbox),
-            Err(error @ (EmployerError::Relay(_) | EmployerError::UnionCertificate | EmployerError::Identity)) => {
-                Ok(Inbox::from_before(self.on_tray(Tray::records).await?, error))
-            }
-            Err(error) => Err(error),
+            Err(error @ EmployerError::Ledger(_)) => Err(error),
+            Err(error) => Ok(Inbox::from_before(self.on_tray(Tray::records).await?, error)),
         }
     }
 
@@ -154,12 +152,7 @@ impl App {
         }
     }
 
-    async fn keep_return(
-        &self,
-        mut incoming: Incoming,
-        reason: String,
-        union: &Union,
-    ) -> Result<(), EmployerError> {
+    async fn keep_return(&self, mut incoming: Incoming, reason: String, union: &Union) -> Result<(), EmployerError> {
         let (now, by) = (self.clock.now(), self.home.identity().from().to_string());
         let told = Return { message_id: incoming.id, reason: reason.clone() };
         let sealed = words::seal(&told, std::slice::from_ref(&union.encryption), &*self.random)?;

@@ -1,5 +1,6 @@
 //! One message, from the relay's list to its place here with our `verified` receipt, or to quarantine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use super::incoming::{Content, InboxState, Incoming, OwnReceipt};
 use crate::domain::policy::judge;
 use crate::domain::sequence::StreamMark;
 use crate::domain::verdict::Verdict;
+use crate::employer::alarm::Alarm;
 use crate::employer::app::App;
 use crate::employer::error::EmployerError;
 use crate::employer::ledger::LedgerError;
-use crate::employer::alarm::Alarm;
 use crate::employer::union::Union;
 use crate::employer::watch::Event;
 use crate::message::keys::Credential;
@@ -65,12 +66,7 @@ impl App {
             self.fetch(parcel).await?;
             examined = self.examine(parcel, known, union).await?;
         }
-        let keep = Keep {
-            app: self.clone(),
-            parcel: parcel.clone(),
-            known: known.to_vec(),
-            now: self.clock.now(),
-        };
+        let keep = Keep { app: self.clone(), parcel: parcel.clone(), known: known.to_vec(), now: self.clock.now() };
         let kept = tokio::task::spawn_blocking(move || keep.keep(examined)).await;
         let incoming = kept.expect("keeping a message does not panic")?;
         let (id, state) = (incoming.id, incoming.state().code());
@@ -123,7 +119,7 @@ impl Keep {
             return Ok(again);
         }
         let link = examined.link().filter(|(to, _)| examined.facts.receiver.contains(to));
-        let draft = self.draft(&examined)?;
+        let draft = self.draft(&examined);
         tray.place(&draft)?;
         crate::failpoint!("inbox.placed");
         let place = link.as_ref().map(|(to, link)| (to, *link));
@@ -144,13 +140,13 @@ impl Keep {
     }
 
     /// What is kept of it, but for its place in the stream.
-    fn draft(&self, examined: &Examined) -> Result<Incoming, LedgerError> {
+    fn draft(&self, examined: &Examined) -> Incoming {
         let reasons = match judge(&examined.facts) {
-            Verdict::Accepted { .. } => Default::default(),
+            Verdict::Accepted { .. } => BTreeSet::new(),
             Verdict::Quarantined { reasons, .. } => reasons,
         };
         let copy = self.known.iter().map(|one| one.copy + 1).max().unwrap_or(0);
-        Ok(Incoming {
+        Incoming {
             id: self.parcel.id,
             copy,
             sealed_size: self.parcel.size,
@@ -159,7 +155,7 @@ impl Keep {
             received_at: self.now,
             content: examined.opened.as_ref().map(Content::of),
             reasons,
-            warnings: Default::default(),
+            warnings: BTreeSet::new(),
             facts: None,
             signer: examined.verified.as_ref().map(|proof| Der(proof.certificate().der().to_vec())),
             relayed: Some(self.parcel.relayed.clone()),
@@ -170,7 +166,7 @@ impl Keep {
             taking: None,
             saved_as: None,
             reason: None,
-        })
+        }
     }
 
     /// Whether what the relay says beside the message fits it.
@@ -214,11 +210,6 @@ pub(super) fn next_receipt(incoming: &Incoming, stage: Stage, by: String, now: T
 
 /// Signs a receipt of ours.
 pub(super) fn sign(receipt: Receipt, signer: &Credential, now: Timestamp) -> Result<OwnReceipt, EmployerError> {
-    let signed = receipt.sign(signer, now)?;
-    Ok(OwnReceipt {
-        receipt,
-        der: Der(signed.der().to_vec()),
-        signer: signer.certificate().fingerprint(),
-        acknowledged_at: None,
-    })
+    let der = Der(receipt.sign(signer, now)?.der().to_vec());
+    Ok(OwnReceipt { receipt, der, signer: signer.certificate().fingerprint(), acknowledged_at: None })
 }

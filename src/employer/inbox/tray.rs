@@ -139,9 +139,10 @@ impl Tray {
     /// Whether this very message is in a record.
     fn has_come(&self, link: &Link) -> Result<bool, LedgerError> {
         let is_it = |record: &Incoming| {
-            record.content.as_ref().is_some_and(|content| {
-                (content.sequence, content.signature_hash) == (link.sequence, link.hash)
-            })
+            record
+                .content
+                .as_ref()
+                .is_some_and(|content| (content.sequence, content.signature_hash) == (link.sequence, link.hash))
         };
         Ok(self.records()?.iter().any(is_it))
     }

@@ -1,14 +1,16 @@
 //! What the union took back: its signed statements say why numbers are missing, and chain over them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::incoming::{Content, InboxState, Incoming};
 use crate::domain::address::Address;
 use crate::domain::ids::MessageId;
 use crate::domain::sequence::Link;
+use crate::employer::alarm::Alarm;
 use crate::employer::app::App;
 use crate::employer::error::EmployerError;
-use crate::employer::alarm::Alarm;
 use crate::employer::union::Union;
 use crate::message::keys::Certificate;
 use crate::message::words;
@@ -20,8 +22,7 @@ impl App {
     /// Takes in the statements that are new. Answers those that are not the union's, or not about us.
     pub(super) async fn take_statements(&self, union: &Union) -> Result<Vec<(MessageId, Alarm)>, EmployerError> {
         let mut alarms = Vec::new();
-        let mut query =
-            PageQuery { after: self.tray.withdrawals(), limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        let mut query = PageQuery { after: self.tray.withdrawals(), limit: Some(MAX_LIMIT), ..PageQuery::default() };
         let before = query.after;
         loop {
             let page = self.client.withdrawals(query).await?;
@@ -98,8 +99,8 @@ fn record(withdrawn: Withdrawn, statement: Statement, now: Timestamp) -> Incomin
             signature_hash: statement.signature_hash,
             signed_at: statement.at,
         }),
-        reasons: Default::default(),
-        warnings: Default::default(),
+        reasons: BTreeSet::new(),
+        warnings: BTreeSet::new(),
         facts: None,
         signer: None,
         relayed: None,

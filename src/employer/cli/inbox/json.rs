@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use crate::domain::address::Address;
 use crate::domain::digest::Tag;
+use crate::domain::file_name::FileName;
 use crate::domain::ids::MessageId;
-use crate::employer::inbox::{Inbox, InboxItem, InboxState, Incoming, OwnReceipt};
+use crate::domain::verdict::Warning;
+use crate::employer::inbox::{Inbox, InboxItem, InboxState, InboxTrouble, Incoming, OwnReceipt};
 use crate::message::receipt::{Receipt, Stage};
 
 /// One message. What is sealed is null until it was received.
@@ -63,11 +65,11 @@ fn message<'a>(inbox: &'a Inbox, item: &'a InboxItem) -> Message<'a> {
         direction: "received",
         state: item.state(),
         verdict: record.and_then(verdict),
-        reasons: reasons.chain(item.trouble.as_ref().map(|trouble| trouble.code())).collect(),
-        warnings: record.map_or_else(Vec::new, |record| inbox.warnings(record).map(|one| one.code()).collect()),
+        reasons: reasons.chain(item.trouble.as_ref().map(InboxTrouble::code)).collect(),
+        warnings: record.map_or_else(Vec::new, |record| inbox.warnings(record).map(Warning::code).collect()),
         from: content.map(|content| &content.from),
         to: content.map(|content| &content.to),
-        file_name: content.and_then(|content| content.file_name.as_ref()).map(|name| name.as_str()),
+        file_name: content.and_then(|content| content.file_name.as_ref()).map(FileName::as_str),
         size: file.map(|content| content.size),
         digest: file.map(|content| content.digest.as_str()),
         sequence: content.map(|content| content.sequence),
@@ -83,7 +85,11 @@ fn message<'a>(inbox: &'a Inbox, item: &'a InboxItem) -> Message<'a> {
         saved_as: record.and_then(|record| record.saved_as.as_ref()).map(|path| path.display().to_string()),
         reason: record.and_then(|record| record.reason.as_deref()),
         acknowledged: record.is_some_and(Incoming::is_acknowledged),
-        receipts: record.map_or(&[] as &[OwnReceipt], |record| &record.receipts).iter().map(|own| &own.receipt).collect(),
+        receipts: record
+            .map_or(&[] as &[OwnReceipt], |record| &record.receipts)
+            .iter()
+            .map(|own| &own.receipt)
+            .collect(),
     }
 }
 

@@ -4,9 +4,9 @@ use super::super::words::relay::relay_words;
 use super::super::words::{ASK, Words, alarm_words};
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::{Reason, Warning};
+use crate::employer::alarm::Alarm;
 use crate::employer::inbox::{InboxTrouble, Incoming, Missing};
 use crate::employer::ledger::LedgerError;
-use crate::employer::alarm::Alarm;
 
 const TELL: Words = ("表示された番号を健康保険組合に連絡してください。", "Tell the union the id shown.");
 
@@ -100,10 +100,9 @@ fn trouble_words(trouble: &InboxTrouble) -> (Words, Words) {
             ),
             AGAIN_FROM_UNION,
         ),
-        InboxTrouble::ReceiptRefused => (
-            ("サーバーが受領通知を受け付けませんでした。", "The server does not take our receipt."),
-            ASK,
-        ),
+        InboxTrouble::ReceiptRefused => {
+            (("サーバーが受領通知を受け付けませんでした。", "The server does not take our receipt."), ASK)
+        }
         InboxTrouble::ReceiptUnknown => (
             (
                 "受領通知の送信先のファイルがサーバーにありません。組合には受領が伝わっていません。",
@@ -143,10 +142,9 @@ pub(super) fn reason(reason: Reason) -> Words {
         Reason::BindingRecipient => {
             ("宛先がこの利用者でも、この事業所でもありません", "addressed neither to this user nor to this office")
         }
-        Reason::ReplayDuplicate => (
-            "同じ番号の別のファイルをすでに受信しています",
-            "another file with this id has been received already",
-        ),
+        Reason::ReplayDuplicate => {
+            ("同じ番号の別のファイルをすでに受信しています", "another file with this id has been received already")
+        }
         other => (other.japanese(), other.english()),
     }
 }

@@ -25,7 +25,10 @@ pub(super) fn inbox_words(refused: &InboxRefused) -> (Words, Words) {
             ("フォルダーを作るか、--out を確認してください。", "Make the folder, or check --out."),
         ),
         InboxRefused::Reason => (
-            ("差戻しの理由が空か、長すぎるか、改行が含まれています。", "The reason is empty, too long or has line breaks in it."),
+            (
+                "差戻しの理由が空か、長すぎるか、改行が含まれています。",
+                "The reason is empty, too long or has line breaks in it.",
+            ),
             ("1,000 文字以内の 1 行にしてください。", "Make it one line of at most 1,000 characters."),
         ),
     }
@@ -38,7 +41,9 @@ fn state_words(state: InboxState) -> Words {
             "It was received and accepted before, so it cannot be sent back.",
         ),
         InboxState::Returned => ("すでに差し戻したファイルです。", "It was sent back before."),
-        InboxState::Quarantined => ("検証に失敗し、隔離されたファイルです。", "It failed a check and is in quarantine."),
+        InboxState::Quarantined => {
+            ("検証に失敗し、隔離されたファイルです。", "It failed a check and is in quarantine.")
+        }
         InboxState::Withdrawn => ("組合が取り消したファイルです。", "The union took it back."),
         InboxState::Waiting | InboxState::Verified => ("今はできません。", "That cannot be done now."),
     }

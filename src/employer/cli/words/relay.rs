@@ -147,11 +147,11 @@ fn refused_words(code: Code) -> Option<(Words, Words)> {
             ("一覧（inbox）を確認してください。", "See the list: kx-employer inbox."),
         ),
         Code::DeliveryEnded => (
+            ("組合が取り消したか、受信期限を過ぎたファイルです。", "The union took it back, or its time is over."),
             (
-                "組合が取り消したか、受信期限を過ぎたファイルです。",
-                "The union took it back, or its time is over.",
+                "必要な場合は、健康保険組合にもう一度送ってもらってください。",
+                "If you need it, ask the union to send it again.",
             ),
-            ("必要な場合は、健康保険組合にもう一度送ってもらってください。", "If you need it, ask the union to send it again."),
         ),
         Code::QuotaExceeded => (
             ("サーバーに預けられる量を超えています。", "More is waiting at the server than it keeps for you."),
