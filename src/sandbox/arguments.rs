@@ -10,7 +10,7 @@ const AFTER: &str = "Logs of all parties go to DIR/sandbox.log. KX_SANDBOX_LOG s
                      debug, trace or a tracing filter; info without it.";
 
 /// 事業所・KX サーバー・健康保険組合のゲートウェイを 1 台で動かし、ファイルを送ってみます /
-/// Runs all three parties on this machine and sends a file from the employer into the union's archive.
+/// Runs all three parties on this machine and sends a file from the employer into the union's archive, and one back.
 ///
 /// Everything is made in DIR where it is not there yet; a second start goes on with the same DIR. Delete DIR to begin anew.
 /// Nothing here is secret or safe: it is for trying out and for development.
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "sandbox")]
     pub(super) dir: PathBuf,
     /// 送信と確認が終わったら終了します / End after the exchange instead of staying up. Exit status 0 only if every file was
-    /// archived, accepted and, decrypted again, equal to what was sent.
+    /// archived, accepted and, decrypted again, equal to what was sent, and the union's file came to the employer with all receipts.
     #[arg(long)]
     pub(super) once: bool,
     /// 送信するファイル（省略時は見本） / A file to send; a sample is sent without it. May be given several times.

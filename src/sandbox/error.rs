@@ -68,6 +68,9 @@ pub enum SandboxError {
         /// What the gateway waits for.
         cause: Option<String>,
     },
+    /// The gateway did not take the file for the employer.
+    #[error("the gateway has no message for the employer")]
+    NoAnswer,
     /// A database.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,19 +1,19 @@
-//! A file goes from the employer through the relay into the union's archive, and back out of it.
+//! A file goes from the employer through the relay into the union's archive, and back out of it; the union's staff accept it.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::equal::are_equal;
 use super::error::SandboxError;
 use super::voice::Voice;
 use super::world::World;
 use crate::domain::ids::MessageId;
 use crate::employer::app::App;
 use crate::employer::{Event, Record, State, User, Watcher};
+use crate::gateway::admin::received::Review;
 use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::view::MessageDetail;
 
@@ -31,13 +31,13 @@ pub(super) struct Exchanged {
 }
 
 impl Exchanged {
-    /// Archived, accepted and equal, and the employer has the proof.
+    /// Archived, accepted and equal, and the employer has the proof: of staff's acceptance, too.
     pub(super) fn is_good(&self) -> bool {
         let message = &self.detail.message;
         message.archived_at.is_some()
             && message.verdict == "accepted"
             && self.equal
-            && self.record.state() >= State::Verified
+            && self.record.state() == State::Accepted
     }
 
     /// The message as the union has it, with what the sandbox found out beside.
@@ -49,17 +49,21 @@ impl Exchanged {
     }
 }
 
-/// Sends the files as the employer, waits until the union has each, takes them out again and compares.
+/// Goes to work as the employer's app.
+pub(super) async fn open(user: User, voice: Voice) -> Result<App, SandboxError> {
+    let open = move || App::open(&user, Arc::new(Steps(voice)));
+    Ok(tokio::task::spawn_blocking(open).await.expect("opening the home folder does not panic")?)
+}
+
+/// Sends the files as the employer, waits until the union has each, takes them out again, compares and accepts them.
 pub(super) async fn exchange(
     world: &World,
     admin: &Admin,
-    user: User,
+    app: &App,
     files: &[PathBuf],
     voice: Voice,
 ) -> Result<Vec<Exchanged>, SandboxError> {
     voice.step("事業所が暗号化・署名して送信します", "The employer seals, signs and sends");
-    let open = move || App::open(&user, Arc::new(Steps(voice)));
-    let app = tokio::task::spawn_blocking(open).await.expect("opening the home folder does not panic")?;
     let mut sent = app.send(files, None).await?;
     // What an earlier start had begun comes first.
     let sent = sent.split_off(sent.len() - files.len());
@@ -81,8 +85,17 @@ pub(super) async fn exchange(
         equal.push(same);
     }
 
+    voice.step("組合の担当者が受け付けます", "The union's staff accept what came");
+    for (detail, (one, same)) in arrived.iter_mut().zip(sent.iter().zip(&equal)) {
+        if *same {
+            admin.review(one.record.id, &Review::Accept).await?;
+            *detail = admin.show(one.record.id).await?;
+            voice.fact("受付", "accepted", name(detail));
+        }
+    }
+
     voice.step("事業所が受領通知を検証します", "The employer checks the signed receipts");
-    let records = receipts(&app, sent.iter().map(|one| one.record.clone()).collect()).await?;
+    let records = receipts(app, sent.iter().map(|one| one.record.clone()).collect()).await?;
     for record in &records {
         let stages: Vec<_> = record.receipts.iter().map(|kept| kept.receipt.stage.code()).collect();
         voice.fact("受領通知", "receipts", format!("{}  No. {}", stages.join(" → "), record.sequence));
@@ -155,25 +168,6 @@ async fn comes_back(
     same.map_err(|error| wrong(&output, error))
 }
 
-/// Whether both files have the same bytes.
-fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
-    let (one, other) = (File::open(one)?, File::open(other)?);
-    if one.metadata()?.len() != other.metadata()?.len() {
-        return Ok(false);
-    }
-    let (mut one, mut other) = (BufReader::with_capacity(1 << 20, one), BufReader::with_capacity(1 << 20, other));
-    let (mut left, mut right) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        let read = one.read(&mut left)?;
-        if read == 0 {
-            return Ok(other.read(&mut right)? == 0);
-        }
-        if other.read_exact(&mut right[..read]).is_err() || left[..read] != right[..read] {
-            return Ok(false);
-        }
-    }
-}
-
 /// Waits for the union's receipts; the relay has them when the gateway has acknowledged.
 async fn receipts(app: &App, records: Vec<Record>) -> Result<Vec<Record>, SandboxError> {
     let wanted: Vec<_> = records.iter().map(|record| record.id).collect();
@@ -185,14 +179,14 @@ async fn receipts(app: &App, records: Vec<Record>) -> Result<Vec<Record>, Sandbo
             }
             let found: Vec<_> =
                 list.items.into_iter().map(|sent| sent.record).filter(|record| wanted.contains(&record.id)).collect();
-            if found.iter().all(Record::is_settled) {
+            if found.iter().all(|record| record.state() >= State::Accepted) {
                 return Ok(found);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     // Without them the messages are not good, which is said by the caller.
-    tokio::time::timeout(Duration::from_secs(20), look).await.unwrap_or(Ok(records))
+    tokio::time::timeout(Duration::from_secs(30), look).await.unwrap_or(Ok(records))
 }
 
 /// Tells what the employer's app does.

@@ -4,10 +4,13 @@
 //!   not there yet.
 //! * `enrol`: the user's way in, from the letter to the first login.
 //! * `exchange`: a file goes from the employer through the relay into the union's archive, and back out of it.
+//! * `answer`: the union sends one back, and gets the employer's receipts.
 //! * `voice`: what people read meanwhile.
 
+mod answer;
 mod arguments;
 pub mod enrol;
+mod equal;
 pub mod error;
 mod exchange;
 mod log;

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::arguments::Arguments;
 use super::error::SandboxError;
-use super::exchange::{Exchanged, exchange};
-use super::parties::write;
+use super::answer::answer;
+use super::exchange::{Exchanged, exchange, open};
+use super::parties::{user, write};
 use super::servers::{RunningGateway, RunningRelay};
 use super::voice::Voice;
 use super::world::World;
@@ -71,14 +72,23 @@ async fn with_both(
     gateway: &RunningGateway,
     voice: Voice,
 ) -> Result<bool, SandboxError> {
-    let user = enrol::user_of(world, gateway, voice).await?;
+    let person = enrol::user_of(world, gateway, voice).await?;
     let files = if arguments.file.is_empty() { vec![sample_file(world)?] } else { arguments.file.clone() };
-    let exchanged = exchange(world, &gateway.admin(), user, &files, voice).await?;
-    voice.json(&Value::Array(exchanged.iter().map(Exchanged::json).collect()));
-    let mut good = exchanged.iter().all(Exchanged::is_good);
+    let app = open(person, voice).await?;
+    let exchanged = exchange(world, &gateway.admin(), &app, &files, voice).await?;
+    let answered = answer(world, &gateway.admin(), &app, voice).await?;
+    // Others use the folder from here on.
+    drop(app);
+    let json = exchanged.iter().map(|one| {
+        let mut value = one.json();
+        value["answer"] = answered.json();
+        value
+    });
+    voice.json(&Value::Array(json.collect()));
+    let mut good = exchanged.iter().all(Exchanged::is_good) && answered.is_good();
     voice.line(if good {
-        "\n成功: 送信したファイルはすべて検証・保管され、復号すると元と一致しました。\n\
-         Success: every file was verified and archived, and comes back equal."
+        "\n成功: 双方向のファイルがすべて検証され、元と一致し、受領通知がそろいました。\n\
+         Success: in both directions every file was verified, came out equal, and has all its receipts."
     } else {
         "\n失敗: 上の判定を確認してください。\nFailure: see the verdicts above."
     });
@@ -106,6 +116,9 @@ async fn stay_up(world: &World, voice: Voice) -> Result<(), SandboxError> {
     for command in [
         format!("{employer} send FILE"),
         format!("{employer} sent"),
+        format!("{gateway} send --to {} FILE", user()),
+        format!("{employer} inbox"),
+        format!("{employer} receive --all --out DIR"),
         format!("{employer} doctor"),
         format!("{gateway} user list"),
         format!("{gateway} received list"),

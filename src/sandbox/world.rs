@@ -72,6 +72,11 @@ impl World {
         self.dir.join("employer-2")
     }
 
+    /// Where the employer puts what came from the union.
+    pub fn received(&self) -> PathBuf {
+        self.dir.join("received")
+    }
+
     /// Where the relay's mails go.
     pub fn mail_folder(&self) -> PathBuf {
         self.dir.join("relay/mail")

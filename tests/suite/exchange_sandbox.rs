@@ -33,7 +33,17 @@ fn files_go_all_the_way_and_come_back_and_a_second_start_goes_on() {
         assert_eq!(message["size"], size);
         assert_eq!((&message["verdict"], &message["equal"]), (&"accepted".into(), &true.into()), "{message:#}");
         assert!(message["archived_at"].is_string() && message["reasons"].as_array().unwrap().is_empty());
+        assert_eq!((&message["state"], &message["sender_state"]), (&"accepted".into(), &"accepted".into()));
+        // And back: what the union sent is with the employer, and all receipts are with the union.
+        let answer = &message["answer"];
+        assert_eq!((&answer["direction"], &answer["state"]), (&"sent".into(), &"accepted".into()), "{answer:#}");
+        assert_eq!((&answer["equal"], &answer["receiver_state"]), (&true.into(), &"accepted".into()), "{answer:#}");
+        assert_eq!(answer["receipts"], serde_json::json!(["verified", "accepted"]));
+        assert!(answer["recipients"][0]["accepted_at"].is_string() && answer["warnings"].as_array().unwrap().is_empty());
     }
+    let saved = files_below(&folder.path("sandbox/received"));
+    assert_eq!(saved.len(), 1);
+    assert!(fs::read_to_string(&saved[0]).unwrap().contains("通知します"));
     assert_eq!(messages.iter().map(|message| message["sequence"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4]);
 
     // By the gateway's own binary, too.
@@ -55,7 +65,7 @@ fn files_go_all_the_way_and_come_back_and_a_second_start_goes_on() {
     // Nobody listens any more: the list is what was known, and says so.
     let offline = folder.run("kx-employer", &["sent", "--json"]);
     assert_eq!(offline.status.code(), Some(1));
-    assert!(json(&offline).iter().all(|message| message["state"] == "verified"));
+    assert!(json(&offline).iter().all(|message| message["state"] == "accepted"));
     assert!(text(&offline.stderr).contains("サーバーに接続できません"), "{}", text(&offline.stderr));
     assert_eq!(files_below(&folder.path("sandbox/employer-1/outbox")).len(), 0);
 }
@@ -96,7 +106,7 @@ fn what_stands_in_the_way_is_named() {
     assert!(text(&output.stderr).contains("--dir"), "{}", text(&output.stderr));
 
     assert_eq!(folder.run("kx-sandbox", &["--files", "x"]).status.code(), Some(2));
-    assert_eq!(folder.run("kx-employer", &["receive"]).status.code(), Some(2), "what is not there yet is not offered");
+    assert_eq!(folder.run("kx-employer", &["receive"]).status.code(), Some(2), "nothing says which, and where to");
     let not_set_up = folder.run("kx-employer", &["sent"]);
     assert_eq!(not_set_up.status.code(), Some(1));
     assert!(text(&not_set_up.stderr).contains("初期設定されていません"), "{}", text(&not_set_up.stderr));

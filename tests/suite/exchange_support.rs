@@ -119,10 +119,15 @@ impl Folder {
 
     /// Waits until the union has said, under its signature, that it has everything that was sent.
     pub(crate) fn wait_until_verified(&self) -> Vec<Value> {
-        let verified = || self.sent().iter().all(|message| message["state"] == "verified");
+        let verified = || self.sent().iter().all(is_verified);
         wait_for(verified, "everything is verified");
         self.sent()
     }
+}
+
+/// Whether the union has said that it has a message for good, be it that staff have looked at it since.
+pub(crate) fn is_verified(message: &Value) -> bool {
+    message["state"] == "verified" || message["state"] == "accepted"
 }
 
 /// Waits until something has come true.

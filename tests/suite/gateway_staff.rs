@@ -56,9 +56,13 @@ fn a_stolen_pc_is_shut_out_here_at_once_and_at_the_relay_as_soon_as_it_hears() {
 #[test]
 fn a_review_goes_back_to_the_sender_as_a_receipt() {
     let folder = Folder::new();
-    let other = folder.file("二.csv", b"two");
-    assert!(folder.exchange(&[&folder.file("一.csv", b"one"), &other]).status.success());
+    assert!(folder.exchange(&[]).status.success());
     let server = folder.serve("kx-server", "relay.log");
+    // The sandbox's staff have accepted the sample.
+    let files = [folder.file("一.csv", b"one"), folder.file("二.csv", b"two")];
+    let sent = folder.run("kx-employer", &["send", files[0].to_str().unwrap(), files[1].to_str().unwrap()]);
+    assert!(sent.status.success(), "{}", text(&sent.stderr));
+    object(&folder.run("kx-gateway", &["pull", "--json"]));
     let received = json(&folder.run("kx-gateway", &["received", "list", "--json"]));
     let (accepted, returned) = (received[0]["id"].as_str().unwrap(), received[1]["id"].as_str().unwrap());
     let view = object(&folder.run("kx-gateway", &["received", "review", accepted, "--accept", "--json"]));
@@ -71,6 +75,10 @@ fn a_review_goes_back_to_the_sender_as_a_receipt() {
     object(&folder.run("kx-gateway", &["pull", "--json"]));
     let state = |id: &str| folder.sent().iter().find(|one| one["id"] == id).unwrap()["state"].clone();
     assert_eq!((state(accepted), state(returned)), ("accepted".into(), "returned".into()));
+    // The words are for the sender, who reads them; the relay has them sealed only.
+    let told = folder.sent().into_iter().find(|one| one["id"] == returned).unwrap();
+    assert_eq!(told["returned"]["reason"], words, "{told:#}");
+    assert!(text(&folder.run("kx-employer", &["sent"]).stdout).contains(words));
     let shown = object(&folder.run("kx-gateway", &["received", "show", accepted, "--json"]));
     let stages: Vec<&str> =
         shown["receipts"].as_array().unwrap().iter().map(|r| r["stage"].as_str().unwrap()).collect();

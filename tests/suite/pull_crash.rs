@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::exchange_support::{Folder, Server, files_below, json, text};
+use crate::exchange_support::{Folder, Server, files_below, is_verified, json, text};
 use crate::message_support::noise;
 
 /// A sandbox with a relay that runs and a gateway that does not.
@@ -62,7 +62,7 @@ impl Crash {
             self.archive().iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
         for message in self.folder.sent() {
             let id = message["id"].as_str().unwrap();
-            if message["state"] == "verified" {
+            if is_verified(&message) {
                 assert!(ids.contains(id) && archived.contains(id), "{context}: {id} is acknowledged and not archived");
             }
         }
@@ -83,7 +83,7 @@ impl Crash {
             assert_eq!(message["warnings"], Value::Array(Vec::new()), "{context}: {message}");
         }
         let sent = self.folder.sent();
-        assert!(sent.iter().all(|message| message["state"] == "verified"), "{context}: {sent:#?}");
+        assert!(sent.iter().all(is_verified), "{context}: {sent:#?}");
         let spool = files_below(&self.folder.path("sandbox/gateway/data/spool"));
         assert!(spool.iter().all(|path| path.ends_with("pull.lock")), "{context}: {spool:?}");
     }

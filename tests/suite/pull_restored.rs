@@ -12,7 +12,7 @@ use kenpo_express::store::sqlite::Database;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::exchange_support::{Folder, json, text};
+use super::exchange_support::{Folder, is_verified, json, text};
 use crate::gateway_relay::Lie;
 use crate::gateway_support::GatewayWorld;
 
@@ -73,7 +73,7 @@ fn a_gateway_restored_from_a_backup_pulls_the_difference_again() {
     let id = all.iter().find(|message| message["file_name"] == "c.bin").unwrap()["id"].as_str().unwrap();
     assert!(folder.run("kx-gateway", &["received", "export", id, "-o", file.to_str().unwrap()]).status.success());
     assert!(std::fs::read(file).unwrap() == vec![0x5A; 3 << 20]);
-    assert!(folder.sent().iter().all(|message| message["state"] == "verified"), "{:#?}", folder.sent());
+    assert!(folder.sent().iter().all(is_verified), "{:#?}", folder.sent());
 
     // What is here is not pulled again, by itself or asked to.
     for arguments in [&[][..], &["--again"]] {
