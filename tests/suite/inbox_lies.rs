@@ -186,3 +186,30 @@ async fn bytes_that_change_between_two_pieces_are_fetched_anew() {
     assert_eq!(post.receive().await.items[0].state(), InboxState::Accepted);
     assert_eq!(post.relay().offsets, [100_000, 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_of_a_certificate_that_was_replaced_are_signed_anew_once_the_relay_refused_them() {
+    let mut post = Post::start().await;
+    let id = post.send("a.csv", b"content");
+    post.relay().refusals = 1;
+    let received = post.receive().await;
+    assert_eq!(trouble(&received.items[0]), Some("receipt.refused"), "with the present certificate nothing is signed twice");
+    // As if they had been signed with the certificate of before.
+    let path = post.home(&format!("received/{id}.json"));
+    let before = fs::read_to_string(&path).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&before).unwrap();
+    for receipt in record["receipts"].as_array_mut().unwrap() {
+        receipt["signer"] = "00".repeat(32).into();
+    }
+    fs::write(&path, record.to_string()).unwrap();
+    post.relay().refusals = 1;
+    assert_eq!(trouble(&post.app().inbox().await.unwrap().items[0]), None);
+    let stages: Vec<_> = post.receipts(id).iter().map(|receipt| receipt.stage).collect();
+    assert_eq!(stages, [Stage::Verified, Stage::Accepted], "each once, and in one chain");
+    let kept = fs::read_to_string(&path).unwrap();
+    assert!(kept != before, "signed anew");
+    // From here on it is these bytes.
+    post.relay().keeps_listing = true;
+    post.receive().await;
+    assert_eq!(post.receipts(id).len(), 2);
+}

@@ -59,6 +59,8 @@ pub(crate) struct Said {
     pub(crate) parcels: Vec<(InboxParcel, Vec<u8>)>,
     pub(crate) withdrawals: Vec<Withdrawn>,
     pub(crate) told: Vec<Acknowledgement>,
+    /// How many times it refuses the receipts that it is told.
+    pub(crate) refusals: u32,
     /// What it answers to acknowledgements; as an honest one without it.
     pub(crate) outcome: Option<AcknowledgementOutcome>,
     /// Whether what was acknowledged is listed still.
@@ -162,6 +164,7 @@ impl Post {
             parcels: Vec::new(),
             withdrawals: Vec::new(),
             told: Vec::new(),
+            refusals: 0,
             outcome: None,
             keeps_listing: false,
             cuts: Vec::new(),
@@ -474,13 +477,16 @@ async fn acknowledge(
     Json(Acknowledgements { items }): Json<Acknowledgements>,
 ) -> Json<AcknowledgementResults> {
     let mut said = lock(&relay);
+    let refused = (said.refusals > 0).then_some(AcknowledgementOutcome::ReceiptRefused);
+    said.refusals = said.refusals.saturating_sub(1);
+    let forced = said.outcome.or(refused);
     let result = |item: Acknowledgement| {
         let honest = match said.told.iter().any(|told| told.id == item.id) {
             true => AcknowledgementOutcome::AlreadyAcknowledged,
             false => AcknowledgementOutcome::Acknowledged,
         };
-        let (id, outcome) = (item.id, said.outcome.unwrap_or(honest));
-        if said.outcome.is_none() {
+        let (id, outcome) = (item.id, forced.unwrap_or(honest));
+        if forced.is_none() {
             said.told.push(item);
         }
         AcknowledgementResult { id, outcome }

@@ -42,6 +42,7 @@ mod gateway_support;
 mod handoff_in;
 mod handoff_out;
 mod hooks_tell;
+mod inbox_crash;
 mod inbox_lies;
 mod inbox_receive;
 mod inbox_support;
