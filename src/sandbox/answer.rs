@@ -50,12 +50,7 @@ impl Answered {
 }
 
 /// Sends a sample as the union, receives it as the employer, and waits until the union has the receipts.
-pub(super) async fn answer(
-    world: &World,
-    admin: &Admin,
-    app: &App,
-    voice: Voice,
-) -> Result<Answered, SandboxError> {
+pub(super) async fn answer(world: &World, admin: &Admin, app: &App, voice: Voice) -> Result<Answered, SandboxError> {
     voice.step("組合が事業所へファイルを送信します", "The union seals, signs and sends a file to the employer");
     let file = world.dir.join("sample").join(sample::ANSWER_NAME);
     if !file.exists() {

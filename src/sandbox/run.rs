@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::Value;
 
+use super::answer::answer;
 use super::arguments::Arguments;
 use super::error::SandboxError;
-use super::answer::answer;
 use super::exchange::{Exchanged, exchange, open};
 use super::parties::{user, write};
 use super::servers::{RunningGateway, RunningRelay};

@@ -8,7 +8,8 @@ pub(super) const NAME: &str = "算定基礎届_見本.csv";
 /// Name of what the union answers.
 pub(super) const ANSWER_NAME: &str = "標準報酬決定通知書_見本.txt";
 /// What the union answers.
-pub(super) const ANSWER: &str = "標準報酬決定通知書（見本）\r\n\r\n見本事業所 御中\r\n\r\n届出のとおり決定しましたので通知します。\r\n";
+pub(super) const ANSWER: &str =
+    "標準報酬決定通知書（見本）\r\n\r\n見本事業所 御中\r\n\r\n届出のとおり決定しましたので通知します。\r\n";
 
 const FAMILY: [(&str, &str); 6] = [
     ("見本", "ミホン"),

@@ -39,7 +39,9 @@ fn files_go_all_the_way_and_come_back_and_a_second_start_goes_on() {
         assert_eq!((&answer["direction"], &answer["state"]), (&"sent".into(), &"accepted".into()), "{answer:#}");
         assert_eq!((&answer["equal"], &answer["receiver_state"]), (&true.into(), &"accepted".into()), "{answer:#}");
         assert_eq!(answer["receipts"], serde_json::json!(["verified", "accepted"]));
-        assert!(answer["recipients"][0]["accepted_at"].is_string() && answer["warnings"].as_array().unwrap().is_empty());
+        assert!(
+            answer["recipients"][0]["accepted_at"].is_string() && answer["warnings"].as_array().unwrap().is_empty()
+        );
     }
     let saved = files_below(&folder.path("sandbox/received"));
     assert_eq!(saved.len(), 1);

@@ -130,10 +130,10 @@ impl Crash {
         let mut before = delivery.relayed.map(|der| SignedReceipt::from_der(der.0).hash());
         let mut receipts = Vec::new();
         for der in delivery.recipients.into_iter().flat_map(|recipient| recipient.receipts) {
-            let signed = SignedReceipt::from_der(der.0);
-            let receipt = signed.verify(&self.signer).unwrap();
+            let told = SignedReceipt::from_der(der.0);
+            let receipt = told.verify(&self.signer).unwrap();
             assert_eq!((receipt.message_id, receipt.previous), (id, before), "the chain of receipts");
-            before = Some(signed.hash());
+            before = Some(told.hash());
             receipts.push(receipt);
         }
         receipts
@@ -148,8 +148,8 @@ impl Crash {
         for entry in fs::read_dir(self.out()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            let (_, content) = self.sent.get(&name).unwrap_or_else(|| panic!("{context}: {name} was never sent"));
-            assert!(fs::read(&path).unwrap() == *content, "{context}: {name} is not whole");
+            let (_, bytes) = self.sent.get(&name).unwrap_or_else(|| panic!("{context}: {name} was never sent"));
+            assert!(fs::read(&path).unwrap() == *bytes, "{context}: {name} is not whole");
         }
         for (name, (id, _)) in &self.sent {
             if self.stages(*id).contains(&Stage::Accepted) {
@@ -163,7 +163,11 @@ impl Crash {
         let done = self.receive(None);
         assert!(done.status.success(), "{context}: {}", text(&done.stderr));
         self.check_promises(context);
-        assert_eq!(fs::read_dir(self.out()).unwrap().count(), self.sent.len(), "{context}: nothing lost, nothing twice");
+        assert_eq!(
+            fs::read_dir(self.out()).unwrap().count(),
+            self.sent.len(),
+            "{context}: nothing lost, nothing twice"
+        );
         for (name, (id, _)) in &self.sent {
             assert_eq!(self.stages(*id), [Stage::Verified, Stage::Accepted], "{context}: {name}");
         }
@@ -215,7 +219,9 @@ fn a_return_that_is_cut_off_is_told_at_the_next_start_and_once() {
     for step in ["committed", "returned", "acknowledged"] {
         let id = crash.deposit(b"not ours".to_vec());
         let mut command = crash.folder.command("kx-employer");
-        command.args(["return", &id.to_string(), "--reason", "宛先が違います"]).env("KX_FAILPOINT", format!("inbox.{step}"));
+        command
+            .args(["return", &id.to_string(), "--reason", "宛先が違います"])
+            .env("KX_FAILPOINT", format!("inbox.{step}"));
         assert_eq!(command.output().unwrap().status.signal(), Some(6), "{step}");
         // Where the words were not kept yet, they have to be said again.
         let again = crash.folder.run("kx-employer", &["return", &id.to_string(), "--reason", "宛先が違います"]);
@@ -250,12 +256,17 @@ fn the_commands_end_as_scripts_expect() {
     let mut crash = Crash::new();
     let run = |crash: &Crash, arguments: &[&str]| crash.folder.run("kx-employer", arguments);
     let out = crash.out().to_str().unwrap().to_owned();
-    for wrong in [&["receive"][..], &["receive", "--all"], &["receive", "--out", &out], &["receive", "x", "--out", &out]] {
+    for wrong in
+        [&["receive"][..], &["receive", "--all"], &["receive", "--out", &out], &["receive", "x", "--out", &out]]
+    {
         assert_eq!(run(&crash, wrong).status.code(), Some(2), "{wrong:?}");
     }
     let good = crash.deposit(b"good".to_vec()).to_string();
     let waiting = crash.list().pop().unwrap();
-    assert_eq!((&waiting["id"], &waiting["state"], &waiting["direction"]), (&good.clone().into(), &"waiting".into(), &"received".into()));
+    assert_eq!(
+        (&waiting["id"], &waiting["state"], &waiting["direction"]),
+        (&good.clone().into(), &"waiting".into(), &"received".into())
+    );
     assert!(waiting["expires_at"].is_string() && waiting["file_name"].is_null() && waiting["verdict"].is_null());
 
     // One that nobody of the union signed comes beside it.
@@ -270,7 +281,20 @@ fn the_commands_end_as_scripts_expect() {
     let said = text(&received.stderr);
     assert!(said.contains("隔離") && said.contains("健康保険組合に連絡") && said.contains("format."), "{said}");
     assert!(!said.contains("通知1"), "no file name beside the JSON: {said}");
-    for key in ["verdict", "reasons", "warnings", "from", "to", "file_name", "size", "digest", "sequence", "signed_at", "received_at", "archived_at"] {
+    for key in [
+        "verdict",
+        "reasons",
+        "warnings",
+        "from",
+        "to",
+        "file_name",
+        "size",
+        "digest",
+        "sequence",
+        "signed_at",
+        "received_at",
+        "archived_at",
+    ] {
         assert!(items[0].get(key).is_some(), "{key}");
     }
     // What is in quarantine was told to the relay, without a receipt.

@@ -193,7 +193,11 @@ async fn receipts_of_a_certificate_that_was_replaced_are_signed_anew_once_the_re
     let id = post.send("a.csv", b"content");
     post.relay().refusals = 1;
     let received = post.receive().await;
-    assert_eq!(trouble(&received.items[0]), Some("receipt.refused"), "with the present certificate nothing is signed twice");
+    assert_eq!(
+        trouble(&received.items[0]),
+        Some("receipt.refused"),
+        "with the present certificate nothing is signed twice"
+    );
     // As if they had been signed with the certificate of before.
     let path = post.home(&format!("received/{id}.json"));
     let before = fs::read_to_string(&path).unwrap();
