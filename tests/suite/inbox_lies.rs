@@ -13,6 +13,8 @@ use kenpo_express::wire::union::AcknowledgementOutcome;
 
 use super::inbox_support::{Post, new_id, trouble, us};
 
+type Lie = Box<dyn Fn(&Post, &mut InboxParcel)>;
+
 /// Sends one message, has the relay lie about it in its list, and receives.
 async fn lied(post: &mut Post, lie: impl FnOnce(&Post, &mut InboxParcel)) -> Inbox {
     post.send("a.csv", b"content");
@@ -27,9 +29,8 @@ async fn what_it_says_of_a_message_is_compared_with_the_message() {
     let mut post = Post::start().await;
     let relayed = |post: &Post, parcel: &InboxParcel, change: fn(Receipt) -> Receipt| {
         let sealed = post.relay().parcels.last().unwrap().1.clone();
-        post.by_relay(&change(post.relayed(parcel.id, &sealed)))
+        post.by_relay(&change(Post::relayed(parcel.id, &sealed)))
     };
-    type Lie = Box<dyn Fn(&Post, &mut InboxParcel)>;
     let lies: Vec<(&str, Lie)> = vec![
         ("receipt.tag", Box::new(|_, parcel| parcel.tag = Some(Tag([9; 16])))),
         ("receipt.tag", Box::new(|_, parcel| parcel.tag = None)),
@@ -62,7 +63,7 @@ async fn what_it_says_of_a_message_is_compared_with_the_message() {
             "receipt.signature",
             Box::new(|post, parcel| {
                 let sealed = post.relay().parcels.last().unwrap().1.clone();
-                let receipt = post.relayed(parcel.id, &sealed);
+                let receipt = Post::relayed(parcel.id, &sealed);
                 parcel.relayed = Der(receipt.sign(&post.signing, receipt.at).unwrap().der().to_vec());
             }),
         ),
@@ -97,7 +98,7 @@ async fn lengths_and_bytes_that_do_not_fit_bring_nothing() {
     // One that is not there does not keep the others.
     let received = lied(&mut post, |_, parcel| parcel.id = new_id()).await;
     assert_eq!(received.items.len(), 2, "{received:?}");
-    assert!(post.relay().told.iter().all(|told| told.receipt.is_none()) && post.names(&post.out()).is_empty());
+    assert!(post.relay().told.iter().all(|told| told.receipt.is_none()) && Post::names(&post.out()).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +113,7 @@ async fn what_was_acknowledged_is_told_again_in_the_same_bytes() {
     assert_eq!(told.len(), 6);
     assert!(told.iter().all(|one| told[..2].contains(one)), "never another receipt of a stage");
     assert_eq!(post.receipts(id).len(), 2);
-    assert_eq!(post.names(&post.out()), ["a.csv"]);
+    assert_eq!(Post::names(&post.out()), ["a.csv"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +152,7 @@ async fn what_the_union_took_back_is_not_received() {
         let codes: Vec<_> = received.items.iter().filter_map(trouble).collect();
         assert_eq!(codes, ["inbox.taken-back"]);
     }
-    assert_eq!(post.names(&post.out()), ["a.csv"]);
+    assert_eq!(Post::names(&post.out()), ["a.csv"]);
     assert!(post.relay().told.iter().all(|told| told.id != statement.message_id));
 }
 

@@ -45,9 +45,9 @@ async fn files_for_the_user_and_for_the_office_arrive_with_all_receipts() {
         assert_eq!(verified.contiguous, Some(number as u64 / 2 + 1));
         assert_eq!((verified.tag, verified.digest.is_some()), (record.tag, true));
     }
-    assert_eq!(post.names(&post.out()).len(), 4);
-    assert!(post.names(&post.home("inbox")).is_empty() && post.names(&post.home("quarantine")).is_empty());
-    assert_eq!(post.names(&post.home("received")).len(), 8, "sealed and recorded");
+    assert_eq!(Post::names(&post.out()).len(), 4);
+    assert!(Post::names(&post.home("inbox")).is_empty() && Post::names(&post.home("quarantine")).is_empty());
+    assert_eq!(Post::names(&post.home("received")).len(), 8, "sealed and recorded");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -58,7 +58,7 @@ async fn files_for_the_user_and_for_the_office_arrive_with_all_receipts() {
     // Nothing is there to be done a second time.
     let told = post.relay().told.len();
     assert!(post.receive().await.items.is_empty());
-    assert_eq!((post.relay().told.len(), post.names(&post.out()).len()), (told, 4));
+    assert_eq!((post.relay().told.len(), Post::names(&post.out()).len()), (told, 4));
     // The list says it all, also without the relay.
     let list = post.app().inbox().await.unwrap();
     assert!(list.items.iter().all(|item| item.state() == InboxState::Accepted && trouble(item).is_none()));
@@ -85,7 +85,7 @@ async fn nothing_that_is_there_is_ever_overwritten() {
     assert_eq!(fs::read_to_string(out.join("通知 (4).csv")).unwrap(), "one");
     assert_eq!(fs::read_to_string(out.join("通知 (5).csv")).unwrap(), "two");
     assert_eq!(fs::read_to_string(out.join("10：30 ＜案＞？.csv")).unwrap(), "three");
-    let shortened = post.names(&out).into_iter().find(|name| name.ends_with(" (2).csv") && name.starts_with('届'));
+    let shortened = Post::names(&out).into_iter().find(|name| name.ends_with(" (2).csv") && name.starts_with('届'));
     assert_eq!(fs::read_to_string(out.join(shortened.unwrap())).unwrap(), "four");
 
     // Once more, because the person asked for it: another copy, and no other receipts.
@@ -107,7 +107,7 @@ async fn a_message_is_sent_back_with_words_for_the_union_alone() {
     let keys = std::slice::from_ref(&post.encryption);
     let told: Return = words::open(receipt.words.as_ref().unwrap(), keys).unwrap();
     assert_eq!((told.message_id, told.reason.as_str()), (returned, "宛先の事業所が違います"));
-    assert!(post.names(&post.out()).is_empty(), "nothing of it was handed out");
+    assert!(Post::names(&post.out()).is_empty(), "nothing of it was handed out");
 
     assert_eq!(post.receive().await.items.len(), 1, "the other one");
     let refused = |error| matches!(error, EmployerError::Inbox(InboxRefused::State { .. }));
@@ -158,7 +158,7 @@ async fn a_transfer_that_was_cut_goes_on_where_it_stopped() {
     // What nobody lists any more is not kept.
     fs::write(post.home(&format!("inbox/{}.part", new_id())), b"old").unwrap();
     assert_eq!(post.receive().await.items[0].state(), InboxState::Accepted);
-    assert!(post.names(&post.home("inbox")).is_empty());
+    assert!(Post::names(&post.home("inbox")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +169,7 @@ async fn without_room_the_message_waits_and_the_relay_is_told_nothing() {
     let received = post.receive().await;
     assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Waiting, Some("disk.full")));
     assert!(post.relay().told.is_empty() && post.relay().offsets.is_empty());
-    assert!(post.names(&post.out()).is_empty() && post.receipts(id).is_empty());
+    assert!(Post::names(&post.out()).is_empty() && post.receipts(id).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn a_folder_that_takes_nothing_leaves_it_verified_until_another_does() {
     assert_eq!(received.items[0].state(), InboxState::Accepted);
     assert_eq!(stages(&post, id), [Stage::Verified, Stage::Accepted]);
     // With no days to keep it, the sealed message is gone now, and the record stays.
-    assert_eq!(post.names(&post.home("received")), [format!("{id}.json")]);
+    assert_eq!(Post::names(&post.home("received")), [format!("{id}.json")]);
     let again = post.app().receive(Wanted::One(id), &post.out()).await;
     assert!(matches!(again, Err(EmployerError::Inbox(InboxRefused::NotKept(_)))), "{again:?}");
 }
@@ -199,11 +199,11 @@ async fn what_the_disk_did_to_a_kept_message_shows() {
     let id = post.send("a.csv", b"content");
     post.receive().await;
     let other = Draft { id, ..post.draft(us()) };
-    let other = post.seal_as(&other, &post.signing, &post.recipient());
+    let other = Post::seal_as(&other, &post.signing, &post.recipient());
     fs::write(post.home(&format!("received/{id}.kxm")), other).unwrap();
     let again = post.app().receive(Wanted::One(id), &post.out()).await.unwrap();
     assert_eq!(trouble(&again.items[0]), Some("inbox.damaged"));
-    assert_eq!(post.names(&post.out()), ["a.csv"], "not even under another name");
+    assert_eq!(Post::names(&post.out()), ["a.csv"], "not even under another name");
 }
 
 #[tokio::test(flavor = "multi_thread")]

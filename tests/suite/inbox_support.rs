@@ -197,7 +197,7 @@ impl Post {
     }
 
     /// Names in a folder of the home, or in the folder for files.
-    pub(crate) fn names(&self, folder: &Path) -> Vec<String> {
+    pub(crate) fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().file_name()).collect());
         let mut names: Vec<_> = entries.unwrap_or_else(|_| Vec::new());
         names.sort();
@@ -242,7 +242,7 @@ impl Post {
     }
 
     /// Seals as anybody, and touches no stream.
-    pub(crate) fn seal_as(&self, draft: &Draft, signer: &Credential, recipient: &Certificate) -> Vec<u8> {
+    pub(crate) fn seal_as(draft: &Draft, signer: &Credential, recipient: &Certificate) -> Vec<u8> {
         let mut sealed = Vec::new();
         let to = std::slice::from_ref(recipient);
         seal(draft, signer, to, &SystemRandom, &b"forged"[..], &mut sealed).unwrap();
@@ -276,7 +276,7 @@ impl Post {
     }
 
     /// The relay's receipt for a message.
-    pub(crate) fn relayed(&self, id: MessageId, sealed: &[u8]) -> Receipt {
+    pub(crate) fn relayed(id: MessageId, sealed: &[u8]) -> Receipt {
         Receipt {
             message_id: id,
             stage: Stage::Relayed,
@@ -297,7 +297,7 @@ impl Post {
 
     /// Lays sealed bytes into the user's inbox, as an honest relay does.
     pub(crate) fn deposit(&self, id: MessageId, sealed: &[u8]) {
-        let receipt = self.relayed(id, sealed);
+        let receipt = Self::relayed(id, sealed);
         let relayed = self.by_relay(&receipt);
         let mut said = self.relay();
         said.cursor += 1;
@@ -481,10 +481,9 @@ async fn acknowledge(
     said.refusals = said.refusals.saturating_sub(1);
     let forced = said.outcome.or(refused);
     let result = |item: Acknowledgement| {
-        let honest = match said.told.iter().any(|told| told.id == item.id) {
-            true => AcknowledgementOutcome::AlreadyAcknowledged,
-            false => AcknowledgementOutcome::Acknowledged,
-        };
+        let is_again = said.told.iter().any(|told| told.id == item.id);
+        let honest =
+            if is_again { AcknowledgementOutcome::AlreadyAcknowledged } else { AcknowledgementOutcome::Acknowledged };
         let (id, outcome) = (item.id, forced.unwrap_or(honest));
         if forced.is_none() {
             said.told.push(item);

@@ -5,7 +5,7 @@ use std::fs;
 use jiff::SignedDuration;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::verdict::Warning;
-use kenpo_express::employer::inbox::{InboxState, Wanted};
+use kenpo_express::employer::inbox::{InboxItem, InboxState, Wanted};
 use kenpo_express::message::keys::Credential;
 use kenpo_express::message::seal::Draft;
 use kenpo_express::pki::crl::Revoked;
@@ -29,7 +29,7 @@ fn forgeries(post: &mut Post) -> Vec<(&'static str, Draft, Vec<u8>, Vec<&'static
     let mut signed_by =
         |what, post: &Post, signer: &Credential, change: &dyn Fn(Draft) -> Draft, codes: &[&'static str]| {
             let draft = change(draft(post));
-            let sealed = post.seal_as(&draft, signer, &recipient);
+            let sealed = Post::seal_as(&draft, signer, &recipient);
             all.push((what, draft, sealed, codes.to_vec()));
         };
     let as_it_is = |draft| draft;
@@ -79,7 +79,7 @@ fn forgeries(post: &mut Post) -> Vec<(&'static str, Draft, Vec<u8>, Vec<&'static
         signed_by(what, post, &signing, &to_them, &["binding.recipient"]);
     }
     let (stranger, ours) = (issue(&post.ca, Subject::Union(union()), &Profile::UnionEncryption), draft(post));
-    let sealed = post.seal_as(&ours, &signing, stranger.certificate());
+    let sealed = Post::seal_as(&ours, &signing, stranger.certificate());
     all.push(("sealed for somebody else", ours, sealed, vec!["envelope.not-for-us"]));
 
     for (what, code, alter) in [
@@ -96,7 +96,7 @@ fn forgeries(post: &mut Post) -> Vec<(&'static str, Draft, Vec<u8>, Vec<&'static
         ("no message at all", "format.malformed", |sealed| *sealed = b"GIF89a".repeat(30)),
     ] {
         let ours = draft(post);
-        let mut sealed = post.seal_as(&ours, &signing, &recipient);
+        let mut sealed = Post::seal_as(&ours, &signing, &recipient);
         alter(&mut sealed);
         all.push((what, ours, sealed, vec![code]));
     }
@@ -118,7 +118,7 @@ async fn what_is_not_the_unions_is_quarantined_without_a_receipt() {
         let record = item.record.as_ref().unwrap();
         assert_eq!((item.state(), reasons(record)), (InboxState::Quarantined, codes), "{what}");
         assert!(fs::read(post.home(&format!("quarantine/{}.kxm", draft.id))).unwrap() == sealed, "{what}: as it came");
-        assert!(post.names(&post.out()).is_empty(), "{what}");
+        assert!(Post::names(&post.out()).is_empty(), "{what}");
         let told: Vec<_> = post.relay().told.iter().filter(|told| told.id == draft.id).cloned().collect();
         assert!(told.len() == 1 && told[0].receipt.is_none(), "{what}: acknowledged, and no receipt");
         // Nothing but the sender's own word moves a stream.
@@ -128,7 +128,7 @@ async fn what_is_not_the_unions_is_quarantined_without_a_receipt() {
     }
     // A message under another id than its own.
     let (draft, id) = (post.draft(us()), new_id());
-    let sealed = post.seal_as(&draft, &post.signing, &post.recipient());
+    let sealed = Post::seal_as(&draft, &post.signing, &post.recipient());
     post.deposit(id, &sealed);
     let received = post.receive().await;
     assert_eq!(reasons(received.items[0].record.as_ref().unwrap()), ["binding.message-id"]);
@@ -138,8 +138,8 @@ async fn what_is_not_the_unions_is_quarantined_without_a_receipt() {
     let received = post.receive().await;
     assert_eq!((received.items[0].id(), received.items[0].state()), (Some(good), InboxState::Accepted));
     assert_eq!(received.warnings(received.items[0].record.as_ref().unwrap()).count(), 0);
-    assert_eq!(post.names(&post.out()), ["good.csv"]);
-    assert!(post.names(&post.home("received")).iter().filter(|name| name.ends_with("kxm")).count() == 1);
+    assert_eq!(Post::names(&post.out()), ["good.csv"]);
+    assert!(Post::names(&post.home("received")).iter().filter(|name| name.ends_with("kxm")).count() == 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn an_id_that_is_here_with_other_bytes_is_a_replay() {
     let id = post.send("a.csv", b"one");
     post.receive().await;
     let draft = Draft { id, ..post.draft(us()) };
-    let other = post.seal_as(&draft, &post.signing, &post.recipient());
+    let other = Post::seal_as(&draft, &post.signing, &post.recipient());
     post.deposit(id, &other);
     post.relay().parcels.remove(0);
     post.relay().keeps_listing = true;
@@ -157,12 +157,12 @@ async fn an_id_that_is_here_with_other_bytes_is_a_replay() {
     assert!(fs::read(post.home(&format!("quarantine/{id}_1.kxm"))).unwrap() == other);
     // Listed again and again, it is kept once; and what was received stays what it was.
     post.receive().await;
-    assert_eq!(post.names(&post.home("quarantine")), [format!("{id}_1.kxm")]);
-    let states: Vec<_> = post.app().inbox().await.unwrap().items.iter().map(|item| item.state()).collect();
+    assert_eq!(Post::names(&post.home("quarantine")), [format!("{id}_1.kxm")]);
+    let states: Vec<_> = post.app().inbox().await.unwrap().items.iter().map(InboxItem::state).collect();
     assert_eq!(states, [InboxState::Accepted, InboxState::Quarantined]);
     let again = post.app().receive(Wanted::One(id), &post.out()).await.unwrap();
     assert_eq!(again.items[0].state(), InboxState::Accepted);
-    assert_eq!(post.names(&post.out()), ["a (2).csv", "a.csv"]);
+    assert_eq!(Post::names(&post.out()), ["a (2).csv", "a.csv"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,7 +225,7 @@ async fn gaps_show_unless_the_union_explains_them() {
 
     // Two messages with one number.
     let draft = Draft { sequence: 7, ..post.draft(us()) };
-    let sealed = post.seal_as(&draft, &post.signing, &post.recipient());
+    let sealed = Post::seal_as(&draft, &post.signing, &post.recipient());
     post.deposit(draft.id, &sealed);
     let received = post.receive().await;
     assert_eq!(warned(&received), [Warning::SequenceFork]);
