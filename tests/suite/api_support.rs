@@ -66,7 +66,7 @@ impl ApiWorld {
 
     /// The text of a new token.
     pub(crate) async fn token(&self, name: &str, scopes: &[Scope]) -> String {
-        let scopes = BTreeSet::from_iter(scopes.iter().copied());
+        let scopes: BTreeSet<Scope> = scopes.iter().copied().collect();
         self.admin().add_token(name, scopes, None).await.unwrap().token
     }
 
@@ -125,10 +125,10 @@ pub(crate) fn create(name: &str, to: &str, length: usize) -> hyper::http::reques
 
 /// Bytes for an upload.
 pub(crate) async fn append(client: &Client, path: &str, offset: usize, bytes: &[u8]) -> Answer {
-    let patch = request(Method::PATCH, path)
+    let asked = request(Method::PATCH, path)
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header(tus::UPLOAD_OFFSET, offset)
         .header("content-type", tus::OFFSET_CONTENT_TYPE)
         .body(Body::from(bytes.to_vec()));
-    client.send(patch.unwrap()).await.unwrap()
+    client.send(asked.unwrap()).await.unwrap()
 }
