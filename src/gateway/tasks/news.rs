@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ARRIVALS_WAIT;
-use crate::gateway::flows::send::Sender;
+use crate::gateway::flows::send::{SendRunError, Sender};
 use crate::gateway::relay::Relay;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Task;
@@ -29,7 +29,7 @@ async fn watch<R: Relay>(sender: &Arc<Sender<R>>, push: &Task) {
             continue;
         }
         match sender.hear(Some(ARRIVALS_WAIT)).await {
-            Ok((heard, _)) => {
+            Ok(heard) => {
                 failures = 0;
                 if heard > 0 {
                     push.activate();
@@ -37,6 +37,9 @@ async fn watch<R: Relay>(sender: &Arc<Sender<R>>, push: &Task) {
             }
             Err(error) => {
                 failures += 1;
+                if matches!(error, SendRunError::Forgotten) {
+                    push.activate();
+                }
                 tracing::debug!(
                     code = error.code(),
                     error = &error as &dyn std::error::Error,

@@ -6,12 +6,13 @@ mod row;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
+use super::corrupt;
 use crate::domain::address::Address;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::sending::Sending;
 use crate::domain::sequence::Link;
-use crate::store::sqlite::{StoreError, groups, micros};
+use crate::store::sqlite::{StoreError, groups, length, micros};
 pub use change::{
     alarm, change, change_all, let_go, number, number_known, put_off, set_relay_times, set_statement, told, tried_again,
 };
@@ -222,6 +223,20 @@ pub async fn newest(executor: impl SqliteExecutor<'_>, addressee: &Address) -> R
     query.push(" ORDER BY sequence DESC LIMIT 1");
     let row: Option<Row> = query.build_query_as().fetch_optional(executor).await?;
     Ok(row.map(Row::parse).transpose()?.and_then(|sent| sent.link))
+}
+
+/// Which message has a place in the stream to an addressee.
+pub async fn at_place(
+    executor: impl SqliteExecutor<'_>,
+    addressee: &Address,
+    sequence: u64,
+) -> Result<Option<MessageId>, StoreError> {
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM sent WHERE addressee = $1 AND sequence = $2")
+        .bind(addressee.to_string())
+        .bind(length(sequence))
+        .fetch_optional(executor)
+        .await?;
+    id.map(|id| id.parse().map_err(corrupt("message id"))).transpose()
 }
 
 /// When what was put off may be tried. What lies beyond the horizon was put off by a clock that has been set back since.

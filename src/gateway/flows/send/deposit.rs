@@ -188,6 +188,8 @@ fn trouble(message: &Sent, error: &ClientError) -> Option<Trouble> {
             Some(Trouble::Failed("outbox.gone"))
         }
         (_, ClientError::Local(_)) => Some(Trouble::Wait("disk.error")),
+        // It may be this message that the relay fails on: the others are not held up by it.
+        (Some(Code::Internal), _) if again => Some(Trouble::Wait("relay.internal")),
         _ if is_outage(error) => None,
         (Some(code), _) if !error.is_temporary() => Some(Trouble::Failed(code.as_str())),
         (Some(code), _) => Some(Trouble::Wait(code.as_str())),

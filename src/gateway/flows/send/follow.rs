@@ -24,12 +24,21 @@ const PAGE: u32 = 500;
 /// Messages that are looked for at once.
 const AT_ONCE: u32 = 50;
 
+/// Where news are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a run, of which there is one at a time among all processes.
+    Run,
+    /// Beside the runs.
+    Beside,
+}
+
 impl<R: Relay> Sender<R> {
-    /// Hears everything that there is to be heard now. Answers how many news that were.
+    /// Hears everything that there is to be heard now, within a run. Answers how many news that were.
     pub(super) async fn hear_all(self: &Arc<Self>) -> Result<u64, SendRunError> {
         let mut heard = 0;
         loop {
-            let (count, more) = self.hear(None).await?;
+            let (count, more) = self.hear_page(None, Place::Run).await?;
             heard += count;
             if !more {
                 return Ok(heard);
@@ -37,9 +46,14 @@ impl<R: Relay> Sender<R> {
         }
     }
 
-    /// Hears one page; with `wait` the relay may hold the answer for so many seconds until there is something. Answers how many
-    /// news that were, and whether there are more.
-    pub async fn hear(self: &Arc<Self>, wait: Option<u32>) -> Result<(u64, bool), SendRunError> {
+    /// Hears one page beside the runs; with `wait` the relay may hold the answer for so many seconds until there is something.
+    /// Answers how many news that were. News of what this database has forgotten are left for a run, which takes it over.
+    pub async fn hear(self: &Arc<Self>, wait: Option<u32>) -> Result<u64, SendRunError> {
+        Ok(self.hear_page(wait, Place::Beside).await?.0)
+    }
+
+    /// Answers how many news there were, and whether there are more.
+    async fn hear_page(self: &Arc<Self>, wait: Option<u32>, place: Place) -> Result<(u64, bool), SendRunError> {
         let database = &self.receiver.database;
         let mark = news_mark(database.read()).await?;
         let query = PageQuery { after: mark.map(Cursor), limit: Some(PAGE), wait };
@@ -48,7 +62,7 @@ impl<R: Relay> Sender<R> {
         failpoint!("send.followed");
         let count = page.items.len() as u64;
         if let Some(next) = page.next {
-            self.apply(mark, next, page.items).await?;
+            self.apply(mark, next, page.items, place).await?;
             failpoint!("send.receipt-stored");
         }
         if !page.more {
@@ -102,7 +116,7 @@ impl<R: Relay> Sender<R> {
                     let to = message.state.lose().unwrap_or(message.state);
                     sent::change(&mut transaction, message.number, message.state, to, None, now).await?;
                 }
-                Err(error) if is_outage(&error) => return Err(error.into()),
+                Err(error) if is_outage(&error) && error.code() != Some(Code::Internal) => return Err(error.into()),
                 _ => {
                     let pause = self.receiver.backoff.pause(message.tries + 1, self.receiver.random.as_ref());
                     let next = now.saturating_add(pause).unwrap_or(now);

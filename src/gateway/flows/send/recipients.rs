@@ -112,6 +112,8 @@ impl<R: Relay> Sender<R> {
         for user in users {
             match self.certificate_of(&user).await? {
                 Ok(certificate) => all.push(Recipient { user: user.id, certificate }),
+                // The others wait with whoever can have it soon: nobody of an office is passed over for a while.
+                Err(unfit) if unfit.is_temporary() => return Ok(Err(unfit)),
                 Err(unfit) => why = unfit,
             }
         }

@@ -62,6 +62,12 @@ pub enum SendRunError {
     /// Environment: the disk.
     #[error("a file of ours cannot be read or written")]
     Disk(#[from] io::Error),
+    /// The relay has news of messages that this database does not know: the next run looks for them.
+    #[error("the relay has news of messages that this database does not know")]
+    Forgotten,
+    /// Configuration: something that the relay has in our name was sealed for us and is not signed with any key of ours here.
+    #[error("the relay has a message that no signing key of ours fits: name the old ones in keys.signing too")]
+    Unreadable,
     /// Us: a task has panicked.
     #[error("a task of the run failed")]
     Internal,
@@ -75,6 +81,8 @@ impl SendRunError {
             Self::BreakerOpen { .. } => "relay.breaker-open",
             Self::Store(_) => "database",
             Self::Disk(_) => "disk.error",
+            Self::Forgotten => "delivery.forgotten",
+            Self::Unreadable => "delivery.unreadable",
             Self::Internal => "internal",
         }
     }
@@ -86,7 +94,10 @@ impl From<SendRunError> for SendError {
             SendRunError::Relay(error) => Self::Relay(error),
             SendRunError::Store(error) => Self::Store(error),
             SendRunError::Disk(error) => Self::Disk(error),
-            SendRunError::BreakerOpen { .. } | SendRunError::Internal => Self::Internal,
+            SendRunError::BreakerOpen { .. }
+            | SendRunError::Forgotten
+            | SendRunError::Unreadable
+            | SendRunError::Internal => Self::Internal,
         }
     }
 }

@@ -128,7 +128,6 @@ impl<R: Relay> Sender<R> {
     /// A row for each addressee: the first look at whether anything can be sent there.
     async fn rows(&self, to: &[To]) -> Result<Vec<NewSent>, SendError> {
         let mut rows = Vec::with_capacity(to.len());
-        let mut reader = self.receiver.database.reader().await?;
         for one in to {
             let addressee = self.address_of(one);
             let (state, code) = match self.recipients(&addressee).await? {
@@ -137,6 +136,8 @@ impl<R: Relay> Sender<R> {
                 _ if self.limits.approval => (Sending::Held, None),
                 _ => (Sending::Released, None),
             };
+            // Not held over the look-up above, which takes one of its own: there are only a few.
+            let mut reader = self.receiver.database.reader().await?;
             let office = self.office_of(&mut reader, &addressee).await?;
             let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
             rows.push(NewSent { id, addressee, office, state, code });

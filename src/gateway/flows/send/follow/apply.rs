@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::super::Sender;
 use super::super::check::{self, Before, Doubt};
 use super::super::run::SendRunError;
-use super::has_arrived;
 use super::page::{Heard, Read, Subject};
+use super::{Place, has_arrived};
 use crate::domain::ids::{MessageId, UserId};
 use crate::domain::sending::{Progress, Sending};
 use crate::gateway::relay::Relay;
@@ -31,8 +31,9 @@ impl<R: Relay> Sender<R> {
         mark: Option<i64>,
         next: Cursor,
         events: Vec<DeliveryEvent>,
+        place: Place,
     ) -> Result<(), SendRunError> {
-        let mut subjects = self.subjects(&events).await?;
+        let mut subjects = self.subjects(&events, place).await?;
         let heard = self.read_receipts(events, &subjects).await?;
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::Sender;
 use super::super::check::{self, Before, Doubt, Signer};
 use super::super::run::SendRunError;
+use super::Place;
 use crate::domain::address::Address;
 use crate::domain::ids::{MessageId, UserId};
 use crate::gateway::relay::Relay;
@@ -46,16 +47,21 @@ pub(super) struct Subject {
 }
 
 impl<R: Relay> Sender<R> {
-    /// Looks up what the news are about. What is not known here is looked for at the relay first.
+    /// Looks up what the news are about. What is not known here is looked for at the relay first: in a run, so that nobody else
+    /// numbers or sweeps meanwhile.
     pub(super) async fn subjects(
         self: &Arc<Self>,
         events: &[DeliveryEvent],
+        place: Place,
     ) -> Result<HashMap<MessageId, Subject>, SendRunError> {
         let ids: Vec<MessageId> = events.iter().map(|event| event.id).collect::<BTreeSet<_>>().into_iter().collect();
         let database = &self.receiver.database;
         let numbered = |found: &[Sent]| found.iter().filter(|message| message.link.is_some()).count();
         let mut found = sent::find_all(&mut *database.reader().await?, &ids).await?;
         if numbered(&found) < ids.len() {
+            if place == Place::Beside {
+                return Err(SendRunError::Forgotten);
+            }
             self.take_over().await?;
             found = sent::find_all(&mut *database.reader().await?, &ids).await?;
         }
