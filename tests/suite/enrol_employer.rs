@@ -64,6 +64,15 @@ async fn a_setup_that_is_cut_off_at_any_step_is_gone_on_with_as_the_same_pc() {
     }
 }
 
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread")]
+async fn right_pins_lock_nothing_however_often_the_last_step_is_cut_off() {
+    let walk = Walk::start().await;
+    let (kit, letter) = walk.kit().await;
+    let home = walk.home("pc", &letter);
+    cut_off_at(&home, &kit, &[&["issued"][..], &["proved"; 7]].concat(), true);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_kit_on_a_second_pc_waits_and_once_approved_ends_the_first() {
     let walk = Walk::start().await;
