@@ -16,7 +16,7 @@ use crate::pki::identity::{Subject, owner};
 use crate::pki::profile::{Profile, may_encrypt, may_sign};
 use crate::pki::request::Request;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
-use crate::store::gateway::directory::{self, Filter};
+use crate::store::gateway::directory::{self, Filter, Listed};
 use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, NewUser, User};
 use crate::store::gateway::{enrolments, messages, offices, registry_changed, requests};
@@ -211,16 +211,12 @@ impl Admin {
 
     /// A page of users, by id.
     pub async fn users(&self, filter: &Filter, limit: u32) -> Result<Vec<UserView>, AdminError> {
-        let read = self.gateway.receiver.database.read();
-        let mut views = Vec::new();
-        for listed in directory::list(read, filter, limit).await? {
-            let order = match listed.order {
-                Some(number) => orders::find(read, number).await?,
-                None => None,
-            };
-            views.push(UserView::new(&listed, order.as_ref()));
-        }
-        Ok(views)
+        let mut reader = self.gateway.receiver.database.reader().await?;
+        let page = directory::list(&mut *reader, filter, limit).await?;
+        let numbers: Vec<i64> = page.iter().filter_map(|listed| listed.order).collect();
+        let orders = orders::find_all(&mut reader, &numbers).await?;
+        let view = |listed: &Listed| UserView::new(listed, listed.order.and_then(|number| orders.get(&number)));
+        Ok(page.iter().map(view).collect())
     }
 
     fn check(&self, id: &UserId, certificate: &Certificate, fit: bool) -> Result<(), AdminError> {

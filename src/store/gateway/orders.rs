@@ -1,5 +1,7 @@
 //! What the relay must be told, repeated until it confirms.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
@@ -203,6 +205,25 @@ pub async fn find(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Opti
     query.push(" WHERE number = ").push_bind(number);
     let row: Option<Row> = query.build_query_as().fetch_optional(executor).await?;
     row.map(Row::parse).transpose()
+}
+
+/// These orders, by their numbers.
+pub async fn find_all(connection: &mut SqliteConnection, numbers: &[i64]) -> Result<HashMap<i64, Order>, StoreError> {
+    let mut found = HashMap::with_capacity(numbers.len());
+    for group in groups(numbers) {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push(" WHERE number IN (");
+        let mut list = query.separated(", ");
+        for number in group {
+            list.push_bind(*number);
+        }
+        query.push(")");
+        for row in query.build_query_as::<Row>().fetch_all(&mut *connection).await? {
+            let order = row.parse()?;
+            found.insert(order.number, order);
+        }
+    }
+    Ok(found)
 }
 
 /// The newest orders for a user, the newest first.
