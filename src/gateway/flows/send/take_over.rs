@@ -273,14 +273,14 @@ fn read(path: &std::path::Path, keys: &Keys, delivery: &Delivery) -> Result<Opti
             if own.is_none() && opened.header().from == keys.address() {
                 return Err(SendRunError::Unreadable);
             }
-            Ok(own.and_then(|own| found(opened, own, keys, delivery)))
+            Ok(own.and_then(|own| found(&opened, own, keys, delivery)))
         }
         Err(error) if error.reason().is_none() => Err(io::Error::from(error).into()),
         Err(_) => Ok(None),
     }
 }
 
-fn found(opened: Opened, own: &Credential, keys: &Keys, delivery: &Delivery) -> Option<Found> {
+fn found(opened: &Opened, own: &Credential, keys: &Keys, delivery: &Delivery) -> Option<Found> {
     let verified = opened.verify(own.certificate()).ok()?;
     let header = verified.header();
     let ours = header.from == keys.address() && header.id == delivery.id && *header.to.union() == keys.union;
