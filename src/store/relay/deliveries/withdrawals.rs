@@ -41,13 +41,12 @@ pub async fn withdraw(
     match super::find(&mut *connection, insurer, id).await? {
         None => before_it_came(connection, insurer, id, named, statement, now).await,
         Some(Delivery { withdrawn_at: Some(at), .. }) => Ok(Outcome::Before(at)),
-        // Whoever has it has it, also when its time is over for the others.
-        Some(delivery) if delivery.fetched_at.is_some() => Ok(Outcome::Collected),
         Some(delivery) if delivery.expired_at.is_some() || delivery.expires_at <= now => {
             endings::expire_one(connection, delivery.seq, id, now).await?;
             state(connection, delivery.seq, statement).await?;
             Ok(Outcome::Stated)
         }
+        Some(delivery) if delivery.fetched_at.is_some() => Ok(Outcome::Collected),
         Some(delivery) => {
             take_back(connection, &delivery, statement, now).await?;
             Ok(Outcome::Taken)
