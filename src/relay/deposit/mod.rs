@@ -1,7 +1,7 @@
 //! From the first byte of an upload to a parcel that its union sees, or to a delivery in the inboxes of its users.
 //!
 //! Where an upload stands is what its bytes say, so that a restart forgets nothing: bytes are made durable before an
-//! offset is told. A message becomes visible in one transaction ([`visible`]), after its bytes are durable and its receipt is signed.
+//! offset is told. A message becomes visible in one transaction (`visible`), after its bytes are durable and its receipt is signed.
 
 mod visible;
 
