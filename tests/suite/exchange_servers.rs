@@ -35,7 +35,7 @@ fn disguises(secret: &str) -> Vec<Vec<u8>> {
 }
 
 /// The files below a folder in which a secret can be found.
-fn holders(folder: &Path, secrets: &[&str]) -> Vec<String> {
+pub(crate) fn holders(folder: &Path, secrets: &[&str]) -> Vec<String> {
     let forms: Vec<_> = secrets.iter().flat_map(|secret| disguises(secret)).collect();
     let mut found = Vec::new();
     for path in files_below(folder) {

@@ -66,7 +66,10 @@ mod pull_verdicts;
 mod relay_access;
 mod relay_command;
 mod relay_deliveries;
+#[cfg(feature = "failpoints")]
+mod relay_delivery_crash;
 mod relay_delivery_ends;
+mod relay_delivery_races;
 mod relay_delivery_support;
 mod relay_foreign;
 mod relay_limits;
