@@ -132,7 +132,7 @@ async fn recipients_are_enabled_users_of_this_union() {
 #[tokio::test]
 async fn an_id_is_a_parcels_or_a_deliverys() {
     let world = World::start().await;
-    let send = |id| {
+    let to_union = |id| {
         request(Method::POST, employer::UPLOADS)
             .header(tus::TUS_RESUMABLE, tus::VERSION)
             .header(tus::UPLOAD_LENGTH, 300)
@@ -147,9 +147,9 @@ async fn an_id_is_a_parcels_or_a_deliverys() {
     assert_eq!(world.gateway().send(unfinished).await.unwrap().status, 201);
     assert_eq!(world.withdraw(withdrawn, &[]).await.status, 200);
     for id in [delivered, begun, withdrawn] {
-        assert_eq!(world.app(&world.hanako).send(send(id)).await.unwrap().code(), Code::ParcelConflict);
+        assert_eq!(world.app(&world.hanako).send(to_union(id)).await.unwrap().code(), Code::ParcelConflict);
     }
-    assert_eq!(world.app(&world.hanako).send(send(sent)).await.unwrap().status, 201);
+    assert_eq!(world.app(&world.hanako).send(to_union(sent)).await.unwrap().status, 201);
     assert_eq!(world.gateway().send(whole(sent, &["taro-2"], 300)).await.unwrap().code(), Code::ParcelConflict);
     assert_eq!(world.withdraw(sent, &[]).await.code(), Code::ParcelConflict);
 }

@@ -42,15 +42,16 @@ struct Server {
 /// A configuration file with these settings, and ports that are free.
 fn settings(config: &Config) -> String {
     let pair = |name: &str, certificate: &std::path::Path, key: &std::path::Path| {
-        format!("[{name}]\naddress = '127.0.0.1:0'\ncertificate = {certificate:?}\nkey = {key:?}\n")
+        let (certificate, key) = (certificate.display(), key.display());
+        format!("[{name}]\naddress = '127.0.0.1:0'\ncertificate = '{certificate}'\nkey = '{key}'\n")
     };
-    let receipts = &config.receipts;
+    let (certificate, key) = (config.receipts.certificate.display(), config.receipts.key.display());
     [
-        format!("data = {:?}\n[log]\nfilter = 'trace'\n", config.data),
+        format!("data = '{}'\n[log]\nfilter = 'trace'\n", config.data.display()),
         pair("vpn", &config.vpn.certificate, &config.vpn.key),
         pair("employer", &config.employer.certificate, &config.employer.key),
         "[enrolment]\naddress = '127.0.0.1:0'\n[watch]\naddress = '127.0.0.1:0'\n".to_owned(),
-        format!("[receipts]\ncertificate = {:?}\nkey = {:?}\n", receipts.certificate, receipts.key),
+        format!("[receipts]\ncertificate = '{certificate}'\nkey = '{key}'\n"),
         "[mail]\ntransport = 'memory'\n[parcels]\ndisk_reserve_bytes = 0\n".to_owned(),
     ]
     .concat()

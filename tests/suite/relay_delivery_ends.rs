@@ -46,7 +46,7 @@ async fn what_nobody_has_fetched_is_taken_back() {
     assert_eq!(used(&world).await, (0, 0, 0));
     assert_eq!(world.gateway().get(&delivery_content(id)).await.code(), Code::DeliveryEnded);
     let statement = (id, format!("statement about {id}").into_bytes());
-    assert_eq!(world.withdrawals(&world.hanako).await, [statement.clone()]);
+    assert_eq!(world.withdrawals(&world.hanako).await, std::slice::from_ref(&statement));
     assert_eq!(world.withdrawals(&world.taro).await, [statement]);
     // The same again is the same, and it cannot be sent again.
     let again: Confirmation = world.withdraw(id, &[]).await.json();

@@ -87,7 +87,9 @@ impl State {
             }
             Depositor::Union => {
                 self.events.ring(union);
-                inboxes.iter().for_each(|user| self.inboxes.ring(user));
+                for user in inboxes {
+                    self.inboxes.ring(user);
+                }
                 self.ring_outbox();
                 let recipients = inboxes.len();
                 tracing::info!(code = "delivery.deposited", %union, %message, size, recipients, "delivery complete");

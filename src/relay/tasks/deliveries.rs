@@ -39,7 +39,9 @@ async fn expire(state: &State) -> Result<(), StoreError> {
         if unions.is_empty() {
             break;
         }
-        unions.iter().for_each(|union| state.events.ring(union));
+        for union in &unions {
+            state.events.ring(union);
+        }
         state.ring_outbox();
         state.metrics.deliveries_expired_total.inc_by(expired);
     }
@@ -62,7 +64,9 @@ async fn remind(state: &State) -> Result<(), StoreError> {
         if due.is_empty() {
             break;
         }
-        unions.iter().for_each(|union| state.events.ring(union));
+        for union in &unions {
+            state.events.ring(union);
+        }
         state.ring_outbox();
     }
     Ok(())
@@ -83,7 +87,9 @@ pub async fn delete_deliveries(state: &State) -> Result<u64, &'static str> {
         if batch.keys.is_empty() && batch.failures == 0 {
             break;
         }
-        batch.keys.iter().for_each(|key| state.events.ring(&key.union));
+        for key in &batch.keys {
+            state.events.ring(&key.union);
+        }
         state.metrics.deliveries_deleted_total.inc_by(batch.keys.len() as u64);
         deleted += batch.keys.len() as u64;
         failures += batch.failures;

@@ -20,7 +20,7 @@ use kenpo_express::wire::union::{
 
 use super::{Two, create, routes, tus_request};
 use crate::support::enrolment::{login_key, pc};
-use crate::support::http::{get, json, request};
+use crate::support::http::{Client, get, json, request};
 use crate::support::relay::message_id;
 
 #[tokio::test]
@@ -107,32 +107,7 @@ async fn nobody_reaches_what_is_another_users() {
                 ("GET", "/employer/v1/certificate-requests/{id}") => {
                     assert_eq!(code(get(&employer::certificate_request(two.request))).await, Code::RequestUnknown);
                 }
-                ("GET", INBOX) => {
-                    let page: Page<InboxParcel> = client.get(INBOX).await.json();
-                    assert!(page.items.is_empty());
-                }
-                ("GET", "/employer/v1/inbox/{id}/content") => {
-                    for id in [two.delivery, two.begun, two.withdrawn] {
-                        assert_eq!(code(get(&delivery::inbox_content(id))).await, Code::ParcelUnknown);
-                    }
-                }
-                ("POST", delivery::ACKNOWLEDGEMENTS) => {
-                    for id in [two.delivery, two.begun, two.withdrawn, two.parcel] {
-                        let items = vec![Acknowledgement { id, receipt: None }];
-                        let post = json(Method::POST, delivery::ACKNOWLEDGEMENTS, &Acknowledgements { items });
-                        let results: AcknowledgementResults = client.send(post).await.unwrap().json();
-                        assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Unknown);
-                    }
-                }
-                ("GET", WITHDRAWALS) => {
-                    let page: Page<Withdrawn> = client.get(WITHDRAWALS).await.json();
-                    assert!(page.items.is_empty());
-                }
-                ("GET" | "PUT", NOTICES) => {
-                    let none = NoticeChoice { received: false, sent: false };
-                    assert_eq!(client.send(json(Method::PUT, NOTICES, &none)).await.unwrap().status, 204);
-                    assert_eq!(client.get(NOTICES).await.json::<NoticeChoice>(), none, "its own");
-                }
+                route if is_of_deliveries(&route) => of_deliveries(&two, &client, route).await,
                 ("POST", employer::LOGIN) => {
                     let body = Login { key: login_key(1) };
                     assert_eq!(code(json(Method::POST, &path, &body)).await, Code::LoginFailed);
@@ -158,6 +133,44 @@ async fn nobody_reaches_what_is_another_users() {
     assert_eq!((standing.status.as_u16(), standing.header(tus::UPLOAD_OFFSET)), (200, Some("0")));
     let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
     assert!(page.items.iter().all(|parcel| parcel.size == 500));
+}
+
+fn is_of_deliveries((_, path): &(&str, &str)) -> bool {
+    [INBOX, delivery::ACKNOWLEDGEMENTS, WITHDRAWALS, NOTICES].iter().any(|known| path.starts_with(known))
+}
+
+/// What the union sends to another user.
+async fn of_deliveries(two: &Two, client: &Client, route: (&str, &str)) {
+    let code = async |request: Request<Body>| client.send(request).await.unwrap().code();
+    match route {
+        ("GET", INBOX) => {
+            let page: Page<InboxParcel> = client.get(INBOX).await.json();
+            assert!(page.items.is_empty());
+        }
+        ("GET", "/employer/v1/inbox/{id}/content") => {
+            for id in [two.delivery, two.begun, two.withdrawn] {
+                assert_eq!(code(get(&delivery::inbox_content(id))).await, Code::ParcelUnknown);
+            }
+        }
+        ("POST", delivery::ACKNOWLEDGEMENTS) => {
+            for id in [two.delivery, two.begun, two.withdrawn, two.parcel] {
+                let items = vec![Acknowledgement { id, receipt: None }];
+                let post = json(Method::POST, delivery::ACKNOWLEDGEMENTS, &Acknowledgements { items });
+                let results: AcknowledgementResults = client.send(post).await.unwrap().json();
+                assert_eq!(results.items[0].outcome, AcknowledgementOutcome::Unknown);
+            }
+        }
+        ("GET", WITHDRAWALS) => {
+            let page: Page<Withdrawn> = client.get(WITHDRAWALS).await.json();
+            assert!(page.items.is_empty());
+        }
+        ("GET" | "PUT", NOTICES) => {
+            let none = NoticeChoice { received: false, sent: false };
+            assert_eq!(client.send(json(Method::PUT, NOTICES, &none)).await.unwrap().status, 204);
+            assert_eq!(client.get(NOTICES).await.json::<NoticeChoice>(), none, "its own");
+        }
+        route => panic!("{route:?} has no row here"),
+    }
 }
 
 /// A kit proves no user and no other kit.

@@ -72,23 +72,22 @@ pub struct Standing {
     delivery: i64,
     /// Length in bytes.
     pub size: u64,
-    /// Whether the first bytes were given out before.
+    /// Whether the first bytes were given out before, and the user was not disabled since.
     pub fetched: bool,
     /// Whether the user can have it: not acknowledged, not dropped, not ended.
     pub open: bool,
     acknowledged: bool,
-    dropped: bool,
 }
 
 impl Standing {
     /// Whether the user may be given bytes: what is acknowledged also, as long as it is kept, for a download that is doubted.
     pub const fn may_be_read(&self) -> bool {
-        self.open || (self.acknowledged && !self.dropped)
+        self.open || self.acknowledged
     }
 
     /// Whether the user can say to have it.
     const fn may_be_had(&self) -> bool {
-        !self.dropped && (self.open || self.fetched)
+        self.open || self.fetched
     }
 }
 
@@ -99,7 +98,6 @@ struct StandingRow {
     fetched: bool,
     open: bool,
     acknowledged: bool,
-    dropped: bool,
 }
 
 /// How a delivery stands for this user; nothing when it is not for the user.
@@ -111,9 +109,9 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<Standing>, StoreError> {
     let row: Option<StandingRow> = sqlx::query_as(
-        "SELECT r.delivery_seq, d.size, r.fetched_at IS NOT NULL AS fetched,
+        "SELECT r.delivery_seq, d.size, r.fetched_at IS NOT NULL AND r.dropped_at IS NULL AS fetched,
            r.open AND (r.fetched_at IS NOT NULL OR d.expires_at > $4) AS open,
-           r.acknowledged_at IS NOT NULL AS acknowledged, r.dropped_at IS NOT NULL AS dropped
+           r.acknowledged_at IS NOT NULL AS acknowledged
          FROM deliveries d JOIN delivery_recipients r ON r.delivery_seq = d.seq AND r.user_seq = $3
          WHERE d.insurer = $1 AND d.message_id = $2",
     )
@@ -130,7 +128,6 @@ pub async fn find(
             fetched: row.fetched,
             open: row.open,
             acknowledged: row.acknowledged,
-            dropped: row.dropped,
         })
     })
     .transpose()
