@@ -347,6 +347,36 @@ CREATE TABLE hook_letters (
 );
 CREATE INDEX hook_letters_due ON hook_letters (next_try) WHERE next_try IS NOT NULL;
 
+-- Events that an address of staff is to be told of by mail.
+CREATE TABLE staff_notices (
+    address TEXT    NOT NULL,
+    event   INTEGER NOT NULL REFERENCES events (number),
+    kind    TEXT    NOT NULL,
+    PRIMARY KEY (address, event)
+) WITHOUT ROWID;
+CREATE INDEX events_by_subject ON events (subject, number);
+
+-- When what was noted for an address last became a mail.
+CREATE TABLE staff_told (
+    address TEXT    PRIMARY KEY,
+    told_at INTEGER NOT NULL
+);
+
+-- Mails to staff that have not gone out: a number for each kind, in JSON.
+CREATE TABLE staff_mails (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    address    TEXT    NOT NULL,
+    -- The same at every try, so that a mail that came twice can be known.
+    message_id TEXT    NOT NULL UNIQUE,
+    gathered   TEXT    NOT NULL,
+    tries      INTEGER NOT NULL DEFAULT 0,
+    -- None when the mail server refused it for good.
+    next_at    INTEGER,
+    -- Why the last try failed: a stable code.
+    problem    TEXT
+);
+CREATE INDEX staff_mails_due ON staff_mails (next_at) WHERE next_at IS NOT NULL;
+
 -- What the running gateway cannot do at present.
 CREATE TABLE troubles (
     task  TEXT    PRIMARY KEY,

@@ -1,6 +1,7 @@
 //! Settings of the gateway: `config/gateway.toml`.
 
 mod integration;
+mod mail;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::runtime::telemetry;
 use crate::wire::client::RelayUrl;
 
 pub use integration::{ApiSettings, HandoffSettings, HookSettings};
+pub use mail::{MailSettings, NoticeSettings, StaffSettings};
 
 /// All settings. The file says what each means.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,6 +48,10 @@ pub struct GatewaySettings {
     pub handoff: HandoffSettings,
     /// What is told of events.
     pub hooks: HookSettings,
+    /// How mails go out.
+    pub mail: MailSettings,
+    /// What staff are told by mail.
+    pub notices: NoticeSettings,
     /// Health and metrics.
     pub metrics: MetricsSettings,
     /// Logs.
@@ -269,7 +275,12 @@ impl Settings for GatewaySettings {
         let lists =
             [&mut self.keys.trusted, &mut self.keys.signing, &mut self.keys.encryption, &mut self.revocation.lists];
         let integration = integration::paths(&mut self.api, &mut self.handoff, &mut self.hooks);
-        for path in single.into_iter().chain(integration).chain(lists.into_iter().flatten()) {
+        for path in single
+            .into_iter()
+            .chain(integration)
+            .chain([&mut self.mail.credentials, &mut self.mail.root])
+            .chain(lists.into_iter().flatten())
+        {
             if !path.as_os_str().is_empty() {
                 *path = folder.join(&path);
             }
@@ -325,7 +336,8 @@ impl Settings for GatewaySettings {
             (telemetry::check(&self.log.level).is_ok(), "log.level", "must be error, warn, info, debug or trace"),
         ];
         let wrong = checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem));
-        wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks)).collect()
+        let wrong = wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks));
+        wrong.chain(mail::faults(&self.mail, &self.notices)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use super::api::{self, ApiError};
 use super::config::GatewaySettings;
 use super::flows::handoff::Handoff;
 use super::flows::hooks::{HookError, Hooks};
+use super::flows::notices::{NoticeSettingsError, StaffNotices};
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
 use super::flows::revocation;
 use super::flows::send::{SendLimits, Sender};
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The connection to the relay.
     #[error("the connection to the relay cannot be set up")]
     Relay(#[from] SettingsError),
+    /// How mails go out.
+    #[error(transparent)]
+    Mail(#[from] NoticeSettingsError),
     /// An address that cannot be listened at.
     #[error("cannot listen at {0}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -222,6 +226,9 @@ impl Gateway {
         }
         if settings.hooks.is_on() {
             tasks::hooks::start(Hooks::open(receiver, &settings.hooks)?, receiver, shutdown);
+        }
+        if !settings.notices.staff.is_empty() {
+            tasks::notices::start(StaffNotices::open(receiver, settings)?, receiver, shutdown);
         }
         match settings.api.listen() {
             Some(address) => Ok(Some(api::start(settings, &self.sender, address, shutdown).await?)),

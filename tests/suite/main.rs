@@ -30,6 +30,7 @@ mod exchange_employer;
 mod exchange_sandbox;
 mod exchange_servers;
 mod exchange_support;
+mod gateway_notices;
 mod gateway_orders;
 mod gateway_quarantine;
 mod gateway_relay;

@@ -6,6 +6,7 @@ pub mod enrol;
 pub mod expiry;
 pub mod handoff;
 pub mod hooks;
+pub mod notices;
 pub mod orders;
 pub mod receive;
 pub mod registration;

@@ -7,6 +7,7 @@ pub mod handoff;
 pub mod hooks;
 pub mod keys;
 pub mod news;
+pub mod notices;
 pub mod orders;
 pub mod pull;
 pub mod push;
@@ -24,6 +25,8 @@ pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
 pub const PUSH_PERIOD: Duration = Duration::from_secs(2);
 /// Between two looks at the files of certificates and keys.
 pub const KEYS_PERIOD: Duration = Duration::from_secs(10);
+/// Between two looks at events that staff are to be told of.
+pub const NOTICES_PERIOD: Duration = Duration::from_secs(1);
 /// Between two looks at events that programs are to be told of.
 pub const HOOKS_PERIOD: Duration = Duration::from_secs(1);
 /// Seconds that the relay may hold a question for arrivals or requests.

@@ -25,6 +25,7 @@ pub mod runs;
 pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;
+pub mod staff_notices;
 pub mod stream_marks;
 pub mod tokens;
 pub mod troubles;

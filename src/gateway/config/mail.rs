@@ -1,0 +1,67 @@
+//! Settings of mails to staff.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::config::Fault;
+use crate::mail::MailAddress;
+use crate::store::gateway::staff_notices::Kind;
+
+/// `[mail]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct MailSettings {
+    /// `smtp://`, `smtps://`, `directory:` or `memory`.
+    pub transport: String,
+    /// The sender's address.
+    pub from: String,
+    /// File with user and password; empty for none.
+    pub credentials: PathBuf,
+    /// An authority beside the machine's own, PEM; empty for none.
+    pub root: PathBuf,
+}
+
+/// `[notices]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct NoticeSettings {
+    /// Who is told of what.
+    pub staff: Vec<StaffSettings>,
+    /// Seconds after a mail in which what happens is gathered for the next one.
+    pub window_seconds: u32,
+}
+
+/// One of the staff.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaffSettings {
+    /// Where mails go.
+    pub address: String,
+    /// Codes of what is told.
+    pub kinds: Vec<String>,
+}
+
+impl NoticeSettings {
+    /// How long after a mail what happens is gathered for the next one.
+    pub fn window(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.window_seconds.into())
+    }
+
+    /// Who is to be told of this.
+    pub fn who(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        let wants = move |staff: &&StaffSettings| staff.kinds.iter().any(|code| code == kind.code());
+        self.staff.iter().filter(wants).map(|staff| staff.address.as_str())
+    }
+}
+
+pub(super) fn faults(mail: &MailSettings, notices: &NoticeSettings) -> Vec<Fault> {
+    let is_address = |text: &str| text.parse::<MailAddress>().is_ok();
+    let addresses = notices.staff.iter().all(|staff| is_address(&staff.address));
+    let kinds = notices.staff.iter().flat_map(|staff| &staff.kinds).all(|code| Kind::from_code(code).is_some());
+    let checks = [
+        (is_address(&mail.from), "mail.from", "must be a mail address"),
+        (addresses, "notices.staff", "each needs a mail address"),
+        (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected and alarm"),
+    ];
+    checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem)).collect()
+}
