@@ -51,13 +51,13 @@ impl World {
 
     async fn send_up(&self, user: &Credential) -> MessageId {
         let id = self.id();
-        let send = request(Method::POST, employer::UPLOADS)
+        let creation = request(Method::POST, employer::UPLOADS)
             .header(tus::TUS_RESUMABLE, tus::VERSION)
             .header(tus::UPLOAD_LENGTH, 300)
             .header(tus::UPLOAD_METADATA, Metadata::to_union(id).to_header())
             .header("content-type", tus::OFFSET_CONTENT_TYPE);
-        let sent = self.app(user).send(send.body(Body::from(parcel(300).0)).unwrap()).await.unwrap();
-        assert_eq!(sent.status, 201);
+        let answer = self.app(user).send(creation.body(Body::from(parcel(300).0)).unwrap()).await.unwrap();
+        assert_eq!(answer.status, 201);
         id
     }
 

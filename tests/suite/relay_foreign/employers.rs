@@ -122,6 +122,11 @@ async fn nobody_reaches_what_is_another_users() {
             }
         }
     }
+    is_untouched(&two).await;
+}
+
+/// What the user has is as it was.
+async fn is_untouched(two: &Two) {
     let own: SentParcel = two.relay.employer(&two.user).get(&sent(two.parcel)).await.json();
     assert_eq!(own.size, 500);
     let choice: NoticeChoice = two.relay.employer(&two.user).get(NOTICES).await.json();
@@ -129,7 +134,12 @@ async fn nobody_reaches_what_is_another_users() {
     let inbox: Page<InboxParcel> = two.relay.employer(&two.user).get(INBOX).await.json();
     let waiting: Vec<_> = inbox.items.iter().map(|parcel| (parcel.id, parcel.fetched_at)).collect();
     assert_eq!(waiting, [(two.delivery, None)]);
-    let standing = two.relay.employer(&two.user).send(bare(Method::HEAD, two.upload)).await.unwrap();
+    let standing = two
+        .relay
+        .employer(&two.user)
+        .send(tus_request(Method::HEAD, &upload(two.upload)).body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!((standing.status.as_u16(), standing.header(tus::UPLOAD_OFFSET)), (200, Some("0")));
     let page: Page<Parcel> = two.relay.vpn(&two.own.gateway).get(PARCELS).await.json();
     assert!(page.items.iter().all(|parcel| parcel.size == 500));
