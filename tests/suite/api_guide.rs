@@ -45,6 +45,10 @@ impl Guide {
         std::fs::write(&settings, format!("{before}\n[api]\nlisten = \"127.0.0.1:{port}\"\n")).unwrap();
         let server = folder.serve("kx-server", "relay.log");
         let gateway = folder.serve("kx-gateway", "gateway.log");
+        // The sandbox's staff have accepted the sample; this one waits for them.
+        let file = folder.file("届.csv", b"content");
+        assert!(folder.run("kx-employer", &["send", file.to_str().unwrap()]).status.success());
+        folder.wait_until_verified();
         (Self { folder, port }, server, gateway)
     }
 
