@@ -1,13 +1,16 @@
 //! What the relay mails to people: where a kit can be fetched, that certificates end, what became of files ([`super::mail_files`]).
 //! No name stands in it, and nothing of what is exchanged.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::config::Config;
 use super::mail_files;
 use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, Mailer, MailerError};
 use crate::store::relay::outbox::{Content, Waiting};
+
+/// After this time a mail that does not go is let be: its problem shows, and a new link is a new mail.
+pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// What is wrong with the settings of mail.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::mail::GIVE_UP;
 use crate::failpoint;
 use crate::relay::fault::chain;
+use crate::relay::mail::GIVE_UP;
 use crate::relay::state::State;
 use crate::store::relay::notices;
 use crate::store::relay::outbox::{self, Content};

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::gather::gather;
 use crate::mail::MailAddress;
 use crate::relay::fault::chain;
-use crate::relay::mail::compose;
+use crate::relay::mail::{GIVE_UP, compose};
 use crate::relay::sessions::later;
 use crate::relay::state::State;
 use crate::secret::Token;
@@ -18,8 +18,6 @@ use crate::store::sqlite::StoreError;
 
 /// Mails of one run.
 const BATCH: i64 = 200;
-/// After this time a mail that does not go is let be: its problem shows, and a new link is a new mail.
-pub(super) const GIVE_UP: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// Sends what is due. A mail that does not go waits longer each time, from half a minute to three hours, and holds up no other.
 pub async fn send_mail(state: &State) -> Result<(), &'static str> {
