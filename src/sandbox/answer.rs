@@ -19,6 +19,7 @@ use crate::gateway::admin::sent::Shown;
 use crate::gateway::flows::send::To;
 use crate::gateway::view::sent::SentView;
 use crate::message::receipt::Stage;
+use crate::stream::spool::make_folder;
 
 /// How long the file, and its receipts, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,7 +66,7 @@ pub(super) async fn answer(world: &World, admin: &Admin, app: &App, voice: Voice
 
     voice.step("事業所が受信・検証して保存します", "The employer fetches, verifies and saves it");
     let folder = world.received();
-    std::fs::create_dir_all(&folder).map_err(|error| SandboxError::Folder(folder.clone(), error))?;
+    make_folder(&folder).map_err(|error| SandboxError::Folder(folder.clone(), error))?;
     let inbox = app.receive(Wanted::One(id), &folder).await?;
     let record = inbox.items.into_iter().find_map(|item| item.record.filter(|record| record.id == id));
     let record = record.ok_or(SandboxError::NotArrived { id, cause: None })?;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl<R: Relay> Sender<R> {
 
     /// The lock that keeps other processes from numbering; none when the stop came first.
     async fn lock(&self, stop: &CancellationToken) -> io::Result<Option<File>> {
-        let file = File::options().create(true).truncate(false).write(true).open(self.lock_path())?;
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(self.lock_path())?;
         while !stop.is_cancelled() {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(file)),
