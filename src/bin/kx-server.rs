@@ -10,16 +10,19 @@ use jiff::Timestamp;
 use kenpo_express::config::{Faults, load};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::InsurerNumber;
+use kenpo_express::http;
 use kenpo_express::message::keys::{Certificate, KeyError};
 use kenpo_express::relay::bytes::Directory;
 use kenpo_express::relay::tasks::{delete_batch, end_of_grace, purge_batch};
 use kenpo_express::relay::{Config, Relay, StartError, admin, check};
 use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
+use kenpo_express::runtime::task::Snapshot;
 use kenpo_express::runtime::telemetry::{self, InvalidFilter};
 use kenpo_express::runtime::version::VERSION;
 use kenpo_express::store::relay::unions::NewUnion;
 use kenpo_express::store::sqlite::{MigrationState, StoreError};
+use serde::Serialize;
 
 /// The KX server: takes sealed files from employers and hands them to their unions.
 #[derive(Debug, Parser)]
@@ -189,8 +192,9 @@ async fn status(config: &Config, json: bool) -> Result<(), Failure> {
     let database = admin::open(config).await?;
     let status = admin::status(&database).await?;
     database.close().await;
+    let tasks = http::ask_tasks(config.watch.address).await;
     if json {
-        return print_json(&status);
+        return print_json(&Shown { status, tasks });
     }
     let moment = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| at.to_string());
     show(&format!("unions              {} ({} enabled)", status.unions, status.unions_enabled))?;
@@ -200,7 +204,22 @@ async fn status(config: &Config, json: bool) -> Result<(), Failure> {
     let (items, bytes, oldest) =
         (status.deliveries_waiting, status.delivery_bytes_waiting, moment(status.oldest_delivery));
     show(&format!("deliveries waiting  {items} ({bytes} bytes, oldest {oldest})"))?;
-    show(&format!("uploads open        {}", status.uploads_open))
+    show(&format!("uploads open        {}", status.uploads_open))?;
+    match tasks {
+        None => show("tasks               no server answers at watch.address"),
+        Some(tasks) => tasks.iter().try_for_each(|task| {
+            let (result, ended) = (task.last_result.as_deref().unwrap_or("-"), moment(task.last_ended_at));
+            show(&format!("task {:<20} {result} (ended {ended}, next {})", task.name, moment(task.next_at)))
+        }),
+    }
+}
+
+/// How the relay stands, and what the running server does by itself; none when it does not run.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    status: admin::Status,
+    tasks: Option<Vec<Snapshot>>,
 }
 
 async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {

@@ -32,7 +32,7 @@ use crate::domain::policy::Rules;
 use crate::http::{self, Edge, Peers, watch_router};
 use crate::runtime::files::Files;
 use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Task, Tasks};
 use crate::runtime::version::VERSION;
 use crate::store::gateway::{MIGRATIONS, claim};
 use crate::store::sqlite::{Database, StoreError};
@@ -95,6 +95,8 @@ pub struct Running {
     pub watch_addr: Option<SocketAddr>,
     /// Where the union's core system comes in.
     pub api_addr: Option<SocketAddr>,
+    /// Everything that it does by itself.
+    pub tasks: Tasks,
     /// The pull.
     pub pull: Task,
     /// What the relay is told about users.
@@ -194,44 +196,45 @@ impl Gateway {
             let detail = &error as &dyn std::error::Error;
             tracing::error!(code = "revocation.list", error = detail, "no revocation list can be made");
         }
-        let orders = tasks::orders::start(receiver, shutdown);
-        tasks::certificates::start(receiver, &orders, shutdown);
-        tasks::compare::start(receiver, &orders, shutdown);
-        tasks::upkeep::start(receiver, shutdown);
-        tasks::requests::start(receiver, &orders, shutdown);
+        let all = Tasks::new(Arc::clone(&receiver.clock), shutdown);
+        let orders = tasks::orders::start(receiver, &all);
+        tasks::certificates::start(receiver, &orders, &all);
+        tasks::compare::start(receiver, &orders, &all);
+        tasks::upkeep::start(receiver, &all);
+        tasks::requests::start(receiver, &orders, &all);
         let reload = Reload::new(receiver, &self.settings, files);
         reload.begin().await?;
-        let keys = tasks::keys::start(reload, Arc::clone(&receiver.clock), &orders, shutdown);
-        let pull = tasks::pull::start(receiver, self.settings.pull.interval(), shutdown);
+        let keys = tasks::keys::start(reload, &orders, &all);
+        let pull = tasks::pull::start(receiver, self.settings.pull.interval(), &all);
         if self.settings.pull.long_poll {
-            tasks::arrivals::start(receiver, &pull, shutdown);
+            tasks::arrivals::start(receiver, &pull, &all);
         }
-        let push = tasks::push::start(&self.sender, shutdown);
-        tasks::news::start(&self.sender, &push, shutdown);
-        let api_addr = self.integrate(shutdown).await?;
+        let push = tasks::push::start(&self.sender, &all);
+        tasks::news::start(&self.sender, &push, &all);
+        let api_addr = self.integrate(&all).await?;
         let watch_addr = match self.settings.metrics.listen() {
-            Some(address) => Some(watch(&self, &pull, address, shutdown).await?),
+            Some(address) => Some(watch(&self, &pull, &all, address).await?),
             None => None,
         };
-        Ok(Running { gateway: self, watch_addr, api_addr, pull, orders, push, keys })
+        Ok(Running { gateway: self, watch_addr, api_addr, tasks: all, pull, orders, push, keys })
     }
 
     /// The way to the union's core system: its folders, its programs, the API.
-    async fn integrate(&self, shutdown: &Shutdown) -> Result<Option<SocketAddr>, StartError> {
+    async fn integrate(&self, tasks: &Tasks) -> Result<Option<SocketAddr>, StartError> {
         let (settings, receiver) = (&self.settings, &self.receiver);
         if let Some(folder) = settings.handoff.folder() {
             let handoff = Handoff::open(&self.sender, folder.to_owned(), settings.storage.reserve_bytes)
                 .map_err(|error| StartError::Folder(folder.to_owned(), error))?;
-            tasks::handoff::start(handoff, receiver, settings.handoff.interval(), shutdown);
+            tasks::handoff::start(handoff, receiver, settings.handoff.interval(), tasks);
         }
         if settings.hooks.is_on() {
-            tasks::hooks::start(Hooks::open(receiver, &settings.hooks)?, receiver, shutdown);
+            tasks::hooks::start(Hooks::open(receiver, &settings.hooks)?, receiver, tasks);
         }
         if !settings.notices.staff.is_empty() {
-            tasks::notices::start(StaffNotices::open(receiver, settings)?, receiver, shutdown);
+            tasks::notices::start(StaffNotices::open(receiver, settings)?, receiver, tasks);
         }
         match settings.api.listen() {
-            Some(address) => Ok(Some(api::start(settings, &self.sender, address, shutdown).await?)),
+            Some(address) => Ok(Some(api::start(settings, &self.sender, address, tasks).await?)),
             None => Ok(None),
         }
     }
@@ -245,12 +248,7 @@ impl Running {
     }
 }
 
-async fn watch(
-    gateway: &Gateway,
-    pull: &Task,
-    address: SocketAddr,
-    shutdown: &Shutdown,
-) -> Result<SocketAddr, StartError> {
+async fn watch(gateway: &Gateway, pull: &Task, tasks: &Tasks, address: SocketAddr) -> Result<SocketAddr, StartError> {
     let failed = |error| StartError::Listen(address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -261,8 +259,8 @@ async fn watch(
         metrics: http::Metrics::new(),
         peers: Peers::default(),
     };
-    let watch = Watch { receiver: Arc::clone(&gateway.receiver), pull: pull.clone() };
-    edge.start(listener, watch_router(Arc::new(watch)), shutdown);
+    let watch = Watch { receiver: Arc::clone(&gateway.receiver), pull: pull.clone(), tasks: tasks.clone() };
+    edge.start(listener, watch_router(Arc::new(watch)), tasks.shutdown());
     Ok(bound)
 }
 

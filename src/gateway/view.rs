@@ -11,6 +11,7 @@ pub mod sent;
 
 use super::flows::enrol::MISMATCHES;
 use crate::domain::verdict::Verdict;
+use crate::runtime::task::Snapshot;
 use crate::store::gateway::certificates::Registered;
 use crate::store::gateway::directory::Listed;
 use crate::store::gateway::messages::Message;
@@ -381,6 +382,8 @@ pub struct StatusView {
     pub troubles: Vec<TroubleView>,
     /// The newest runs, the newest first.
     pub runs: Vec<RunView>,
+    /// What the running gateway does by itself; none when it does not run, or says nothing at `metrics.listen`.
+    pub tasks: Option<Vec<Snapshot>>,
 }
 
 /// Something that the running gateway cannot do at present.

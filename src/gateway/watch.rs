@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::flows::receive::Receiver;
 use super::patience::BreakerState;
 use crate::http::Watched;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Snapshot, Task, Tasks};
 use crate::store::gateway::orders;
 use crate::wire::client::UnionClient;
 
@@ -18,6 +18,8 @@ pub struct Watch {
     pub receiver: Arc<Receiver<UnionClient>>,
     /// The pull.
     pub pull: Task,
+    /// Everything that the gateway does by itself.
+    pub tasks: Tasks,
 }
 
 impl Watched for Watch {
@@ -35,6 +37,10 @@ impl Watched for Watch {
             reasons.dedup();
             reasons
         })
+    }
+
+    fn tasks(&self) -> Vec<Snapshot> {
+        self.tasks.snapshot()
     }
 
     fn metrics(&self) -> BoxFuture<'_, String> {

@@ -5,6 +5,7 @@
 //! the business is here.
 
 mod accept;
+mod ask;
 mod body;
 mod extract;
 mod guard;
@@ -22,6 +23,7 @@ pub mod tus;
 mod watch;
 
 pub use accept::Edge;
+pub use ask::ask_tasks;
 pub use body::{BodyError, BodyReader};
 pub use extract::{Json, PathId, Query};
 pub use limits::Limits;

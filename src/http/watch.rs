@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`, for a loopback listener.
+//! `/healthz`, `/readyz`, `/metrics` and `/tasks`, for a loopback listener.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use super::{method_not_allowed, route_unknown};
+use crate::runtime::task::Snapshot;
 
 /// A service that can be watched.
 pub trait Watched: Send + Sync + 'static {
@@ -19,6 +20,9 @@ pub trait Watched: Send + Sync + 'static {
 
     /// All its metrics, in the text format that Prometheus reads.
     fn metrics(&self) -> BoxFuture<'_, String>;
+
+    /// What it does by itself, as it is now.
+    fn tasks(&self) -> Vec<Snapshot>;
 }
 
 #[derive(Debug, Serialize)]
@@ -27,12 +31,13 @@ struct Readiness {
     reasons: Vec<&'static str>,
 }
 
-/// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`.
+/// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`, `/tasks` (what it does by itself, as JSON).
 pub fn watch_router(watched: Arc<dyn Watched>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/tasks", get(tasks))
         .fallback(route_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(watched)
@@ -42,6 +47,10 @@ async fn ready(State(watched): State<Arc<dyn Watched>>) -> Response {
     let reasons = watched.not_ready().await;
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
+}
+
+async fn tasks(State(watched): State<Arc<dyn Watched>>) -> axum::Json<Vec<Snapshot>> {
+    axum::Json(watched.tasks())
 }
 
 async fn metrics(State(watched): State<Arc<dyn Watched>>) -> Response {

@@ -26,7 +26,7 @@ use crate::domain::clock::Clock;
 use crate::http::{self, Admission, Edge, Observer, Peers, Rate, ServerTls, watch_router};
 use crate::runtime::clock::SystemRandom;
 use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::Tasks;
 use crate::runtime::version::VERSION;
 use crate::store::relay::{MIGRATIONS, uploads};
 use crate::store::sqlite::{Database, StoreError};
@@ -71,7 +71,7 @@ pub struct Running {
     /// The insides, for the tasks to be run by hand.
     pub app: App,
     /// The background tasks.
-    pub tasks: Vec<Task>,
+    pub tasks: Tasks,
     identities: Arc<Identities>,
 }
 
@@ -118,7 +118,8 @@ impl Relay {
         let employer_router =
             router(employer_routes(), observer("employer", employer.requests_per_second), Arc::clone(&app));
         let page_router = page::router(observer("enrolment", u32::MAX), Arc::clone(&app));
-        let watch = Watch { state: Arc::clone(&app), edges: edges.clone() };
+        let background = Tasks::new(Arc::clone(&app.clock), shutdown);
+        let watch = Watch { state: Arc::clone(&app), edges: edges.clone(), tasks: background.clone() };
         app.metrics.build_info.with_label_values(&[VERSION]).set(1);
 
         let vpn_listener = listen(vpn.address).await?;
@@ -133,12 +134,13 @@ impl Relay {
             page: entrance(&page.url, local(&page_listener, page.address)?),
         };
         app.entrances.set(entrances).expect("a relay is started once");
+        tasks::start(&app, &identities, &background);
         let running = Running {
             vpn_addr: local(&vpn_listener, vpn.address)?,
             employer_addr: local(&employer_listener, employer.address)?,
             page_addr: local(&page_listener, page.address)?,
             watch_addr: local(&watch_listener, app.config.watch.address)?,
-            tasks: tasks::start(&app, &identities),
+            tasks: background,
             app: Arc::clone(&app),
             identities,
         };

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::state::State;
 use crate::http::{self, Watched};
+use crate::runtime::task::{Snapshot, Tasks};
 use crate::store::relay::{deliveries, outbox, parcels, uploads};
 use crate::store::sqlite::StoreError;
 
@@ -16,6 +17,7 @@ use crate::store::sqlite::StoreError;
 pub(super) struct Watch {
     pub(super) state: Arc<State>,
     pub(super) edges: http::Metrics,
+    pub(super) tasks: Tasks,
 }
 
 impl Watch {
@@ -63,6 +65,10 @@ impl Watched for Watch {
             reasons
         }
         .boxed()
+    }
+
+    fn tasks(&self) -> Vec<Snapshot> {
+        self.tasks.snapshot()
     }
 
     fn metrics(&self) -> BoxFuture<'_, String> {

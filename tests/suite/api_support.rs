@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use hyper::Method;
@@ -12,6 +13,7 @@ use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::api;
 use kenpo_express::pki::{Profile, Subject};
 use kenpo_express::runtime::lifecycle::Shutdown;
+use kenpo_express::runtime::task::Tasks;
 use kenpo_express::store::gateway::certificates::{self, Purpose, Registered};
 use kenpo_express::store::gateway::registry_changed;
 use kenpo_express::store::gateway::tokens::Scope;
@@ -110,7 +112,8 @@ pub(crate) async fn recipient(world: &GatewayWorld, id: &str) -> Sender {
 }
 
 async fn serve(gateway: &Gateway, shutdown: &Shutdown) -> SocketAddr {
-    api::start(&gateway.settings, &gateway.sender, "127.0.0.1:0".parse().unwrap(), shutdown).await.unwrap()
+    let tasks = Tasks::new(Arc::clone(&gateway.receiver.clock), shutdown);
+    api::start(&gateway.settings, &gateway.sender, "127.0.0.1:0".parse().unwrap(), &tasks).await.unwrap()
 }
 
 /// The creation of an upload.

@@ -1,6 +1,7 @@
 //! What staff decide: disabling, enabling, PINs that are forgotten, warnings, letters as files, the lost PC's report.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,7 @@ use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{expiry, orders, revocation as lists};
 use kenpo_express::gateway::tasks;
 use kenpo_express::runtime::lifecycle::Shutdown;
+use kenpo_express::runtime::task::Tasks;
 use kenpo_express::store::gateway::revocation;
 use kenpo_express::store::gateway::users::Contact;
 use kenpo_express::wire::enrolment::Outcome;
@@ -97,7 +99,8 @@ async fn a_disabling_does_not_wait_for_the_breaker() {
     assert!(!world.receiver.breaker.allows(world.clock_now()));
     admin.disable_user(invited.user(), DisableReason::Stolen, None).await.unwrap();
     let shutdown = Shutdown::new();
-    let task = tasks::orders::start(&world.receiver, &shutdown);
+    let all = Tasks::new(Arc::clone(&world.receiver.clock), &shutdown);
+    let task = tasks::orders::start(&world.receiver, &all);
     let told = tokio::time::timeout(Duration::from_secs(20), async {
         while !kinds(&world).contains(&"disable") {
             task.activate();

@@ -95,6 +95,7 @@ mod send_returns;
 mod send_support;
 mod support;
 mod systemd_units;
+mod tasks_shown;
 mod walk_lost_pc;
 mod walk_manual;
 mod walk_restored;

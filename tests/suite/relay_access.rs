@@ -155,7 +155,7 @@ async fn a_running_server_follows_the_operators_commands() {
     let stolen = kenpo_express::store::relay::unions::NewUnion { insurer: union.insurer.clone(), ..new };
     assert!(admin::add_union(&database, &stolen, relay.clock.now()).await.is_err());
     database.close().await;
-    let follow = relay.running().tasks.iter().find(|task| task.name() == "follow-registry").unwrap();
+    let follow = relay.running().tasks.find("follow-registry").unwrap();
     follow.activate();
     let client = relay.vpn(&added.gateway);
     tokio::time::timeout(Duration::from_secs(20), async { while !client.is_let_in().await {} }).await.unwrap();

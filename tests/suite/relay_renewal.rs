@@ -54,7 +54,7 @@ async fn files_that_change_are_noticed() {
     let profile = Profile::TlsServer { names: vec!["127.0.0.1".to_owned()] };
     let renewed = issue(&successor, Subject::Service("relay".to_owned()), &profile, relay.clock.now());
     let client = Client::new(relay.running().vpn_addr, successor.certificate(), Some(&union.gateway));
-    let follow = relay.running().tasks.iter().find(|task| task.name() == "follow-identities").unwrap();
+    let follow = relay.running().tasks.find("follow-identities").unwrap();
     let look = async || {
         let runs = follow.status().runs;
         follow.activate();

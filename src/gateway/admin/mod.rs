@@ -27,9 +27,11 @@ use crate::gateway::flows::enrol::StaffError;
 use crate::gateway::flows::expiry;
 use crate::gateway::flows::revocation::RevocationError;
 use crate::gateway::flows::send::SendError;
+use crate::http;
 use crate::message::error::OpenError;
 use crate::message::receipt::MAX_REASON;
 use crate::pki::PkiError;
+use crate::runtime::task::Snapshot;
 use crate::runtime::version::VERSION;
 use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
@@ -312,6 +314,11 @@ impl Admin {
         if plain && !self.is_actor(name) { Ok(name) } else { Err(AdminError::Approver) }
     }
 
+    /// What the running gateway does by itself.
+    async fn tasks(&self) -> Option<Vec<Snapshot>> {
+        http::ask_tasks(self.gateway.settings.metrics.listen()?).await
+    }
+
     /// How the gateway is.
     pub async fn status(&self) -> Result<StatusView, AdminError> {
         let receiver = &self.gateway.receiver;
@@ -339,6 +346,7 @@ impl Admin {
             hooks_given_up,
             troubles: troubles::list(read).await?.into_iter().map(Into::into).collect(),
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
+            tasks: self.tasks().await,
         })
     }
 }

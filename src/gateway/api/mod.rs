@@ -27,6 +27,7 @@ use super::flows::send::Sender;
 use super::flows::upload::Uploads;
 use crate::http::{Edge, Identity, IdentityError, Limits, Metrics, Observer, Peers, Rate, ServerTls};
 use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::task::Tasks;
 use crate::wire::client::UnionClient;
 use authorize::Live;
 
@@ -79,7 +80,7 @@ pub async fn start(
     settings: &Arc<GatewaySettings>,
     sender: &Arc<Sender<UnionClient>>,
     address: SocketAddr,
-    shutdown: &Shutdown,
+    tasks: &Tasks,
 ) -> Result<SocketAddr, ApiError> {
     let own = &settings.api;
     let tls = ServerTls::new(identity(own)?, None, Arc::clone(&sender.receiver.clock))?;
@@ -96,9 +97,9 @@ pub async fn start(
         decrypting: Arc::new(Semaphore::new(own.decrypt_parallel)),
         uploads: Arc::new(uploads),
         limits: Limits::default(),
-        shutdown: shutdown.clone(),
+        shutdown: tasks.shutdown().clone(),
     });
-    watch::start(&app, &tls);
+    watch::start(&app, &tls, tasks);
     let failed = |error| ApiError::Listen(address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -106,7 +107,7 @@ pub async fn start(
     let observer = Observer::new("api", metrics.clone(), Rate::new(u32::MAX));
     let router = routes::router(&app, observer);
     let edge = Edge { name: "api", tls: Some(tls), limits: app.limits.clone(), metrics, peers: Peers::default() };
-    edge.start(listener, router, shutdown);
+    edge.start(listener, router, tasks.shutdown());
     Ok(bound)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{App, identity};
 use crate::http::ServerTls;
 use crate::runtime::files::Files;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Tasks};
 use crate::store::gateway::events;
 
 /// Between two looks at events and tokens.
@@ -18,10 +18,9 @@ const IDENTITY: Duration = Duration::from_secs(30);
 const UPLOADS: Duration = Duration::from_mins(1);
 
 /// Starts to follow.
-pub(super) fn start(app: &App, tls: &ServerTls) {
-    let clock = || Arc::clone(&app.receiver.clock);
+pub(super) fn start(app: &App, tls: &ServerTls, tasks: &Tasks) {
     let news = Arc::clone(app);
-    Task::start("api.news", NEWS, clock(), &app.shutdown, move |_| {
+    tasks.start("api.news", Pace::Every(NEWS), move |_| {
         let app = Arc::clone(&news);
         async move {
             let newest = events::newest(app.receiver.database.read()).await.map_err(|_| "database")?;
@@ -30,14 +29,14 @@ pub(super) fn start(app: &App, tls: &ServerTls) {
         }
     });
     let uploads = Arc::clone(&app.uploads);
-    Task::start("api.uploads", UPLOADS, clock(), &app.shutdown, move |_| {
+    tasks.start("api.uploads", Pace::Every(UPLOADS), move |_| {
         let uploads = Arc::clone(&uploads);
         async move { uploads.sweep().await }
     });
     let settings = app.settings.api.clone();
     let paths = [settings.certificate.clone(), settings.key.clone()];
     let (files, tls) = (Arc::new(Files::new(paths.clone())), tls.clone());
-    Task::start("api.identity", IDENTITY, clock(), &app.shutdown, move |_| {
+    tasks.start("api.identity", Pace::Every(IDENTITY), move |_| {
         let (files, tls, settings, paths) = (Arc::clone(&files), tls.clone(), settings.clone(), paths.clone());
         async move {
             if !files.look(paths) {

@@ -9,6 +9,7 @@ use crate::gateway::admin::keys::{OwnCertificate, Revoked};
 use crate::gateway::view::integration::{LetterView, TokenView};
 pub(super) use crate::gateway::view::jst;
 use crate::gateway::view::{MessageView, StatusView, UserView};
+use crate::runtime::task::Snapshot;
 
 /// One JSON value on standard output and nothing else.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
@@ -133,7 +134,22 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
         let result = run.result.as_deref().unwrap_or("実行中 running");
         line(format!("最後の受信 last pull: {}  {result}", jst(run.started_at)))?;
     }
-    Ok(())
+    match &view.tasks {
+        None => line("常駐のゲートウェイは応答しません (no gateway runs, or metrics.listen is empty)"),
+        Some(tasks) => tasks.iter().filter(|task| task.last_result.as_deref() != Some("done")).try_for_each(task),
+    }
+}
+
+/// A task of the running gateway in one line.
+fn task(task: &Snapshot) -> io::Result<()> {
+    let since = match (task.running_since, task.last_ended_at) {
+        (Some(at), _) => format!("実行中 running since {}", jst(at)),
+        (None, Some(at)) => format!("終了 ended {}", jst(at)),
+        (None, None) => "未実行 not run yet".to_owned(),
+    };
+    let result = task.last_result.as_deref().unwrap_or("-");
+    let next = task.next_at.map_or(String::new(), |at| format!("  次回 next {}", jst(at)));
+    line(format!("処理 task: {:<12}  {since}  {result}{next}", task.name))
 }
 
 fn state(code: &str) -> &str {

@@ -6,13 +6,12 @@ use super::CERTIFICATES_PERIOD;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::flows::{expiry, revocation};
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Starts it. `orders` carries what comes of it to the relay.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, tasks: &Tasks) -> Task {
     let (receiver, orders) = (Arc::clone(receiver), orders.clone());
-    Task::start("certificates", CERTIFICATES_PERIOD, Arc::clone(&receiver.clock), shutdown, move |_| {
+    tasks.start("certificates", Pace::Every(CERTIFICATES_PERIOD), move |_| {
         let (receiver, orders) = (Arc::clone(&receiver), orders.clone());
         async move {
             revocation::renew_daily(&receiver).await.map_err(|error| {

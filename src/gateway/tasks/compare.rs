@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::flows::{compare, orders};
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Between two looks whether it is time.
 const LOOK: Duration = Duration::from_secs(5);
@@ -17,10 +16,10 @@ const LOOK: Duration = Duration::from_secs(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Starts it. `orders` carries what comes of it to the relay.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, tasks: &Tasks) -> Task {
     let (receiver, line) = (Arc::clone(receiver), orders.clone());
     let last: Arc<Mutex<Option<(Timestamp, u64)>>> = Arc::default();
-    Task::start("compare", LOOK, Arc::clone(&receiver.clock), shutdown, move |_| {
+    tasks.start("compare", Pace::Every(LOOK), move |_| {
         let (receiver, line, last) = (Arc::clone(&receiver), line.clone(), Arc::clone(&last));
         async move {
             let (now, outages) = (receiver.clock.now(), receiver.breaker.outages());

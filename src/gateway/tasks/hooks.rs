@@ -7,14 +7,14 @@ use super::trouble::Trouble;
 use crate::gateway::flows::hooks::Hooks;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Starts it.
-pub fn start<R: Relay>(hooks: Hooks<R>, receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(hooks: Hooks<R>, receiver: &Arc<Receiver<R>>, tasks: &Tasks) -> Task {
+    let shutdown = tasks.shutdown();
     let (hooks, soft, hard) = (Arc::new(hooks), shutdown.soft().clone(), shutdown.hard().clone());
     let trouble = Trouble::of("hooks", receiver);
-    Task::start("hooks", HOOKS_PERIOD, Arc::clone(&receiver.clock), shutdown, move |_| {
+    tasks.start("hooks", Pace::Every(HOOKS_PERIOD), move |_| {
         let (hooks, soft, hard) = (Arc::clone(&hooks), soft.clone(), hard.clone());
         let trouble = Arc::clone(&trouble);
         async move { trouble.note(hooks.run(&soft, &hard).await).await }

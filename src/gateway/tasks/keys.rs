@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::KEYS_PERIOD;
-use crate::domain::clock::Clock;
 use crate::gateway::reload::Reload;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::{Cause, Task};
+use crate::runtime::task::{Cause, Pace, Task, Tasks};
 
 /// Starts it. Activated, it reads the files whether or not they look changed. `orders` carries what is new to the relay.
-pub fn start(reload: Reload, clock: Arc<dyn Clock>, orders: &Task, shutdown: &Shutdown) -> Task {
+pub fn start(reload: Reload, orders: &Task, tasks: &Tasks) -> Task {
     let (reload, orders) = (Arc::new(reload), orders.clone());
-    Task::start("keys", KEYS_PERIOD, clock, shutdown, move |cause| {
+    tasks.start("keys", Pace::Every(KEYS_PERIOD), move |cause| {
         let (reload, orders) = (Arc::clone(&reload), orders.clone());
         async move {
             if reload.run(cause == Cause::Signal).await? {

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod handoff;
 pub mod hooks;
 pub mod keys;
+mod line;
 pub mod news;
 pub mod notices;
 pub mod orders;

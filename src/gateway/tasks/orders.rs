@@ -6,14 +6,13 @@ use super::ORDERS_PERIOD;
 use crate::gateway::flows::orders;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Starts it.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, tasks: &Tasks) -> Task {
     let receiver = Arc::clone(receiver);
     let announced = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    Task::start("orders", ORDERS_PERIOD, Arc::clone(&receiver.clock), shutdown, move |_| {
+    tasks.start("orders", Pace::Every(ORDERS_PERIOD), move |_| {
         let (receiver, announced) = (Arc::clone(&receiver), Arc::clone(&announced));
         async move {
             let disabled = orders::send_disablings(&receiver).await;

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use crate::gateway::flows::receive::{Cause, Receiver};
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::{self, Task};
+use crate::runtime::task::{self, Pace, Task, Tasks};
 
 /// Starts it.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, period: Duration, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, period: Duration, tasks: &Tasks) -> Task {
+    let shutdown = tasks.shutdown();
     let (receiver, soft) = (Arc::clone(receiver), shutdown.soft().clone());
     let (parked, stopping) = (Arc::clone(&receiver), soft.clone());
     shutdown.spawn(async move {
         stopping.cancelled().await;
         parked.beside.idle().await;
     });
-    Task::start("pull", period, Arc::clone(&receiver.clock), shutdown, move |cause| {
+    tasks.start("pull", Pace::Every(period), move |cause| {
         let (receiver, soft) = (Arc::clone(&receiver), soft.clone());
         async move {
             let cause = match cause {

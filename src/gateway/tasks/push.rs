@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::PUSH_PERIOD;
 use crate::gateway::flows::send::{SendRunError, Sender};
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Starts it.
-pub fn start<R: Relay>(sender: &Arc<Sender<R>>, shutdown: &Shutdown) -> Task {
-    let (sender, soft) = (Arc::clone(sender), shutdown.soft().clone());
-    let (clock, wake) = (Arc::clone(&sender.receiver.clock), Arc::clone(&sender.wake));
-    let task = Task::start("push", PUSH_PERIOD, clock, shutdown, {
+pub fn start<R: Relay>(sender: &Arc<Sender<R>>, tasks: &Tasks) -> Task {
+    let shutdown = tasks.shutdown();
+    let (sender, soft, wake) = (Arc::clone(sender), shutdown.soft().clone(), Arc::clone(&sender.wake));
+    let task = tasks.start("push", Pace::Every(PUSH_PERIOD), {
         let soft = soft.clone();
         move |_| {
             let (sender, soft) = (Arc::clone(&sender), soft.clone());

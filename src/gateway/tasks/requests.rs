@@ -1,14 +1,13 @@
 //! Requests for certificates: heard of within a second, by a request that the relay answers when one comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::ARRIVALS_WAIT;
+use super::{ARRIVALS_WAIT, line};
 use crate::gateway::flows::enrol;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, RunResult, Task, Tasks};
 use crate::wire::page::{Cursor, PageQuery};
 
 /// Requests on a page.
@@ -17,47 +16,39 @@ const PAGE: u32 = 32;
 const NO_AUTHORITY: Duration = Duration::from_secs(10);
 
 /// Starts it. `orders` carries the answers to the relay.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, shutdown: &Shutdown) {
-    let (receiver, orders, soft) = (Arc::clone(receiver), orders.clone(), shutdown.soft().clone());
-    shutdown.spawn(async move {
-        tokio::select! {
-            () = soft.cancelled() => {}
-            () = watch(&receiver, &orders) => {}
-        }
-    });
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, tasks: &Tasks) -> Task {
+    let pause = line::pause(receiver, &[]);
+    let (receiver, orders) = (Arc::clone(receiver), orders.clone());
+    let seen: Arc<Mutex<Option<Cursor>>> = Arc::default();
+    tasks.start("requests", Pace::Following(pause), move |_| {
+        let (receiver, orders, seen) = (Arc::clone(&receiver), orders.clone(), Arc::clone(&seen));
+        async move { ask(&receiver, &orders, &seen).await }
+    })
 }
 
-async fn watch<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task) {
-    let (mut seen, mut failures): (Option<Cursor>, u32) = (None, 0);
-    loop {
-        // Without a CA here nobody can be answered; it may come later.
-        if receiver.keys.current().authority.is_none() {
-            tokio::time::sleep(NO_AUTHORITY).await;
-            continue;
-        }
-        if !receiver.breaker.allows(receiver.clock.now()) {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            continue;
-        }
-        let query = PageQuery { after: seen, limit: Some(PAGE), wait: Some(ARRIVALS_WAIT) };
-        match enrol::take(receiver, query).await {
-            Ok(Some(last)) => {
-                (seen, failures) = (Some(last), 0);
-                orders.activate();
-            }
-            // From the start again: what could not be answered then, perhaps can be now.
-            Ok(None) => (seen, failures) = (None, 0),
-            Err(error) => {
-                failures += 1;
-                receiver.breaker.interrupted();
-                tracing::debug!(
-                    code = error.code(),
-                    error = &error as &dyn std::error::Error,
-                    "requests for certificates cannot be listed"
-                );
-                let pause = receiver.backoff.pause(failures, receiver.random.as_ref());
-                tokio::time::sleep(Duration::try_from(pause).unwrap_or_default()).await;
-            }
-        }
+async fn ask<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, seen: &Mutex<Option<Cursor>>) -> RunResult {
+    // Without a CA here nobody can be answered; it may come later.
+    if receiver.keys.current().authority.is_none() {
+        tokio::time::sleep(NO_AUTHORITY).await;
+        return Ok(());
     }
+    line::allows(receiver)?;
+    let lock = || seen.lock().expect("nothing panics while it holds the place");
+    let after = *lock();
+    let query = PageQuery { after, limit: Some(PAGE), wait: Some(ARRIVALS_WAIT) };
+    let taken = enrol::take(receiver, query).await.map_err(|error| {
+        receiver.breaker.interrupted();
+        tracing::debug!(
+            code = error.code(),
+            error = &error as &dyn std::error::Error,
+            "requests for certificates cannot be listed"
+        );
+        error.code()
+    })?;
+    if taken.is_some() {
+        orders.activate();
+    }
+    // None: from the start again. What could not be answered then, perhaps can be now.
+    *lock() = taken;
+    Ok(())
 }

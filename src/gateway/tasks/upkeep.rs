@@ -6,15 +6,14 @@ use std::time::Duration;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::flows::upkeep;
 use crate::gateway::relay::Relay;
-use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, Task, Tasks};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Starts it.
-pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, shutdown: &Shutdown) -> Task {
+pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, tasks: &Tasks) -> Task {
     let receiver = Arc::clone(receiver);
-    Task::start("upkeep", DAY, Arc::clone(&receiver.clock), shutdown, move |_| {
+    tasks.start("upkeep", Pace::Every(DAY), move |_| {
         let receiver = Arc::clone(&receiver);
         async move {
             upkeep::trim(&receiver).await.map_err(|error| {

@@ -24,7 +24,7 @@ use tokio::task::spawn_blocking;
 
 use super::identities::Identities;
 use super::state::App;
-use crate::runtime::task::Task;
+use crate::runtime::task::{Pace, RunResult, Task, Tasks};
 
 /// How often a running server looks for changes by commands on the same database.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -42,35 +42,40 @@ const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
 const SEND_MAIL: Duration = Duration::from_secs(15);
 
 /// Starts them all.
-pub(super) fn start(app: &App, identities: &Arc<Identities>) -> Vec<Task> {
+pub(super) fn start(app: &App, identities: &Arc<Identities>, tasks: &Tasks) {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
     let identities = Arc::clone(identities);
-    let send_mail = task("send-mail", SEND_MAIL, app, |app| async move { send_mail(&app).await });
+    let start = Start { app, tasks };
+    let send_mail = start.every(SEND_MAIL, "send-mail", |app| async move { send_mail(&app).await });
     // Started once for each state.
-    let _ = app.outbox.set(send_mail.clone());
-    vec![
-        send_mail,
-        task("forget", period, app, |app| async move { forget(&app).await }),
-        task("follow-identities", FOLLOW_FILES, app, move |_| {
-            let identities = Arc::clone(&identities);
-            async move { spawn_blocking(move || identities.follow()).await.unwrap_or(Err("task.panicked")) }
-        }),
-        task("follow-registry", FOLLOW, app, |app| async move { follow(&app).await }),
-        task("send-away", SEND_AWAY, app, |app| async move {
-            app.send_away();
-            Ok(())
-        }),
-        task("expire-uploads", period, app, |app| async move { expire(&app).await.map(drop) }),
-        task("sweep-bytes", SWEEP, app, |app| async move { sweep(&app).await.map(drop) }),
-        task("end-deliveries", period, app, |app| async move { end_deliveries(&app).await }),
-        task("purge-parcels", period, app, |app| async move { purge(&app).await.map(drop) }),
-    ]
+    let _ = app.outbox.set(send_mail);
+    start.every(period, "forget", |app| async move { forget(&app).await });
+    start.every(FOLLOW_FILES, "follow-identities", move |_| {
+        let identities = Arc::clone(&identities);
+        async move { spawn_blocking(move || identities.follow()).await.unwrap_or(Err("task.panicked")) }
+    });
+    start.every(FOLLOW, "follow-registry", |app| async move { follow(&app).await });
+    start.every(SEND_AWAY, "send-away", |app| async move {
+        app.send_away();
+        Ok(())
+    });
+    start.every(period, "expire-uploads", |app| async move { expire(&app).await.map(drop) });
+    start.every(SWEEP, "sweep-bytes", |app| async move { sweep(&app).await.map(drop) });
+    start.every(period, "end-deliveries", |app| async move { end_deliveries(&app).await });
+    start.every(period, "purge-parcels", |app| async move { purge(&app).await.map(drop) });
 }
 
-fn task<F>(name: &'static str, period: Duration, app: &App, work: impl Fn(App) -> F + Send + Sync + 'static) -> Task
-where
-    F: Future<Output = Result<(), &'static str>> + Send,
-{
-    let this = Arc::clone(app);
-    Task::start(name, period, Arc::clone(&app.clock), &app.shutdown, move |_| work(Arc::clone(&this)))
+struct Start<'a> {
+    app: &'a App,
+    tasks: &'a Tasks,
+}
+
+impl Start<'_> {
+    fn every<F>(&self, period: Duration, name: &'static str, work: impl Fn(App) -> F + Send + Sync + 'static) -> Task
+    where
+        F: Future<Output = RunResult> + Send,
+    {
+        let app = Arc::clone(self.app);
+        self.tasks.start(name, Pace::Every(period), move |_| work(Arc::clone(&app)))
+    }
 }

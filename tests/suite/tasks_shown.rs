@@ -1,0 +1,32 @@
+//! What the servers do by themselves, as others see it.
+
+use kenpo_express::runtime::task::Snapshot;
+
+use crate::support::relay::RelayWorld;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_relay_shows_each_of_its_tasks_with_its_last_run_and_the_next() {
+    let relay = RelayWorld::start().await;
+    let names = [
+        "send-mail",
+        "forget",
+        "follow-identities",
+        "follow-registry",
+        "send-away",
+        "expire-uploads",
+        "sweep-bytes",
+        "end-deliveries",
+        "purge-parcels",
+    ];
+    let look = async || -> Vec<Snapshot> { serde_json::from_str(&relay.watch("/tasks").await).unwrap() };
+    let mut tasks = look().await;
+    while tasks.iter().any(|task| task.runs == 0) {
+        tokio::task::yield_now().await;
+        tasks = look().await;
+    }
+    assert_eq!(tasks.iter().map(|task| task.name.as_ref()).collect::<Vec<_>>(), names);
+    for task in &tasks {
+        assert_eq!(task.last_result.as_deref(), Some("done"), "{task:?}");
+        assert!(task.last_began_at <= task.last_ended_at && task.next_at > task.last_ended_at, "{task:?}");
+    }
+}
