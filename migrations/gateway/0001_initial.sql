@@ -295,7 +295,7 @@ CREATE TABLE events (
     number  INTEGER PRIMARY KEY AUTOINCREMENT,
     at      INTEGER NOT NULL,
     kind    TEXT    NOT NULL,
-    -- An id: of a message, mostly.
+    -- An id: of a message, mostly. Of an alert the rule's code.
     subject TEXT    NOT NULL,
     office  TEXT,
     user_id TEXT
@@ -369,6 +369,7 @@ CREATE TABLE staff_mails (
     -- The same at every try, so that a mail that came twice can be known.
     message_id TEXT    NOT NULL UNIQUE,
     gathered   TEXT    NOT NULL,
+    made_at    INTEGER NOT NULL,
     tries      INTEGER NOT NULL DEFAULT 0,
     -- None when the mail server refused it for good.
     next_at    INTEGER,
@@ -466,3 +467,34 @@ CREATE TABLE counters (
     name  TEXT    PRIMARY KEY,
     value INTEGER NOT NULL
 );
+
+-- Figures of the gateway for charts: a value for each minute of two days, and for each hour of thirteen months one made of its
+-- minutes. `series` is a number from `gateway::watch::series`; minutes and hours are counted since 1970.
+CREATE TABLE history_minutes (
+    series INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    value  REAL    NOT NULL,
+    PRIMARY KEY (series, minute)
+) WITHOUT ROWID;
+CREATE TABLE history_hours (
+    series  INTEGER NOT NULL,
+    hour    INTEGER NOT NULL,
+    value   REAL    NOT NULL,
+    -- Of how many minutes it is made.
+    minutes INTEGER NOT NULL,
+    PRIMARY KEY (series, hour)
+) WITHOUT ROWID;
+
+-- What is wrong with the gateway itself, or is about to be. Told by the events alert.fired and alert.cleared.
+CREATE TABLE alerts (
+    code     TEXT    PRIMARY KEY,
+    -- Codes and numbers.
+    detail   TEXT    NOT NULL,
+    since    INTEGER NOT NULL,
+    -- None while it may pass by itself.
+    fired_at INTEGER,
+    -- Since when it is not there any more; it has to stay so for a while.
+    calm_at  INTEGER
+);
+CREATE INDEX messages_doubtful ON messages (number) WHERE state = 'archived' AND warnings <> '';
+CREATE INDEX events_alarms ON events (at) WHERE kind = 'sent.alarm';

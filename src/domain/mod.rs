@@ -14,5 +14,6 @@ pub mod person;
 pub mod policy;
 pub mod sending;
 pub mod sequence;
+pub mod trend;
 pub mod user;
 pub mod verdict;

@@ -1,5 +1,6 @@
 //! Settings of the gateway: `config/gateway.toml`.
 
+mod alerts;
 mod integration;
 mod mail;
 
@@ -15,6 +16,7 @@ use crate::domain::ids::InsurerNumber;
 use crate::runtime::telemetry;
 use crate::wire::client::RelayUrl;
 
+pub use alerts::AlertSettings;
 pub use integration::{ApiSettings, HandoffSettings, HookSettings};
 pub use mail::{MailSettings, NoticeSettings, StaffSettings};
 
@@ -52,6 +54,8 @@ pub struct GatewaySettings {
     pub mail: MailSettings,
     /// What staff are told by mail.
     pub notices: NoticeSettings,
+    /// When staff are alerted.
+    pub alerts: AlertSettings,
     /// Health and metrics.
     pub metrics: MetricsSettings,
     /// Logs.
@@ -337,6 +341,7 @@ impl Settings for GatewaySettings {
         ];
         let wrong = checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem));
         let wrong = wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks));
+        let wrong = wrong.chain(alerts::faults(&self.alerts));
         wrong.chain(mail::faults(&self.mail, &self.notices)).collect()
     }
 }

@@ -1,36 +1,27 @@
 //! What the gateway counts. No label grows with users or files.
 
+use crate::domain::verdict::Reason;
+use crate::runtime::version::VERSION;
+
 crate::metrics! {
     /// Metrics of the gateway.
     pub struct GatewayMetrics("kx_gateway") {
-        /// Messages received, by verdict (accepted, quarantined) or repeated.
-        messages_total: IntCounterVec["verdict"],
+        /// Messages that came to their end here, by direction and verdict. in: accepted, quarantined, repeated. out: deposited, stopped.
+        transfers_total: IntCounterVec["direction", "verdict"],
+        /// Sealed bytes fetched from the relay (in) and deposited there (out).
+        transferred_bytes_total: IntCounterVec["direction"],
         /// Messages quarantined, by reason.
         quarantined_total: IntCounterVec["reason"],
         /// Receipts of the relay that do not hold, by what is wrong.
         relayed_refused_total: IntCounterVec["code"],
-        /// Sealed bytes fetched.
-        fetched_bytes_total: IntCounter[],
         /// Seconds per stage of the pull: fetch and open a message, judge, place and commit a group, acknowledge.
         stage_seconds: HistogramVec["stage"],
         /// Runs of the pull, by result.
-        runs_total: IntCounterVec["result"],
-        /// When the last run ended that reached the end of the relay's list, in seconds since 1970.
-        last_success_seconds: IntGauge[],
-        /// Parcels that are on their way now.
-        in_flight: IntGauge[],
-        /// Parcels left at the relay for a temporary cause.
-        waiting: IntGauge[],
+        pull_runs_total: IntCounterVec["result"],
         /// New tries of requests within a run.
         retries_total: IntCounter[],
-        /// The breaker towards the relay: 0 closed, 1 half-open, 2 open.
-        breaker: IntGauge[],
-        /// The relay's clock minus ours, in milliseconds, at the last handshake.
-        relay_clock_difference_ms: IntGauge[],
-        /// Bytes free on the disk of spool and archive.
-        disk_free_bytes: IntGauge[],
-        /// Orders about users that the relay has not confirmed.
-        orders_open: IntGauge[],
+        /// The relay's clock minus ours, in seconds, at the last handshake.
+        relay_clock_difference_seconds: Gauge[],
         /// Messages to employers that got their number.
         sent_sealed_total: IntCounter[],
         /// Messages to employers that were stopped or have failed, by reason.
@@ -45,5 +36,25 @@ crate::metrics! {
         tokens_refused_total: IntCounter[],
         /// Build information; always 1.
         build_info: IntGaugeVec["version"],
+    }
+}
+
+impl GatewayMetrics {
+    /// All at zero, and what is known beforehand of their labels shown: who watches for an increase must see the zero before it.
+    pub fn begin() -> Self {
+        let metrics = Self::new();
+        for (direction, verdict) in
+            [("in", "accepted"), ("in", "quarantined"), ("in", "repeated"), ("out", "deposited"), ("out", "stopped")]
+        {
+            metrics.transfers_total.with_label_values(&[direction, verdict]);
+        }
+        for direction in ["in", "out"] {
+            metrics.transferred_bytes_total.with_label_values(&[direction]);
+        }
+        for reason in Reason::ALL {
+            metrics.quarantined_total.with_label_values(&[reason.code()]);
+        }
+        metrics.build_info.with_label_values(&[VERSION]).set(1);
+        metrics
     }
 }

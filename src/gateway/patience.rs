@@ -81,6 +81,7 @@ pub struct Breaker {
     state: Arc<Mutex<BreakerState>>,
     line: Arc<Mutex<Line>>,
     outages: Arc<AtomicU64>,
+    silent_since: Arc<Mutex<Option<Timestamp>>>,
 }
 
 /// What the orders to the relay know of the line.
@@ -103,6 +104,7 @@ impl Breaker {
             // A process before this one may have put something off.
             line: Arc::new(Mutex::new(Line::Cut)),
             outages: Arc::default(),
+            silent_since: Arc::default(),
         }
     }
 
@@ -127,7 +129,13 @@ impl Breaker {
     /// The relay answered.
     pub fn succeeded(&self) {
         *self.lock() = BreakerState::Closed { failures: 0 };
+        *self.silence() = None;
         self.answered();
+    }
+
+    /// Since when the relay has failed as a whole at every try, if it has.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        *self.silence()
     }
 
     /// The relay answered something that says nothing of how it does otherwise.
@@ -167,6 +175,7 @@ impl Breaker {
     /// The relay failed as a whole.
     pub fn failed(&self, now: Timestamp, random: &dyn Random) {
         self.interrupted();
+        self.silence().get_or_insert(now);
         let mut state = self.lock();
         let (failures, trial) = match *state {
             BreakerState::Closed { failures } => (failures + 1, false),
@@ -184,6 +193,10 @@ impl Breaker {
 
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().expect("nothing panics while it holds the state of the line")
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.silent_since.lock().expect("nothing panics while it holds the time of the silence")
     }
 
     fn lock(&self) -> MutexGuard<'_, BreakerState> {

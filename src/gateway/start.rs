@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::net::TcpListener;
 
 use super::api::{self, ApiError};
 use super::config::GatewaySettings;
@@ -24,16 +23,15 @@ use super::patience::{Backoff, Breaker};
 use super::registry::Certificates;
 use super::reload::Reload;
 use super::tasks;
-use super::watch::Watch;
+use super::watch;
 use crate::archive::Archive;
 use crate::config::Faults;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
-use crate::http::{self, Edge, Peers, watch_router};
+use crate::http;
 use crate::runtime::files::Files;
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::{Task, Tasks};
-use crate::runtime::version::VERSION;
 use crate::store::gateway::{MIGRATIONS, claim};
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::disk::Disk;
@@ -137,8 +135,7 @@ impl Gateway {
         let pull = &settings.pull;
         let backoff =
             Backoff { first: seconds(pull.retry_first_seconds), longest: seconds(pull.retry_longest_seconds) };
-        let metrics = GatewayMetrics::new();
-        metrics.build_info.with_label_values(&[VERSION]).set(1);
+        let metrics = GatewayMetrics::begin();
         let receiver = Receiver {
             relay: UnionClient::new(&relay)?,
             certificates: Certificates::new(database.clone(), keys.clone(), settings.revocation.required),
@@ -211,16 +208,16 @@ impl Gateway {
         }
         let push = tasks::push::start(&self.sender, &all);
         tasks::news::start(&self.sender, &push, &all);
-        let api_addr = self.integrate(&all).await?;
-        let watch_addr = match self.settings.metrics.listen() {
-            Some(address) => Some(watch(&self, &pull, &all, address).await?),
-            None => None,
-        };
+        let edges = http::Metrics::new();
+        let api_addr = self.integrate(&all, &edges).await?;
+        let watch_addr = watch::serve::serve(receiver, &self.settings, &all, edges)
+            .await
+            .map_err(|(address, error)| StartError::Listen(address, error))?;
         Ok(Running { gateway: self, watch_addr, api_addr, tasks: all, pull, orders, push, keys })
     }
 
     /// The way to the union's core system: its folders, its programs, the API.
-    async fn integrate(&self, tasks: &Tasks) -> Result<Option<SocketAddr>, StartError> {
+    async fn integrate(&self, tasks: &Tasks, edges: &http::Metrics) -> Result<Option<SocketAddr>, StartError> {
         let (settings, receiver) = (&self.settings, &self.receiver);
         if let Some(folder) = settings.handoff.folder() {
             let handoff = Handoff::open(&self.sender, folder.to_owned(), settings.storage.reserve_bytes)
@@ -234,7 +231,7 @@ impl Gateway {
             tasks::notices::start(StaffNotices::open(receiver, settings)?, receiver, tasks);
         }
         match settings.api.listen() {
-            Some(address) => Ok(Some(api::start(settings, &self.sender, address, tasks).await?)),
+            Some(address) => Ok(Some(api::start(settings, &self.sender, address, tasks, edges).await?)),
             None => Ok(None),
         }
     }
@@ -246,22 +243,6 @@ impl Running {
         shutdown.finish(GRACE).await;
         self.gateway.receiver.database.close().await;
     }
-}
-
-async fn watch(gateway: &Gateway, pull: &Task, tasks: &Tasks, address: SocketAddr) -> Result<SocketAddr, StartError> {
-    let failed = |error| StartError::Listen(address, error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let edge = Edge {
-        name: "watch",
-        tls: None,
-        limits: http::Limits::default(),
-        metrics: http::Metrics::new(),
-        peers: Peers::default(),
-    };
-    let watch = Watch { receiver: Arc::clone(&gateway.receiver), pull: pull.clone(), tasks: tasks.clone() };
-    edge.start(listener, watch_router(Arc::new(watch)), tasks.shutdown());
-    Ok(bound)
 }
 
 fn seconds(seconds: u64) -> SignedDuration {

@@ -1,5 +1,6 @@
 //! What `--json` prints: one shape for each thing.
 
+pub mod alerts;
 pub mod integration;
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 pub mod sent;
 
+use self::alerts::AlertView;
 use super::flows::enrol::MISMATCHES;
 use crate::domain::verdict::Verdict;
 use crate::runtime::task::Snapshot;
@@ -378,6 +380,8 @@ pub struct StatusView {
     pub hooks_waiting: u64,
     /// Events of which a program was never told: `hook list`.
     pub hooks_given_up: u64,
+    /// What is wrong with the gateway: `alerts`.
+    pub alerts: Vec<AlertView>,
     /// What the running gateway cannot do at present.
     pub troubles: Vec<TroubleView>,
     /// The newest runs, the newest first.

@@ -29,6 +29,9 @@ use crate::runtime::metrics::IntGauge;
 /// How long a peer that is sent away may take to read the last answer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// What a connection may be refused for.
+const LIMITS: [&str; 3] = ["connections", "connections-per-address", "connections-per-certificate"];
+
 /// A listener with everything that stands before the handlers.
 #[derive(Debug, Clone)]
 pub struct Edge {
@@ -47,6 +50,9 @@ pub struct Edge {
 impl Edge {
     /// Serves until the soft stop, then lets the running requests finish. Each connection is a task of `shutdown`.
     pub fn start(self, listener: TcpListener, router: Router, shutdown: &Shutdown) {
+        for limit in LIMITS {
+            self.metrics.connections_refused_total.with_label_values(&[self.name, limit]);
+        }
         let (edge, stop) = (Arc::new(self), shutdown.clone());
         shutdown.spawn(async move { edge.accept(listener, router, stop).await });
     }

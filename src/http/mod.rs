@@ -34,4 +34,4 @@ pub use problem::{method_not_allowed, route_unknown};
 pub use range::Asked;
 pub use rate::Rate;
 pub use tls::{Admission, Authorities, Identity, IdentityError, Path, Refusal, ServerTls};
-pub use watch::{Watched, watch_router};
+pub use watch::{Unready, Watched, watch_router};

@@ -15,8 +15,8 @@ use crate::runtime::task::Snapshot;
 
 /// A service that can be watched.
 pub trait Watched: Send + Sync + 'static {
-    /// Why it cannot do its work at present, as stable codes; empty when it can.
-    fn not_ready(&self) -> BoxFuture<'_, Vec<&'static str>>;
+    /// Why it cannot do its work at present; empty when it can.
+    fn not_ready(&self) -> BoxFuture<'_, Vec<Unready>>;
 
     /// All its metrics, in the text format that Prometheus reads.
     fn metrics(&self) -> BoxFuture<'_, String>;
@@ -25,10 +25,28 @@ pub trait Watched: Send + Sync + 'static {
     fn tasks(&self) -> Vec<Snapshot>;
 }
 
+/// Why a server cannot do its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Unready {
+    /// The stable code.
+    pub code: &'static str,
+    /// What it is, in Japanese.
+    pub japanese: &'static str,
+    /// What it is, in English.
+    pub english: &'static str,
+}
+
+impl Unready {
+    /// A reason with its words.
+    pub const fn new(code: &'static str, japanese: &'static str, english: &'static str) -> Self {
+        Self { code, japanese, english }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
-    reasons: Vec<&'static str>,
+    reasons: Vec<Unready>,
 }
 
 /// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`, `/tasks` (what it does by itself, as JSON).

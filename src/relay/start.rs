@@ -21,13 +21,14 @@ use super::room::Promised;
 use super::routes::{employer_routes, router, union_routes};
 use super::state::{App, Arrivals, Entrances, Listed, Locks, State};
 use super::tasks;
-use super::watch::Watch;
+use super::watch::{Seen, Watch};
 use crate::domain::clock::Clock;
 use crate::http::{self, Admission, Edge, Observer, Peers, Rate, ServerTls, watch_router};
 use crate::runtime::clock::SystemRandom;
 use crate::runtime::lifecycle::Shutdown;
+use crate::runtime::process::ProcessMetrics;
 use crate::runtime::task::Tasks;
-use crate::runtime::version::VERSION;
+use crate::runtime::task_metrics::TaskMetrics;
 use crate::store::relay::{MIGRATIONS, uploads};
 use crate::store::sqlite::{Database, StoreError};
 use crate::wire::Der;
@@ -119,9 +120,15 @@ impl Relay {
             router(employer_routes(), observer("employer", employer.requests_per_second), Arc::clone(&app));
         let page_router = page::router(observer("enrolment", u32::MAX), Arc::clone(&app));
         let background = Tasks::new(Arc::clone(&app.clock), shutdown);
-        let watch = Watch { state: Arc::clone(&app), edges: edges.clone(), tasks: background.clone() };
-        app.metrics.build_info.with_label_values(&[VERSION]).set(1);
-
+        let seen = Arc::new(Seen::default());
+        let watch = Watch {
+            state: Arc::clone(&app),
+            seen: Arc::clone(&seen),
+            edges: edges.clone(),
+            tasks: background.clone(),
+            of_tasks: TaskMetrics::new(),
+            process: ProcessMetrics::new(),
+        };
         let vpn_listener = listen(vpn.address).await?;
         let employer_listener = listen(employer.address).await?;
         let page_listener = listen(page.address).await?;
@@ -134,7 +141,7 @@ impl Relay {
             page: entrance(&page.url, local(&page_listener, page.address)?),
         };
         app.entrances.set(entrances).expect("a relay is started once");
-        tasks::start(&app, &identities, &background);
+        tasks::start(&app, &identities, &seen, &background);
         let running = Running {
             vpn_addr: local(&vpn_listener, vpn.address)?,
             employer_addr: local(&employer_listener, employer.address)?,
@@ -200,7 +207,7 @@ async fn open(
         listed: Listed::default(),
         unions: Peers::default(),
         employers: Peers::default(),
-        metrics: Metrics::new(),
+        metrics: Metrics::begin(),
         shutdown: shutdown.clone(),
     }))
 }

@@ -1,8 +1,8 @@
 //! Metrics as struct fields whose doc comment is the help text that Prometheus shows.
 
 pub use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
+    Counter, Encoder, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, TextEncoder,
 };
 use prometheus::{HistogramOpts, Opts};
 
@@ -32,7 +32,7 @@ macro_rules! labelled {
     )*};
 }
 
-plain!(IntCounter, IntGauge, Gauge);
+plain!(Counter, IntCounter, IntGauge, Gauge);
 labelled!(IntCounterVec, IntGaugeVec, GaugeVec);
 
 /// Seconds from a tenth of a millisecond to a quarter of an hour.
@@ -83,7 +83,7 @@ macro_rules! metrics {
 
         impl $name {
             /// All at zero.
-            pub fn new() -> Self {
+            $vis fn new() -> Self {
                 let registry = $crate::runtime::metrics::Registry::new();
                 Self {
                     $($field: $crate::runtime::metrics::register(
@@ -97,7 +97,7 @@ macro_rules! metrics {
             }
 
             /// In the text format that Prometheus reads.
-            pub fn render(&self) -> String {
+            $vis fn render(&self) -> String {
                 $crate::runtime::metrics::render(&self.registry)
             }
         }

@@ -9,7 +9,10 @@ pub mod files;
 #[cfg(unix)]
 pub mod lifecycle;
 pub mod metrics;
+pub mod process;
 #[cfg(unix)]
 pub mod task;
+#[cfg(unix)]
+pub mod task_metrics;
 pub mod telemetry;
 pub mod version;

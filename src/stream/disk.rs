@@ -33,6 +33,11 @@ impl Disk {
         Ok(free_space(&self.folder)?.unwrap_or(u64::MAX))
     }
 
+    /// Bytes that are never used.
+    pub fn reserve(&self) -> u64 {
+        self.reserve
+    }
+
     /// Promises room for a file, or not when it would eat into the reserve or into what others were promised.
     pub fn admit(&self, size: u64) -> io::Result<Option<Room>> {
         // A file takes whole blocks, and its folder and the database grow too.

@@ -113,7 +113,8 @@ pub(crate) async fn recipient(world: &GatewayWorld, id: &str) -> Sender {
 
 async fn serve(gateway: &Gateway, shutdown: &Shutdown) -> SocketAddr {
     let tasks = Tasks::new(Arc::clone(&gateway.receiver.clock), shutdown);
-    api::start(&gateway.settings, &gateway.sender, "127.0.0.1:0".parse().unwrap(), &tasks).await.unwrap()
+    let edges = kenpo_express::http::Metrics::new();
+    api::start(&gateway.settings, &gateway.sender, "127.0.0.1:0".parse().unwrap(), &tasks, &edges).await.unwrap()
 }
 
 /// The creation of an upload.

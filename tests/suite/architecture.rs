@@ -100,6 +100,7 @@ const UNIX_ONLY: &[&[&str]] = &[
     &["runtime", "files"],
     &["runtime", "lifecycle"],
     &["runtime", "task"],
+    &["runtime", "task_metrics"],
     &["sandbox"],
     &["store"],
     &["stream", "pending"],

@@ -100,3 +100,4 @@ mod walk_lost_pc;
 mod walk_manual;
 mod walk_restored;
 mod walk_support;
+mod watch_alerts;

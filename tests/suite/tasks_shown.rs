@@ -11,6 +11,7 @@ async fn the_relay_shows_each_of_its_tasks_with_its_last_run_and_the_next() {
         "send-mail",
         "forget",
         "follow-identities",
+        "watch",
         "follow-registry",
         "send-away",
         "expire-uploads",

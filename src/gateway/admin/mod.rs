@@ -37,12 +37,14 @@ use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::Message;
 use crate::store::gateway::{
-    acknowledgements, audit, counters, directory, hook_letters, keys_problem, orders, requests, runs, troubles, waiting,
+    acknowledgements, alerts, audit, counters, directory, hook_letters, keys_problem, orders, requests, runs, troubles,
+    waiting,
 };
 use crate::store::sqlite::{Connection, Readers, StoreError};
 
 use super::start::Gateway;
 use super::view::StatusView;
+use super::view::alerts::AlertView;
 
 /// Why something is not done.
 #[derive(Debug, thiserror::Error)]
@@ -319,6 +321,11 @@ impl Admin {
         http::ask_tasks(self.gateway.settings.metrics.listen()?).await
     }
 
+    /// What is wrong with the gateway, the oldest first, as the running gateway found it.
+    pub async fn alerts(&self) -> Result<Vec<AlertView>, AdminError> {
+        Ok(alerts::firing(self.read()).await?.into_iter().map(Into::into).collect())
+    }
+
     /// How the gateway is.
     pub async fn status(&self) -> Result<StatusView, AdminError> {
         let receiver = &self.gateway.receiver;
@@ -344,6 +351,7 @@ impl Admin {
             keys_problem: keys_problem(read).await?,
             hooks_waiting,
             hooks_given_up,
+            alerts: self.alerts().await?,
             troubles: troubles::list(read).await?.into_iter().map(Into::into).collect(),
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
             tasks: self.tasks().await,

@@ -82,7 +82,7 @@ pub(super) async fn list(
 
 fn kinds(caller: &Caller) -> Vec<&'static str> {
     let told = |code: &str| match code.split('.').next() {
-        Some("received") => caller.scopes.contains(&Scope::ReceivedRead),
+        Some("received" | "alert") => caller.scopes.contains(&Scope::ReceivedRead),
         Some("sent") => caller.scopes.contains(&Scope::SentRead),
         _ => false,
     };

@@ -81,6 +81,7 @@ pub async fn start(
     sender: &Arc<Sender<UnionClient>>,
     address: SocketAddr,
     tasks: &Tasks,
+    metrics: &Metrics,
 ) -> Result<SocketAddr, ApiError> {
     let own = &settings.api;
     let tls = ServerTls::new(identity(own)?, None, Arc::clone(&sender.receiver.clock))?;
@@ -103,10 +104,10 @@ pub async fn start(
     let failed = |error| ApiError::Listen(address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    let metrics = Metrics::new();
     let observer = Observer::new("api", metrics.clone(), Rate::new(u32::MAX));
     let router = routes::router(&app, observer);
-    let edge = Edge { name: "api", tls: Some(tls), limits: app.limits.clone(), metrics, peers: Peers::default() };
+    let (metrics, peers) = (metrics.clone(), Peers::default());
+    let edge = Edge { name: "api", tls: Some(tls), limits: app.limits.clone(), metrics, peers };
     edge.start(listener, router, tasks.shutdown());
     Ok(bound)
 }

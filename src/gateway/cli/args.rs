@@ -53,6 +53,8 @@ pub enum Command {
     },
     /// 状態を表示する。Shows how the gateway is.
     Status(Json),
+    /// 警報を表示する。Shows what is wrong with the gateway, since when, and what to do.
+    Alerts(Json),
     /// 受信ファイル。Received files.
     #[command(subcommand)]
     Received(Received),

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::domain::verdict::{Reason, Warning};
 use crate::gateway::admin::keys::{OwnCertificate, Revoked};
+use crate::gateway::view::alerts::AlertView;
 use crate::gateway::view::integration::{LetterView, TokenView};
 pub(super) use crate::gateway::view::jst;
 use crate::gateway::view::{MessageView, StatusView, UserView};
@@ -122,6 +123,9 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
             view.hooks_waiting, view.hooks_given_up
         ))?;
     }
+    if !view.alerts.is_empty() {
+        line(format!("警報 alerts: {} (kx-gateway alerts)", view.alerts.len()))?;
+    }
     for trouble in &view.troubles {
         line(format!("障害 trouble: {}  {}  {} から since", trouble.task, trouble.code, jst(trouble.since)))?;
     }
@@ -165,6 +169,20 @@ fn state(code: &str) -> &str {
 /// File names are checked before they are stored; this keeps a terminal safe should one ever not be.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+}
+
+/// What is wrong, what it means and what to do.
+pub(super) fn alerts(views: &[AlertView]) -> io::Result<()> {
+    if views.is_empty() {
+        return line("警報はありません (no alerts)");
+    }
+    for view in views {
+        line(format!("{}  {}  {} から since  {}", view.severity, view.code, jst(view.since), view.detail))?;
+        line(format!("    {} {}", view.what, view.english))?;
+        line(format!("    意味: {}", view.meaning))?;
+        line(format!("    対処: {}", view.remedy))?;
+    }
+    Ok(())
 }
 
 /// A token in one line.

@@ -92,6 +92,7 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     let done = match args.command {
         Command::Pull { again, json } => pull(&gateway, again, json).await,
         Command::Status(json) => status(&admin, json).await,
+        Command::Alerts(Json { json }) => show(json, &admin.alerts().await?, |views| print::alerts(views)),
         Command::Received(command) => received(&admin, command).await,
         Command::Quarantine(command) => quarantine(&admin, command).await,
         Command::Keys(command) => keys::keys(&admin, command).await,

@@ -61,7 +61,7 @@ pub(super) fn faults(mail: &MailSettings, notices: &NoticeSettings) -> Vec<Fault
     let checks = [
         (is_address(&mail.from), "mail.from", "must be a mail address"),
         (addresses, "notices.staff", "each needs a mail address"),
-        (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected and alarm"),
+        (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected, alarm and alert"),
     ];
     checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem)).collect()
 }

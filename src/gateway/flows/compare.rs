@@ -16,7 +16,7 @@ use crate::gateway::relay::{self, Relay};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::certificates::{self, Purpose};
 use crate::store::gateway::orders::{self, NewOrder, OrderKind, Standing};
-use crate::store::gateway::{enrolments, users};
+use crate::store::gateway::{counters, enrolments, users};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::ClientError;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
@@ -54,8 +54,17 @@ impl CompareError {
     }
 }
 
-/// Compares everybody, and puts in the line what the relay has to be told again.
+/// Compares everybody, and puts in the line what the relay has to be told again. About how many users staff have to decide is kept,
+/// so that they are alerted.
 pub async fn compare<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, CompareError> {
+    let compared = compare_all(receiver).await?;
+    let mut transaction = receiver.database.write().await?;
+    counters::set(&mut transaction, counters::DIFFERING, compared.alarms.into()).await?;
+    receiver.database.commit(transaction).await?;
+    Ok(compared)
+}
+
+async fn compare_all<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, CompareError> {
     let (mut compared, mut seen, mut after) = (Compared::default(), HashSet::new(), None);
     loop {
         let page = receiver.relay.users(PageQuery { after, limit: Some(MAX_LIMIT), wait: None }).await?;

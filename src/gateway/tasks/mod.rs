@@ -15,6 +15,7 @@ pub mod push;
 pub mod requests;
 mod trouble;
 pub mod upkeep;
+pub mod watch;
 
 use std::time::Duration;
 

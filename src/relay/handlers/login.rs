@@ -30,11 +30,12 @@ pub async fn begin(
     detached(&app, async move {
         let Counted { verifier, must_change } = count(&this, &user).await?;
         if !verifier.accepts(&key) {
-            return Err(wrong(&user));
+            return Err(wrong(&this, &user));
         }
         let mut transaction = this.database.write().await?;
         let (token, expires_at) = running::begin(&this, &mut transaction, &user, peer.network()).await?;
         this.database.commit(transaction).await?;
+        this.metrics.logins_total.with_label_values(&["done"]).inc();
         // Disabled meanwhile, the session is gone or its certificate is refused with the next request.
         tracing::info!(code = "session.began", union = %user.union, user = %user.id, "logged in");
         Ok(Json(Session { token: token.as_str().to_owned(), expires_at, must_change_password: must_change }))
@@ -63,7 +64,7 @@ pub async fn change(
         let unchanged = verifier == new;
         if !verifier.accepts(&current) {
             // The answer to the very same change was lost on its way.
-            return if unchanged && !must_change { Ok(StatusCode::NO_CONTENT) } else { Err(wrong(&user)) };
+            return if unchanged && !must_change { Ok(StatusCode::NO_CONTENT) } else { Err(wrong(&this, &user)) };
         }
         let mut transaction = this.database.write().await?;
         if unchanged {
@@ -93,14 +94,16 @@ async fn count(app: &App, user: &User) -> Result<Counted, Problem> {
             Ok(counted)
         }
         Count::Locked => {
+            app.metrics.logins_total.with_label_values(&["locked"]).inc();
             tracing::warn!(code = "login.locked", union = %user.union, user = %user.id, "logins are locked");
             Err(Problem::new(Code::LoginLocked))
         }
-        Count::NoPassword => Err(wrong(user)),
+        Count::NoPassword => Err(wrong(app, user)),
     }
 }
 
-fn wrong(user: &User) -> Problem {
+fn wrong(app: &App, user: &User) -> Problem {
+    app.metrics.logins_total.with_label_values(&["wrong"]).inc();
     tracing::warn!(code = "login.failed", union = %user.union, user = %user.id, "a wrong password");
     Problem::new(Code::LoginFailed)
 }

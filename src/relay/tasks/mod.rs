@@ -24,6 +24,7 @@ use tokio::task::spawn_blocking;
 
 use super::identities::Identities;
 use super::state::App;
+use super::watch::{Seen, look};
 use crate::runtime::task::{Pace, RunResult, Task, Tasks};
 
 /// How often a running server looks for changes by commands on the same database.
@@ -41,8 +42,11 @@ const SWEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the outbox is looked at, beside when something is put into it.
 const SEND_MAIL: Duration = Duration::from_secs(15);
 
+/// How often the figures for metrics are looked up.
+const WATCH: Duration = Duration::from_secs(15);
+
 /// Starts them all.
-pub(super) fn start(app: &App, identities: &Arc<Identities>, tasks: &Tasks) {
+pub(super) fn start(app: &App, identities: &Arc<Identities>, seen: &Arc<Seen>, tasks: &Tasks) {
     let period = Duration::from_secs(app.config.parcels.task_seconds);
     let identities = Arc::clone(identities);
     let start = Start { app, tasks };
@@ -53,6 +57,11 @@ pub(super) fn start(app: &App, identities: &Arc<Identities>, tasks: &Tasks) {
     start.every(FOLLOW_FILES, "follow-identities", move |_| {
         let identities = Arc::clone(&identities);
         async move { spawn_blocking(move || identities.follow()).await.unwrap_or(Err("task.panicked")) }
+    });
+    let seen = Arc::clone(seen);
+    start.every(WATCH, "watch", move |app| {
+        let seen = Arc::clone(&seen);
+        async move { look(&app, &seen).await }
     });
     start.every(FOLLOW, "follow-registry", |app| async move { follow(&app).await });
     start.every(SEND_AWAY, "send-away", |app| async move {

@@ -13,6 +13,9 @@ pub const QUARANTINED: &str = "messages.quarantined";
 /// Sealed bytes that were archived, ever.
 pub const ARCHIVED_BYTES: &str = "bytes.archived";
 
+/// Users about whom the relay and we differ so that staff have to decide, at the last comparison.
+pub const DIFFERING: &str = "relay.differing";
+
 /// Adds to a counter.
 pub async fn add(connection: &mut SqliteConnection, name: &str, amount: i64) -> Result<(), StoreError> {
     if amount != 0 {
@@ -25,6 +28,18 @@ pub async fn add(connection: &mut SqliteConnection, name: &str, amount: i64) -> 
         .execute(connection)
         .await?;
     }
+    Ok(())
+}
+
+/// Sets what is no sum but the newest count of something.
+pub async fn set(connection: &mut SqliteConnection, name: &str, value: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO counters (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(name)
+    .bind(value)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

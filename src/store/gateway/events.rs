@@ -68,6 +68,10 @@ kinds! {
     SentStopped = "sent.stopped";
     /// A receipt for a message of ours does not fit: somebody lies, or something is broken.
     SentAlarm = "sent.alarm";
+    /// Something is wrong with the gateway itself, or will be. The subject is the rule's code.
+    AlertFired = "alert.fired";
+    /// It is over. The subject is the rule's code.
+    AlertCleared = "alert.cleared";
 }
 
 /// Something that happened.
@@ -79,7 +83,7 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     pub kind: Kind,
-    /// To what: an id.
+    /// To what: an id, or the code of a rule.
     pub subject: String,
     /// The office it concerns.
     pub office: Option<OfficeCode>,

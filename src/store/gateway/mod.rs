@@ -2,6 +2,7 @@
 //! belongs together.
 
 pub mod acknowledgements;
+pub mod alerts;
 pub mod api_uploads;
 pub mod audit;
 pub mod certificates;
@@ -11,8 +12,10 @@ pub mod dispatches;
 pub mod enrolments;
 pub mod events;
 pub mod evidence;
+pub mod figures;
 pub mod gaps;
 pub mod groups;
+pub mod history;
 pub mod hook_letters;
 pub mod incidents;
 pub mod messages;

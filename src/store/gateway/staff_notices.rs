@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::events;
+use super::{alerts, events};
 use crate::store::sqlite::{StoreError, micros};
 
 /// What staff are told of.
@@ -21,10 +22,13 @@ pub enum Kind {
     Uncollected,
     /// A receipt does not fit.
     Alarm,
+    /// Something is wrong with the gateway itself, or is well again.
+    Alert,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Arrival, Self::Quarantine, Self::Returned, Self::Uncollected, Self::Alarm];
+    const ALL: [Self; 6] =
+        [Self::Arrival, Self::Quarantine, Self::Returned, Self::Uncollected, Self::Alarm, Self::Alert];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -34,6 +38,7 @@ impl Kind {
             Self::Returned => "returned",
             Self::Uncollected => "uncollected",
             Self::Alarm => "alarm",
+            Self::Alert => "alert",
         }
     }
 
@@ -50,13 +55,41 @@ impl Kind {
             events::Kind::SentReturned => Some(Self::Returned),
             events::Kind::SentExpired => Some(Self::Uncollected),
             events::Kind::SentAlarm => Some(Self::Alarm),
+            events::Kind::AlertFired | events::Kind::AlertCleared => Some(Self::Alert),
             _ => None,
         }
     }
 }
 
-/// How many of each kind, by their codes.
-pub type Gathered = BTreeMap<String, u64>;
+/// What a mail tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gathered {
+    /// How many files of each kind, by their codes.
+    pub files: BTreeMap<String, u64>,
+    /// What is wrong with the gateway since the last mail.
+    #[serde(default)]
+    pub fired: Vec<Fired>,
+    /// Codes of what is well again.
+    #[serde(default)]
+    pub cleared: Vec<String>,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.fired.is_empty() && self.cleared.is_empty()
+    }
+}
+
+/// An alert as a mail tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fired {
+    /// The rule's code.
+    pub code: String,
+    /// Codes and numbers.
+    pub detail: String,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
 
 /// Notes that an address is to be told of an event.
 pub async fn note(connection: &mut SqliteConnection, address: &str, event: i64, kind: Kind) -> Result<(), StoreError> {
@@ -95,7 +128,7 @@ pub async fn gather(
 ) -> Result<bool, StoreError> {
     let counted: Vec<(String, i64)> = sqlx::query_as(
         "SELECT n.kind, count(DISTINCT e.subject) FROM staff_notices n JOIN events e ON e.number = n.event
-         WHERE n.address = $1 AND (n.kind NOT IN ('arrival', 'quarantine') OR NOT EXISTS (
+         WHERE n.address = $1 AND n.kind <> 'alert' AND (n.kind NOT IN ('arrival', 'quarantine') OR NOT EXISTS (
            SELECT 1 FROM events later WHERE later.subject = e.subject AND later.number > e.number
              AND later.kind IN ('received.opened', 'received.accepted', 'received.returned', 'received.released')))
          GROUP BY n.kind",
@@ -103,20 +136,23 @@ pub async fn gather(
     .bind(address)
     .fetch_all(&mut *connection)
     .await?;
+    let (fired, cleared) = alerted(&mut *connection, address).await?;
     sqlx::query("DELETE FROM staff_notices WHERE address = $1").bind(address).execute(&mut *connection).await?;
-    if counted.is_empty() {
+    let files = counted.into_iter().map(|(kind, files)| (kind, u64::try_from(files).unwrap_or_default())).collect();
+    let gathered = Gathered { files, fired, cleared };
+    if gathered.is_empty() {
         return Ok(false);
     }
-    let gathered: Gathered =
-        counted.into_iter().map(|(kind, files)| (kind, u64::try_from(files).unwrap_or_default())).collect();
     let gathered = serde_json::to_string(&gathered).map_err(|_| StoreError::Corrupt("gathered notices"))?;
-    sqlx::query("INSERT INTO staff_mails (address, message_id, gathered, next_at) VALUES ($1, $2, $3, $4)")
-        .bind(address)
-        .bind(message_id)
-        .bind(gathered)
-        .bind(micros(now))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO staff_mails (address, message_id, gathered, made_at, next_at) VALUES ($1, $2, $3, $4, $4)",
+    )
+    .bind(address)
+    .bind(message_id)
+    .bind(gathered)
+    .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
     sqlx::query(
         "INSERT INTO staff_told (address, told_at) VALUES ($1, $2)
          ON CONFLICT (address) DO UPDATE SET told_at = excluded.told_at",
@@ -126,6 +162,30 @@ pub async fn gather(
     .execute(connection)
     .await?;
     Ok(true)
+}
+
+/// Which alerts an address is to be told of, and which are over. The first that was noted of a rule says what the address knows, the
+/// last what is true: where both are the same there is nothing to tell.
+async fn alerted(connection: &mut SqliteConnection, address: &str) -> Result<(Vec<Fired>, Vec<String>), StoreError> {
+    let noted: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT e.subject, e.kind = 'alert.fired' FROM staff_notices n JOIN events e ON e.number = n.event
+         WHERE n.address = $1 AND n.kind = 'alert' ORDER BY n.event",
+    )
+    .bind(address)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut changes: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+    for (code, fired) in noted {
+        changes.entry(code).and_modify(|change| change.1 = fired).or_insert((fired, fired));
+    }
+    let (mut fired, mut cleared) = (Vec::new(), Vec::new());
+    for alert in alerts::firing(&mut *connection).await? {
+        if changes.get(&alert.code) == Some(&(true, true)) {
+            fired.push(Fired { code: alert.code, detail: alert.detail, since: alert.since });
+        }
+    }
+    cleared.extend(changes.into_iter().filter(|(_, change)| *change == (false, false)).map(|(code, _)| code));
+    Ok((fired, cleared))
 }
 
 /// A mail to be sent.

@@ -5,6 +5,7 @@ pub mod acknowledged;
 pub mod deliveries;
 pub mod devices;
 pub mod enrolments;
+pub mod figures;
 pub mod logins;
 pub mod notices;
 pub mod outbox;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::config::load_from;
@@ -139,8 +140,14 @@ impl RelayWorld {
         self.sessions.lock().unwrap().insert(credential.certificate().fingerprint(), session.token);
     }
 
-    /// What the metrics listener says.
+    /// What the metrics listener says, figures as they are now.
     pub(crate) async fn watch(&self, path: &str) -> String {
+        let look = self.running().tasks.find("watch").unwrap();
+        let runs = look.status().runs;
+        while look.status().runs == runs {
+            look.activate();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         plain_get(self.running().watch_addr, path).await
     }
 

@@ -329,12 +329,12 @@ fn tell<R: Relay>(run: &Run<R>, rows: &[Message], repeated: usize) {
     let metrics = &run.receiver.metrics;
     let mut shared = run.lock();
     shared.tally.repeated += repeated as u64;
-    metrics.messages_total.with_label_values(&["repeated"]).inc_by(repeated as u64);
+    metrics.transfers_total.with_label_values(&["in", "repeated"]).inc_by(repeated as u64);
     for row in rows {
         if shared.again.came(row.id) {
             shared.tally.again += 1;
         }
-        metrics.messages_total.with_label_values(&[row.verdict.code()]).inc();
+        metrics.transfers_total.with_label_values(&["in", row.verdict.code()]).inc();
         match &row.verdict {
             Verdict::Accepted { warnings } => {
                 shared.tally.archived += 1;

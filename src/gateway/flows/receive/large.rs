@@ -188,7 +188,7 @@ async fn fetch_on<R: Relay>(
         *offset += length;
         room.written(length);
         run.lock().tally.bytes += length;
-        run.receiver.metrics.fetched_bytes_total.inc_by(length);
+        run.receiver.metrics.transferred_bytes_total.with_label_values(&["in"]).inc_by(length);
     }
     run.receiver.breaker.succeeded();
     if *offset == parcel.size { Ok(()) } else { Err(ClientError::Protocol(Fault::Length).into()) }

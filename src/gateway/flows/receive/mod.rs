@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::keys::KeyRing;
 use super::super::metrics::GatewayMetrics;
-use super::super::patience::{Backoff, Breaker, BreakerState};
+use super::super::patience::{Backoff, Breaker};
 use super::super::registry::Certificates;
 use super::super::relay::{self, Relay};
 use crate::archive::Archive;
@@ -273,15 +273,7 @@ impl<R: Relay> Receiver<R> {
             set_relay_mark(&mut transaction, mark.0).await?;
         }
         self.database.commit(transaction).await?;
-        self.metrics.runs_total.with_label_values(&[code]).inc();
-        if code == "done" {
-            self.metrics.last_success_seconds.set(now.as_second());
-        }
-        self.metrics.breaker.set(match self.breaker.state() {
-            BreakerState::Closed { .. } => 0,
-            BreakerState::HalfOpen { .. } => 1,
-            BreakerState::Open { .. } => 2,
-        });
+        self.metrics.pull_runs_total.with_label_values(&[code]).inc();
         let Tally { listed, archived, quarantined, repeated, waiting, bytes, again } = tally;
         tracing::info!(
             code = "pull.ended",

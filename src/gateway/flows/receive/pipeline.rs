@@ -134,7 +134,7 @@ impl<R: Relay> Run<R> {
         let own = relay_mark(receiver.database.read()).await?;
         self.lock().again.begin(self.cause, own.map(Cursor), hello.acknowledged);
         let difference = hello.now.duration_since(receiver.clock.now());
-        receiver.metrics.relay_clock_difference_ms.set(i64::try_from(difference.as_millis()).unwrap_or(i64::MAX));
+        receiver.metrics.relay_clock_difference_seconds.set(difference.as_secs_f64());
         if difference.abs().as_secs().unsigned_abs() > receiver.limits.rules.clock_skew_seconds {
             tracing::warn!(code = "relay.clock", seconds = difference.as_secs(), "the relay's clock differs from ours");
         }

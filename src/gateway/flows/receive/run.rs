@@ -181,7 +181,6 @@ impl<R: Relay> Run<R> {
         let tally = Tally { waiting, ..self.lock().tally };
         runs::put_tally(&mut transaction, self.number, &tally).await?;
         database.commit(transaction).await?;
-        self.receiver.metrics.waiting.set(tally.waiting.try_into().unwrap_or(i64::MAX));
         Ok(tally)
     }
 

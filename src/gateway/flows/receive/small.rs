@@ -48,7 +48,7 @@ async fn receive<R: Relay>(run: &Arc<Run<R>>, ticket: &Ticket) -> Result<(Bytes,
     let sealed = run.request_or_stop(|| fetch(run, &ticket.parcel)).await?;
     failpoint!("receive.fetched");
     run.lock().tally.bytes += sealed.len() as u64;
-    run.receiver.metrics.fetched_bytes_total.inc_by(sealed.len() as u64);
+    run.receiver.metrics.transferred_bytes_total.with_label_values(&["in"]).inc_by(sealed.len() as u64);
     run.stage("fetch", began_at);
     let began_at = Instant::now();
     let (worker, input) = (Arc::clone(run), sealed.clone());

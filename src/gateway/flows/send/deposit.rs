@@ -127,6 +127,9 @@ impl<R: Relay> Sender<R> {
                 // When it is not sealed any more it was taken back meanwhile: then the relay hears of that.
                 sent::change(&mut transaction, message.number, message.state, to, None, now).await?;
                 settled.deposited += 1;
+                let (metrics, size) = (&self.receiver.metrics, message.sealed.map_or(0, |sealed| sealed.size));
+                metrics.transfers_total.with_label_values(&["out", "deposited"]).inc();
+                metrics.transferred_bytes_total.with_label_values(&["out"]).inc_by(size);
                 continue;
             };
             match trouble(&message, &error) {
@@ -165,6 +168,7 @@ impl<R: Relay> Sender<R> {
         };
         tracing::warn!(code, id = %message.id, state = to.code(), "a message is not sent");
         self.receiver.metrics.sent_stopped_total.with_label_values(&[code]).inc();
+        self.receiver.metrics.transfers_total.with_label_values(&["out", "stopped"]).inc();
         self.end(connection, message, to, Some(code), "gateway").await
     }
 }

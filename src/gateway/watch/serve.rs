@@ -1,0 +1,69 @@
+//! From settings to a gateway that is watched.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+
+use super::Watch;
+use super::lookout::{Lookout, Senses};
+use super::rules::Thresholds;
+use crate::gateway::config::GatewaySettings;
+use crate::gateway::flows::receive::Receiver;
+use crate::gateway::tasks;
+use crate::http::{self, Edge, Peers, watch_router};
+use crate::runtime::process::ProcessMetrics;
+use crate::runtime::task::Tasks;
+use crate::runtime::task_metrics::TaskMetrics;
+use crate::wire::client::UnionClient;
+
+/// Begins to look, and listens for Prometheus where the settings want that; answers at which address.
+pub async fn serve(
+    receiver: &Arc<Receiver<UnionClient>>,
+    settings: &GatewaySettings,
+    tasks: &Tasks,
+    edges: http::Metrics,
+) -> Result<Option<SocketAddr>, (SocketAddr, io::Error)> {
+    let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(settings, tasks)));
+    tasks::watch::start(&lookout, tasks);
+    let Some(address) = settings.metrics.listen() else { return Ok(None) };
+    let failed = |error| (address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let edge = Edge {
+        name: "watch",
+        tls: None,
+        limits: http::Limits::default(),
+        metrics: edges.clone(),
+        peers: Peers::default(),
+    };
+    let watch =
+        Watch { lookout, tasks: tasks.clone(), of_tasks: TaskMetrics::new(), edges, process: ProcessMetrics::new() };
+    edge.start(listener, watch_router(Arc::new(watch)), tasks.shutdown());
+    Ok(Some(bound))
+}
+
+/// The numbers that the settings give to the rules.
+pub fn thresholds(settings: &GatewaySettings) -> Thresholds {
+    let alerts = &settings.alerts;
+    let skew = i64::try_from(settings.pull.clock_skew_seconds).unwrap_or(i64::MAX);
+    Thresholds {
+        pull: alerts.pull(),
+        disk: alerts.disk(),
+        certificates: alerts.certificates(),
+        authority: settings.certificates.validity().saturating_add(alerts.certificates()),
+        clock: SignedDuration::from_secs(skew),
+    }
+}
+
+fn senses(settings: &GatewaySettings, tasks: &Tasks) -> Senses {
+    let (tasks, period) = (tasks.clone(), settings.pull.interval());
+    Senses {
+        tasks: Box::new(move || tasks.snapshot()),
+        vpn: Box::new(|| None),
+        due: Box::new(move |since, now| since.checked_add(period).ok().filter(|due| *due < now)),
+        lateness: Box::new(|| None),
+    }
+}

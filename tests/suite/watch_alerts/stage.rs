@@ -1,0 +1,108 @@
+//! A gateway whose lookout is asked by hand.
+
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use kenpo_express::gateway::config::{NoticeSettings, StaffSettings};
+use kenpo_express::gateway::flows::notices::StaffNotices;
+use kenpo_express::gateway::watch::rules::Thresholds;
+use kenpo_express::gateway::watch::{Lookout, Senses};
+use kenpo_express::mail::Mailer;
+use kenpo_express::runtime::task::Snapshot;
+
+use crate::gateway_relay::FakeRelay;
+use crate::gateway_support::GatewayWorld;
+use crate::pull_disk::Small;
+use crate::support::enrolment::decoded;
+
+pub(super) const MIB: u64 = 1 << 20;
+
+/// What the lookout is told by others.
+#[derive(Default)]
+pub(super) struct Hearsay {
+    pub(super) tasks: Vec<Snapshot>,
+    pub(super) vpn: Option<Result<(), &'static str>>,
+    pub(super) lateness: Option<SignedDuration>,
+}
+
+pub(super) struct Stage {
+    // Gone before the disk that it lies on.
+    pub(super) world: GatewayWorld,
+    pub(super) disk: Option<Small>,
+    pub(super) hearsay: Arc<Mutex<Hearsay>>,
+    lookout: Lookout<FakeRelay>,
+    kept: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Stage {
+    /// Where this rule can be made to fire.
+    pub(super) async fn new(code: &str) -> Self {
+        Self::on((code == "disk.reserve").then(|| Small::mount("24m"))).await
+    }
+
+    /// On a disk of its own, of which 4 MiB are never used.
+    pub(super) async fn on(disk: Option<Small>) -> Self {
+        let world = match &disk {
+            Some(disk) => GatewayWorld::within(disk.path(), 4 * MIB).await,
+            None => GatewayWorld::new().await,
+        };
+        let hearsay = Arc::<Mutex<Hearsay>>::default();
+        Self { lookout: lookout(&world, &hearsay), world, disk, hearsay, kept: Arc::default() }
+    }
+
+    /// The same gateway, started again.
+    pub(super) fn again(self) -> Self {
+        Self { lookout: lookout(&self.world, &self.hearsay), ..self }
+    }
+
+    pub(super) async fn look(&self) {
+        self.lookout.look().await.unwrap();
+    }
+
+    pub(super) fn advance(&self, by: SignedDuration) {
+        self.world.clock.advance(by);
+    }
+
+    /// Whether `kx-gateway alerts` shows it.
+    pub(super) async fn fires(&self, code: &str) -> bool {
+        let admin = self.world.admin("staff").await;
+        let alerts = admin.alerts().await.unwrap();
+        assert_eq!(admin.status().await.unwrap().alerts, alerts);
+        alerts.iter().any(|alert| alert.code == code)
+    }
+
+    /// What the lookout exports.
+    pub(super) fn gauges(&self) -> String {
+        self.lookout.gauges.render()
+    }
+
+    /// Runs the notices, and takes away the mails that came of it.
+    pub(super) async fn mails(&self) -> Vec<String> {
+        let staff = vec![StaffSettings { address: "staff@example.jp".to_owned(), kinds: vec!["alert".to_owned()] }];
+        let settings = NoticeSettings { staff, window_seconds: 300 };
+        let mailer = Mailer::Memory(Arc::clone(&self.kept));
+        let notices = StaffNotices::new(&self.world.receiver, settings, "kx@example.jp".parse().unwrap(), mailer);
+        notices.run().await.unwrap();
+        std::mem::take(&mut *self.kept.lock().unwrap()).iter().map(|mail| decoded(mail).1).collect()
+    }
+}
+
+fn lookout(world: &GatewayWorld, hearsay: &Arc<Mutex<Hearsay>>) -> Lookout<FakeRelay> {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let thresholds = Thresholds {
+        pull: SignedDuration::from_mins(60),
+        disk: SignedDuration::from_hours(72),
+        certificates: days(60),
+        authority: days(425),
+        clock: SignedDuration::from_mins(15),
+    };
+    let period = SignedDuration::from_mins(5);
+    let (tasks, vpn, lateness) = (Arc::clone(hearsay), Arc::clone(hearsay), Arc::clone(hearsay));
+    let senses = Senses {
+        tasks: Box::new(move || tasks.lock().unwrap().tasks.clone()),
+        vpn: Box::new(move || vpn.lock().unwrap().vpn),
+        due: Box::new(move |since, now| Some(since + period).filter(|due| *due < now)),
+        lateness: Box::new(move || lateness.lock().unwrap().lateness),
+    };
+    Lookout::new(&world.receiver, thresholds, senses)
+}
