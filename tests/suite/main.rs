@@ -101,3 +101,4 @@ mod walk_manual;
 mod walk_restored;
 mod walk_support;
 mod watch_alerts;
+mod watch_exported;
