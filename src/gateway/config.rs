@@ -3,22 +3,27 @@
 mod alerts;
 mod integration;
 mod mail;
+mod scan;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::vpn::Rules;
 use crate::config::{Fault, Faults, Settings, load};
 use crate::domain::ids::InsurerNumber;
 use crate::runtime::telemetry;
-use crate::wire::client::RelayUrl;
+use crate::wire::client::{Guard, RelayUrl};
 
 pub use alerts::AlertSettings;
 pub use integration::{ApiSettings, HandoffSettings, HookSettings};
 pub use mail::{MailSettings, NoticeSettings, StaffSettings};
+pub use scan::ScanSettings;
 
 /// All settings. The file says what each means.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +55,8 @@ pub struct GatewaySettings {
     pub handoff: HandoffSettings,
     /// What is told of events.
     pub hooks: HookSettings,
+    /// The malware scanner.
+    pub scan: ScanSettings,
     /// How mails go out.
     pub mail: MailSettings,
     /// What staff are told by mail.
@@ -78,6 +85,7 @@ pub struct RelaySettings {
     pub idle_timeout_seconds: u64,
     source_address: String,
     interface: String,
+    networks: Vec<String>,
 }
 
 /// `[keys]`
@@ -222,6 +230,24 @@ impl RelaySettings {
     pub fn interface(&self) -> Option<String> {
         Some(self.interface.clone()).filter(|name| !name.is_empty())
     }
+
+    /// What the relay's addresses are in; empty: anywhere.
+    pub fn networks(&self) -> Vec<IpNet> {
+        self.networks.iter().filter_map(|text| network(text)).collect()
+    }
+
+    /// Who is asked before each connection, where the way is prescribed.
+    pub fn guard(&self) -> Option<Arc<dyn Guard>> {
+        let (interface, source) = (self.interface(), self.source_address());
+        let rules = Rules { interface, source, networks: self.networks() };
+        rules.are_set().then(|| Arc::new(rules) as Arc<dyn Guard>)
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Option<IpNet> {
+    let network: IpNet = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
+    (network.trunc() == network).then_some(network)
 }
 
 impl KeySettings {
@@ -301,6 +327,20 @@ impl Settings for GatewaySettings {
                 "relay.source_address",
                 "must be an IP address or empty",
             ),
+            (
+                self.relay.networks.iter().all(|text| network(text).is_some()),
+                "relay.networks",
+                "must be a list of networks such as 10.20.0.0/16, without bits of a host",
+            ),
+            (
+                self.relay.url.parse::<RelayUrl>().ok().and_then(|url| url.ip()).is_none_or(|address| {
+                    let networks = self.relay.networks();
+                    networks.is_empty() || networks.iter().any(|network| network.contains(&address))
+                }),
+                "relay.networks",
+                "must have the address of relay.url in it",
+            ),
+            (self.relay.interface.len() < 16, "relay.interface", "must have at most 15 characters"),
             (self.relay.connect_timeout_seconds > 0, "relay.connect_timeout_seconds", "must be 1 or more"),
             (self.relay.idle_timeout_seconds > 0, "relay.idle_timeout_seconds", "must be 1 or more"),
             (!self.keys.signing.is_empty(), "keys.signing", "must name at least one file"),
@@ -340,6 +380,7 @@ impl Settings for GatewaySettings {
             (telemetry::check(&self.log.level).is_ok(), "log.level", "must be error, warn, info, debug or trace"),
         ];
         let wrong = checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem));
+        let wrong = wrong.chain(self.scan.faults());
         let wrong = wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks));
         let wrong = wrong.chain(alerts::faults(&self.alerts));
         wrong.chain(mail::faults(&self.mail, &self.notices)).collect()

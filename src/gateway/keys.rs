@@ -71,6 +71,7 @@ impl Keys {
             idle_timeout: std::time::Duration::from_secs(settings.relay.idle_timeout_seconds),
             source_address: settings.relay.source_address(),
             interface: settings.relay.interface(),
+            guard: settings.relay.guard(),
             ..client::Settings::new(settings.relay.url(), relay_roots, tls)
         };
         let (union, tls) = (settings.insurer(), relay.credential.certificate().clone());

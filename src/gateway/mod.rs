@@ -4,6 +4,8 @@
 //! * [`api`]: where the union's core system comes in.
 //! * [`registry`]: who signed, as the registry knows it.
 //! * [`relay`]: the other end, as the flows see it.
+//! * [`scan`]: the malware scanner.
+//! * [`vpn`]: the prescribed way there.
 
 pub mod admin;
 pub mod api;
@@ -17,9 +19,11 @@ pub mod patience;
 pub mod registry;
 pub mod relay;
 pub mod reload;
+pub mod scan;
 pub mod start;
 pub mod tasks;
 pub mod view;
+pub mod vpn;
 pub mod watch;
 
 pub use start::{Gateway, Running, StartError};

@@ -138,6 +138,11 @@ impl Breaker {
         *self.silence()
     }
 
+    /// The way to the relay, that was shut, is there again: one may ask at once.
+    pub fn way_is_back(&self) {
+        *self.lock() = BreakerState::Closed { failures: 0 };
+    }
+
     /// The relay answered something that says nothing of how it does otherwise.
     pub fn answered(&self) {
         let mut line = self.line();

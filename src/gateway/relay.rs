@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::vpn::Reason;
 use crate::domain::clock::Random;
 use crate::domain::ids::{MessageId, RequestId, UserId};
 use crate::wire::client::{ClientError, Content, Effort, FileSource, Progress, UnionClient};
@@ -270,6 +271,7 @@ impl Relay for UnionClient {
 pub fn code(error: &ClientError) -> &'static str {
     match error {
         ClientError::Unreachable(_) => "relay.unreachable",
+        ClientError::Shut(shut) => shut.0,
         ClientError::Proxy(_) => "relay.proxy",
         ClientError::TimedOut => "relay.silent",
         ClientError::Untrusted(_) => "relay.untrusted",
@@ -279,13 +281,25 @@ pub fn code(error: &ClientError) -> &'static str {
     }
 }
 
-/// The codes of failures of the line: the relay has said nothing.
-pub const CUT: [&str; 4] = ["relay.unreachable", "relay.proxy", "relay.silent", "relay.untrusted"];
+/// Whether a code is of a failure of the line: the relay has said nothing.
+pub fn is_cut(code: &str) -> bool {
+    cuts().any(|cut| cut == code)
+}
+
+/// The codes of failures of the line.
+pub fn cuts() -> impl Iterator<Item = &'static str> {
+    let line = ["relay.unreachable", "relay.proxy", "relay.silent", "relay.untrusted"];
+    line.into_iter().chain(Reason::ALL.iter().map(|reason| reason.code()))
+}
 
 /// Whether the failure is of the relay as a whole, and not of the one thing that was asked for.
 pub fn is_outage(error: &ClientError) -> bool {
     match error {
-        ClientError::Unreachable(_) | ClientError::Proxy(_) | ClientError::TimedOut | ClientError::Untrusted(_) => true,
+        ClientError::Unreachable(_)
+        | ClientError::Shut(_)
+        | ClientError::Proxy(_)
+        | ClientError::TimedOut
+        | ClientError::Untrusted(_) => true,
         ClientError::Refused(problem) => problem.status >= 500 || matches!(problem.status, 401 | 403 | 429),
         ClientError::Protocol(_) | ClientError::Local(_) => false,
     }

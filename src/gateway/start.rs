@@ -23,6 +23,7 @@ use super::patience::{Backoff, Breaker};
 use super::registry::Certificates;
 use super::reload::Reload;
 use super::tasks;
+use super::vpn::Vpn;
 use super::watch;
 use crate::archive::Archive;
 use crate::config::Faults;
@@ -157,6 +158,8 @@ impl Gateway {
             },
             backoff,
             breaker: Breaker::new(backoff),
+            vpn: Vpn::default(),
+            scanner: settings.scan.scanner().map(Arc::new),
             metrics,
             seen: Seen::default(),
             beside: Beside::new(pull.parallel_large),
@@ -208,6 +211,8 @@ impl Gateway {
         }
         let push = tasks::push::start(&self.sender, &all);
         tasks::news::start(&self.sender, &push, &all);
+        tasks::scanner::start(receiver, &pull, &all);
+        tasks::vpn::start(receiver, vec![orders.clone(), pull.clone(), push.clone()], &all);
         let edges = http::Metrics::new();
         let api_addr = self.integrate(&all, &edges).await?;
         let watch_addr = watch::serve::serve(receiver, &self.settings, &all, edges)

@@ -12,6 +12,7 @@ pub mod sent;
 
 use self::alerts::AlertView;
 use super::flows::enrol::MISMATCHES;
+use super::vpn::{Reason, State};
 use crate::domain::verdict::Verdict;
 use crate::runtime::task::Snapshot;
 use crate::store::gateway::certificates::Registered;
@@ -376,6 +377,8 @@ pub struct StatusView {
     pub certificates_ended: usize,
     /// What is wrong with the certificates and keys in the files, as the running gateway found it.
     pub keys_problem: Option<String>,
+    /// The prescribed way to the relay, looked at now.
+    pub vpn: VpnView,
     /// Events that programs are still to be told of.
     pub hooks_waiting: u64,
     /// Events of which a program was never told: `hook list`.
@@ -388,6 +391,21 @@ pub struct StatusView {
     pub runs: Vec<RunView>,
     /// What the running gateway does by itself; none when it does not run, or says nothing at `metrics.listen`.
     pub tasks: Option<Vec<Snapshot>>,
+}
+
+/// The way to the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VpnView {
+    /// `unguarded`, `open` or `shut`.
+    pub state: &'static str,
+    /// Why it is shut, if it is.
+    pub code: Option<&'static str>,
+}
+
+impl From<State> for VpnView {
+    fn from(state: State) -> Self {
+        Self { state: state.code(), code: state.reason().map(Reason::code) }
+    }
 }
 
 /// Something that the running gateway cannot do at present.

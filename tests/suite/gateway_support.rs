@@ -22,6 +22,7 @@ use kenpo_express::gateway::metrics::GatewayMetrics;
 use kenpo_express::gateway::patience::{Backoff, Breaker};
 use kenpo_express::gateway::registry::Certificates;
 use kenpo_express::gateway::relay::Relay;
+use kenpo_express::gateway::vpn::Vpn;
 use kenpo_express::message::entity::ContentEncoding;
 use kenpo_express::message::keys::{Certificate, Credential};
 use kenpo_express::message::seal::{Draft, seal};
@@ -312,6 +313,8 @@ async fn receiver<R>(relay: R, folder: &Path, keys: KeyRing, clock: &Arc<ManualC
         },
         backoff,
         breaker: Breaker::new(backoff),
+        vpn: Vpn::default(),
+        scanner: None,
         metrics: GatewayMetrics::new(),
         seen: Seen::default(),
         beside: Beside::new(2),

@@ -92,8 +92,18 @@ impl Crash {
 #[cfg(feature = "failpoints")]
 #[test]
 fn aborted_at_each_stage_it_goes_on_where_it_was() {
-    let stages =
-        ["listed", "fetched", "opened", "verified", "written", "synced", "renamed", "committed", "acknowledged"];
+    let stages = [
+        "listed",
+        "fetched",
+        "opened",
+        "scanned",
+        "verified",
+        "written",
+        "synced",
+        "renamed",
+        "committed",
+        "acknowledged",
+    ];
     let mut crash = Crash::new();
     for stage in stages {
         for visit in [1, 2] {

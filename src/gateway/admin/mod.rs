@@ -45,6 +45,7 @@ use crate::store::sqlite::{Connection, Readers, StoreError};
 use super::start::Gateway;
 use super::view::StatusView;
 use super::view::alerts::AlertView;
+use super::vpn::State;
 
 /// Why something is not done.
 #[derive(Debug, thiserror::Error)]
@@ -349,6 +350,7 @@ impl Admin {
             certificates_ending: directory::ending(read, now, soon).await?.len(),
             certificates_ended: directory::ending(read, Timestamp::UNIX_EPOCH, now).await?.len(),
             keys_problem: keys_problem(read).await?,
+            vpn: State::of(&receiver.relay).await.into(),
             hooks_waiting,
             hooks_given_up,
             alerts: self.alerts().await?,

@@ -25,7 +25,7 @@ use crate::store::gateway::users::{self, User};
 use crate::store::gateway::{acknowledgements, counters, evidence, receipts, stream_marks};
 use crate::store::sqlite::{Connection, StoreError, length};
 
-/// Reasons that say something of the sender or of time, and that two persons may know better. The message itself is whole,
+/// Reasons that say something of the sender, of time, or of what we can handle, and that two persons may know better. The message itself is whole,
 /// addressed to us, and signed under a registered certificate; whatever says otherwise is never set aside.
 const RELEASABLE: &[Reason] = &[
     Reason::SignerUnknown,
@@ -36,6 +36,7 @@ const RELEASABLE: &[Reason] = &[
     Reason::CertificateNotYetValid,
     Reason::CertificateRevoked,
     Reason::SizeRefused,
+    Reason::MalwareScanFailed,
 ];
 
 /// A message that verifies, though it was quarantined.

@@ -117,6 +117,7 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
     if let Some(problem) = &view.keys_problem {
         line(format!("組合の証明書・鍵の問題 certificates and keys of the union: {}", printable(problem)))?;
     }
+    line(format!("VPN: {}  {}", view.vpn.state, view.vpn.code.unwrap_or_default()))?;
     if view.hooks_waiting + view.hooks_given_up > 0 {
         line(format!(
             "外部への通知 hooks: 未通知 waiting {}  断念 given up {} (hook list)",

@@ -97,7 +97,7 @@ async fn send<R: Relay>(receiver: &Receiver<R>, which: Which<'_>) -> Result<u32,
             );
             failed = Some(error.code());
             put_off(receiver, &order, error.code()).await.map_err(|_| "database")?;
-            if relay::CUT.contains(&error.code()) {
+            if relay::is_cut(error.code()) {
                 receiver.breaker.line_is_cut();
                 return Err(error.code());
             }
@@ -108,7 +108,7 @@ async fn send<R: Relay>(receiver: &Receiver<R>, which: Which<'_>) -> Result<u32,
 /// What was put off because the line was cut is due.
 async fn hasten<R: Relay>(receiver: &Receiver<R>, now: Timestamp) -> Result<(), StoreError> {
     let mut transaction = receiver.database.write().await?;
-    orders::hasten(&mut transaction, &relay::CUT, now).await?;
+    orders::hasten(&mut transaction, &relay::cuts().collect::<Vec<_>>(), now).await?;
     receiver.database.commit(transaction).await
 }
 

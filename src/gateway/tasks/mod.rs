@@ -13,9 +13,11 @@ pub mod orders;
 pub mod pull;
 pub mod push;
 pub mod requests;
+pub mod scanner;
 mod trouble;
 pub mod upkeep;
 pub mod watch;
+pub mod vpn;
 
 use std::time::Duration;
 
@@ -27,6 +29,10 @@ pub const CERTIFICATES_PERIOD: Duration = Duration::from_secs(3_600);
 pub const PUSH_PERIOD: Duration = Duration::from_secs(2);
 /// Between two looks at the files of certificates and keys.
 pub const KEYS_PERIOD: Duration = Duration::from_secs(10);
+/// Between two looks whether the prescribed way to the relay is there.
+pub const VPN_PERIOD: Duration = Duration::from_secs(5);
+/// Between two looks whether the malware scanner is there.
+pub const SCANNER_PERIOD: Duration = Duration::from_secs(5);
 /// Between two looks at events that staff are to be told of.
 pub const NOTICES_PERIOD: Duration = Duration::from_secs(1);
 /// Between two looks at events that programs are to be told of.

@@ -26,7 +26,7 @@ pub async fn serve(
     tasks: &Tasks,
     edges: http::Metrics,
 ) -> Result<Option<SocketAddr>, (SocketAddr, io::Error)> {
-    let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(settings, tasks)));
+    let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(receiver, settings, tasks)));
     tasks::watch::start(&lookout, tasks);
     let Some(address) = settings.metrics.listen() else { return Ok(None) };
     let failed = |error| (address, error);
@@ -58,11 +58,11 @@ pub fn thresholds(settings: &GatewaySettings) -> Thresholds {
     }
 }
 
-fn senses(settings: &GatewaySettings, tasks: &Tasks) -> Senses {
-    let (tasks, period) = (tasks.clone(), settings.pull.interval());
+fn senses<R>(receiver: &Receiver<R>, settings: &GatewaySettings, tasks: &Tasks) -> Senses {
+    let (tasks, period, vpn) = (tasks.clone(), settings.pull.interval(), receiver.vpn.clone());
     Senses {
         tasks: Box::new(move || tasks.snapshot()),
-        vpn: Box::new(|| None),
+        vpn: Box::new(move || vpn.state().verdict()),
         due: Box::new(move |since, now| since.checked_add(period).ok().filter(|due| *due < now)),
         lateness: Box::new(|| None),
     }

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::error::{ClientError, Fault};
+use super::guard::{Guard, Way};
 use super::proxy::Proxy;
 use super::relay_url::RelayUrl;
 use crate::message::keys::{Certificate, Credential};
@@ -48,6 +49,8 @@ pub struct Settings {
     pub source_address: Option<IpAddr>,
     /// The interface, when the way out is prescribed (Linux: `SO_BINDTODEVICE`).
     pub interface: Option<String>,
+    /// Who is asked before each connection, when the way out is prescribed.
+    pub guard: Option<Arc<dyn Guard>>,
     /// The HTTP proxy, where there is one between us and the relay.
     pub proxy: Option<Proxy>,
 }
@@ -63,6 +66,7 @@ impl Settings {
             idle_timeout: Duration::from_mins(1),
             source_address: None,
             interface: None,
+            guard: None,
             proxy: None,
         }
     }
@@ -93,6 +97,7 @@ pub(super) struct Connection {
 struct Line {
     http: reqwest::Client,
     relay: RelayUrl,
+    way: Option<Way>,
     idle_timeout: Duration,
     /// Whether paths may stand in a log; those of the enrolment page hold the secret of a link.
     names_paths: bool,
@@ -106,6 +111,11 @@ impl Connection {
             Some(interface) => bind(builder, interface),
             None => builder,
         };
+        let way = settings.guard.as_ref().map(|guard| Way::new(guard, &settings.relay));
+        let builder = match &way {
+            Some(way) => way.guard(builder),
+            None => builder,
+        };
         let builder = match &settings.proxy {
             Some(proxy) => builder.proxy(proxy.to_reqwest().map_err(SettingsError::Client)?),
             None => builder,
@@ -114,6 +124,7 @@ impl Connection {
         Ok(Self::on(Line {
             http,
             relay: settings.relay.clone(),
+            way,
             idle_timeout: settings.idle_timeout,
             names_paths: true,
         }))
@@ -131,6 +142,14 @@ impl Connection {
     /// The same connections, with a session on every request.
     pub(super) fn within(&self, token: Zeroizing<String>) -> Self {
         Self { session: Some(Arc::new(token)), ..self.clone() }
+    }
+
+    /// Asks whether a connection may be made, as one would, and sends nothing to the relay. Whether the way is prescribed.
+    pub(super) async fn check_way(&self) -> Result<bool, ClientError> {
+        let line = self.line.load_full();
+        let Some(way) = &line.way else { return Ok(false) };
+        let checked = tokio::time::timeout(line.idle_timeout, way.check()).await;
+        checked.map_err(|_| ClientError::TimedOut)?.map(|()| true)
     }
 
     pub(super) fn idle_timeout(&self) -> Duration {
@@ -159,6 +178,10 @@ impl Connection {
 
     /// Sends and waits for the head of the answer for as long as it takes.
     pub(super) async fn execute(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let way = self.line.load().way.clone();
+        if let Some(way) = way {
+            way.still_there().await?;
+        }
         let (http, request) = request.build_split();
         let request = request.map_err(ClientError::from_transport)?;
         let (method, url, began_at) = (request.method().clone(), request.url().clone(), Instant::now());
@@ -313,7 +336,7 @@ pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connec
     let idle_timeout = Duration::from_mins(1);
     let builder = builder(trusting(roots)?.with_no_client_auth());
     let http = builder.build().map_err(SettingsError::Client)?;
-    Ok(Connection::on(Line { http, relay, idle_timeout, names_paths: false }))
+    Ok(Connection::on(Line { http, relay, way: None, idle_timeout, names_paths: false }))
 }
 
 pub(super) fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {

@@ -11,6 +11,9 @@ pub enum ClientError {
     /// No connection, or it broke: the network or the relay is away.
     #[error("the relay cannot be reached")]
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The way that is prescribed to the relay is not there: nothing was sent.
+    #[error(transparent)]
+    Shut(#[from] Shut),
     /// A proxy on the way lets nothing through: our own surroundings.
     #[error("the HTTP proxy does not let the connection through")]
     Proxy(#[source] Box<dyn Error + Send + Sync>),
@@ -30,6 +33,11 @@ pub enum ClientError {
     #[error("the file to send cannot be read")]
     Local(#[source] io::Error),
 }
+
+/// The prescribed way is not there, by a stable code. Nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the way to the relay is shut: {0}")]
+pub struct Shut(pub &'static str);
 
 /// Which certificate stands in the way of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +86,7 @@ impl ClientError {
     /// Whether the same request may well succeed later, with nothing changed on our side.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Proxy(_) | Self::TimedOut => true,
+            Self::Unreachable(_) | Self::Shut(_) | Self::Proxy(_) | Self::TimedOut => true,
             Self::Refused(problem) => is_temporary(problem),
             Self::Untrusted(_) | Self::Protocol(_) | Self::Local(_) => false,
         }
@@ -88,6 +96,7 @@ impl ClientError {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "relay.unreachable",
+            Self::Shut(shut) => shut.0,
             Self::Proxy(_) => "relay.proxy",
             Self::Untrusted(_) => "relay.untrusted",
             Self::TimedOut => "relay.timed-out",
@@ -135,6 +144,9 @@ impl ClientError {
         let error = error.without_url();
         if error.is_timeout() {
             return Self::TimedOut;
+        }
+        if let Some(shut) = chain(&error).find_map(|cause| cause.downcast_ref::<Shut>()) {
+            return Self::Shut(*shut);
         }
         if let Some(tls) = tls_error(&error) {
             return Self::Untrusted(tls);

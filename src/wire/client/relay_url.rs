@@ -32,9 +32,18 @@ impl RelayUrl {
 
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.0.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        self.host() == "localhost" || self.ip().is_some_and(|address| address.is_loopback())
+    }
+
+    /// The name or address of the machine.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// The address of the machine, where it is named by that.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let address = self.host().trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        address.ok().map(|address| address.to_canonical())
     }
 }
 

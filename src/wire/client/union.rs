@@ -33,6 +33,11 @@ impl UnionClient {
         self.0.go_over_to(&other.0);
     }
 
+    /// Whether the way to the relay may be used now, where it is prescribed; else `false`. Sends nothing to the relay.
+    pub async fn check_way(&self) -> Result<bool, ClientError> {
+        self.0.check_way().await
+    }
+
     /// Who is there, and what time it is.
     pub async fn handshake(&self) -> Result<Handshake, ClientError> {
         self.0.json(self.0.request(Method::GET, HANDSHAKE), Duration::ZERO).await

@@ -11,7 +11,8 @@ const LATER: Words = (
 
 pub(in crate::employer::cli) fn relay_words(cause: &ClientError) -> (Words, Words) {
     match cause {
-        ClientError::Unreachable(_) => (
+        // No way is prescribed to an employer's PC.
+        ClientError::Unreachable(_) | ClientError::Shut(_) => (
             ("サーバーに接続できません。", "The server cannot be reached."),
             (
                 "ネットワークを確認し（kx-employer doctor）、時間をおいてもう一度実行してください。途中のファイルは続きから送信されます。",

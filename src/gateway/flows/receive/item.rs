@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::archive::{Placement, Sealed};
 use crate::domain::digest::Tag;
 use crate::domain::ids::MessageId;
-use crate::domain::policy::Facts;
+use crate::domain::policy::{Facts, Scan};
 use crate::domain::verdict::Reason;
 use crate::gateway::registry::Examined;
 use crate::message::open::{Opened, Verified};
@@ -107,7 +107,12 @@ pub(super) enum Outcome {
     /// Not at all.
     Closed(Reason),
     /// It was opened. Whether its signature holds is known if its certificate is registered.
-    Opened { opened: Box<Opened>, examined: Option<Arc<Examined>>, verified: Option<Result<Box<Verified>, Reason>> },
+    Opened {
+        opened: Box<Opened>,
+        examined: Option<Arc<Examined>>,
+        verified: Option<Result<Box<Verified>, Reason>>,
+        scan: Scan,
+    },
 }
 
 impl Outcome {
@@ -129,6 +134,14 @@ impl Outcome {
         match self {
             Self::Opened { verified: Some(Ok(verified)), .. } => Some(verified),
             _ => None,
+        }
+    }
+
+    /// What the scanner said.
+    pub(super) fn scan(&self) -> Scan {
+        match self {
+            Self::Closed(_) => Scan::NotScanned,
+            Self::Opened { scan, .. } => scan.clone(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::run::Run;
 use super::trouble::disk_cause;
 use crate::archive::{Archive, Durable, Placement, Sealed};
 use crate::domain::address::Address;
-use crate::domain::policy::{self, Archived, Facts, Scan, judge};
+use crate::domain::policy::{self, Archived, Facts, judge};
 use crate::gateway::registry::{Examined, Snapshot};
 use crate::gateway::relay::Relay;
 use crate::message::open::Opened;
@@ -154,7 +154,7 @@ fn facts<R: Relay>(run: &Run<R>, one: &Fetched, snapshot: &Snapshot, known: &[Kn
         signer: opened.map(|opened| snapshot.facts(opened, examined(run, &one.outcome).as_deref(), union)),
         sequence: None,
         archived: if archived { Archived::Other } else { Archived::No },
-        scan: Scan::NotScanned,
+        scan: one.outcome.scan(),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::archive::Sealed;
 use crate::domain::digest::Tag;
 use crate::failpoint;
 use crate::gateway::relay::{Chunks, Relay};
+use crate::gateway::scan::Unscanned;
 use crate::message::format::trailing_tag;
 use crate::stream::disk::Room;
 use crate::stream::follow::{Progress, follow};
@@ -27,6 +28,8 @@ use crate::wire::union::Parcel;
 
 /// Pieces between the line and the disk.
 const PIECES: usize = 32;
+/// The scanner has ended its line.
+const BROKEN_OFF: &str = Unscanned::BrokenOff.code();
 /// Failures in a row without a byte of progress that end the transfer for this run.
 const TRIES: u32 = 3;
 
@@ -74,7 +77,11 @@ struct Whole {
 }
 
 async fn receive<R: Relay>(run: &Arc<Run<R>>, ticket: &mut Ticket) -> Result<Whole, Trouble> {
-    let whole = transfer(run, ticket).await?;
+    let whole = match transfer(run, ticket).await {
+        // A slow line can outlast the scanner's patience. By now it is all here and goes without a pause.
+        Err(Trouble::Wait(BROKEN_OFF)) => transfer(run, ticket).await?,
+        other => other?,
+    };
     // A relay that changed the parcel between two pieces, or a piece that the disk lost, looks like a bad message.
     // Only bytes that came in one piece are the sender's.
     if whole.patched && matches!(whole.outcome, Outcome::Closed(_)) {

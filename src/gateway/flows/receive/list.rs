@@ -8,6 +8,7 @@ use tokio::sync::mpsc::Sender;
 use super::again::From;
 use super::item::{Flight, Item, Repeated, Ticket, Waited};
 use super::run::{Run, SMALL_MEMORY_KIB};
+use super::waiting::SCANNER_AWAY;
 use super::{Cause, RunError, large};
 use crate::domain::ids::MessageId;
 use crate::failpoint;
@@ -154,6 +155,10 @@ async fn dispatch<R: Relay>(run: &Arc<Run<R>>, lanes: &Lanes, parcel: Parcel, he
         return Ok(true);
     }
     let waited = waiting.map(Waited::from).unwrap_or_default();
+    if run.scanner_is_away() {
+        run.wait(&parcel, waited, SCANNER_AWAY);
+        return Ok(true);
+    }
     let Some(room) = run.receiver.disk.admit(parcel.size)? else {
         run.wait(&parcel, waited, "disk.low");
         return Ok(true);
@@ -187,6 +192,10 @@ async fn dispatch_large<R: Relay>(
         return Ok(true);
     }
     let waited = waiting.map(Waited::from).unwrap_or_default();
+    if run.scanner_is_away() {
+        run.wait(&parcel, waited, SCANNER_AWAY);
+        return Ok(true);
+    }
     let Some(place) = run.receiver.beside.place() else {
         run.lock().deferred += 1;
         return Ok(true);

@@ -1,7 +1,7 @@
 //! The pull: from the relay's list to the archive, and only then the acknowledgement.
 //!
 //! ```text
-//! list → fetch + open (small ones side by side, large ones streaming) → judge + place (group, synced together)
+//! list → fetch + open + scan (small ones side by side, large ones streaming) → judge + place (group, synced together)
 //!      → commit (ONE transaction) → acknowledge
 //! ```
 //!
@@ -39,6 +39,8 @@ use super::super::metrics::GatewayMetrics;
 use super::super::patience::{Backoff, Breaker};
 use super::super::registry::Certificates;
 use super::super::relay::{self, Relay};
+use super::super::scan::Scanner;
+use super::super::vpn::Vpn;
 use crate::archive::Archive;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
@@ -97,6 +99,10 @@ pub struct Receiver<R> {
     pub backoff: Backoff,
     /// Whether the relay answers.
     pub breaker: Breaker,
+    /// The way to the relay, as it was seen last.
+    pub vpn: Vpn,
+    /// The malware scanner, where there is one.
+    pub scanner: Option<Arc<Scanner>>,
     /// What is counted.
     pub metrics: GatewayMetrics,
     /// The file whose lock a run holds, so that two processes never pull at the same time.

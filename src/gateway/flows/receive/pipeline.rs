@@ -63,6 +63,7 @@ impl<R: Relay> Run<R> {
                 self.lock().deferred = 0;
                 whole_at = Instant::now();
             }
+            self.look_for_scanner().await?;
             self.pass(part).await?;
             self.flush().await?;
             if self.lock().deferred == 0 || self.stop.is_cancelled() {

@@ -137,6 +137,22 @@ impl<R: Relay> Run<R> {
         Ok(self.until_stop(self.request(ask)).await??)
     }
 
+    /// Looks whether the scanner is there, where there is one.
+    pub(super) async fn look_for_scanner(&self) -> Result<(), RunError> {
+        let Some(scanner) = self.receiver.scanner.clone() else { return Ok(()) };
+        let stop = self.stop.clone();
+        let asked = tokio::task::spawn_blocking(move || scanner.ping(&stop)).await.map_err(|_| RunError::Internal)?;
+        if let Err(unscanned) = asked {
+            tracing::warn!(code = unscanned.code(), "the malware scanner does not answer: what arrives waits");
+        }
+        Ok(())
+    }
+
+    /// Whether there is a scanner to come and nobody to ask.
+    pub(super) fn scanner_is_away(&self) -> bool {
+        self.receiver.scanner.as_ref().is_some_and(|scanner| scanner.is_away())
+    }
+
     /// Waits for something, but not longer than the run lasts.
     pub(super) async fn until_stop<T>(&self, something: impl Future<Output = T>) -> Result<T, Trouble> {
         tokio::select! {

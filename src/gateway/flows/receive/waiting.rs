@@ -9,10 +9,14 @@ use super::trouble::Trouble;
 use crate::domain::ids::MessageId;
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::{self, Relay};
+use crate::gateway::scan::Unscanned;
 use crate::store::gateway::acknowledgements;
 use crate::store::gateway::waiting::{self, Waiting};
 use crate::wire::problem::Code;
 use crate::wire::union::Parcel;
+
+/// The cause of parcels that are not fetched because nobody could scan them.
+pub(super) const SCANNER_AWAY: &str = Unscanned::Away.code();
 
 /// Waiting parcels that are written in one transaction: others want to write too.
 const AT_ONCE: usize = 500;
@@ -47,8 +51,8 @@ impl<R: Relay> Run<R> {
     pub(super) fn wait(&self, parcel: &Parcel, waited: Waited, cause: &'static str) {
         let now = self.receiver.clock.now();
         let tries = waited.tries.saturating_add(1);
-        // Whether the disk has room costs nothing to ask.
-        let next_try = if cause == "disk.low" {
+        // Whether the disk has room, or the scanner is there, costs nothing to ask.
+        let next_try = if ["disk.low", SCANNER_AWAY].contains(&cause) {
             now
         } else {
             let pause = self.receiver.backoff.pause(tries, self.receiver.random.as_ref());

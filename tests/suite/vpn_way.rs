@@ -1,0 +1,132 @@
+//! The gateway reaches the relay by the VPN, or not at all: the real binaries on three hosts.
+
+use std::fs;
+
+use crate::exchange_support::{text, wait_for};
+use crate::message_support::noise;
+use crate::vpn_support::{Hosts, NAME, RELAY_INTERNET, RELAY_VPN};
+
+/// What goes wrong with the way, and how it is put right.
+struct Trouble {
+    code: &'static str,
+    begin: fn(&mut Hosts),
+    end: fn(&mut Hosts),
+}
+
+const TROUBLES: [Trouble; 5] = [
+    Trouble {
+        code: "vpn.interface-down",
+        begin: |hosts| hosts.ip_at("gateway", "link set vpn0 down"),
+        end: |hosts| hosts.ip_at("gateway", "link set vpn0 up"),
+    },
+    Trouble {
+        code: "vpn.route-elsewhere",
+        begin: |hosts| hosts.ip_at("gateway", &format!("route add {RELAY_VPN}/32 via {RELAY_INTERNET} dev inet0")),
+        end: |hosts| hosts.ip_at("gateway", &format!("route del {RELAY_VPN}/32")),
+    },
+    Trouble {
+        code: "vpn.address-outside",
+        begin: |hosts| hosts.resolve_to(RELAY_INTERNET),
+        end: |hosts| hosts.resolve_to(RELAY_VPN),
+    },
+    Trouble {
+        code: "vpn.source-absent",
+        begin: |hosts| {
+            hosts.ip_at("gateway", "addr add 10.20.0.3/16 dev vpn0");
+            hosts.ip_at("gateway", "addr del 10.20.0.2/16 dev vpn0");
+        },
+        end: |hosts| {
+            hosts.ip_at("gateway", "addr del 10.20.0.3/16 dev vpn0");
+            hosts.ip_at("gateway", "addr add 10.20.0.2/16 dev vpn0");
+        },
+    },
+    Trouble { code: "vpn.interface-absent", begin: Hosts::end_vpn, end: Hosts::lay_vpn },
+];
+
+#[test]
+fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_there() {
+    let Some(mut hosts) = Hosts::new("0", "0") else { return };
+    let _relay = hosts.serve("relay", "kx-server");
+    let gateway = hosts.serve("gateway", "kx-gateway");
+    let mut there = hosts.archived();
+    hosts.send("first.csv", b"by the VPN");
+    there += 1;
+    wait_for(|| hosts.archived() == there, "the first file is here");
+    assert_eq!(hosts.status()["vpn"], serde_json::json!({ "state": "open", "code": null }));
+    assert!(hosts.gateway(&["check-config"]).status.success());
+
+    for trouble in TROUBLES {
+        let code = trouble.code;
+        (trouble.begin)(&mut hosts);
+        hosts.send(&format!("{code}.csv"), b"waits for the VPN");
+        let alarm = |status: &serde_json::Value| {
+            let troubles = status["troubles"].as_array().unwrap();
+            troubles.iter().any(|one| one["task"] == "vpn" && one["code"] == code)
+        };
+        wait_for(|| alarm(&hosts.status()), &format!("{code} is told"));
+        assert_eq!(hosts.status()["vpn"], serde_json::json!({ "state": "shut", "code": code }));
+        wait_for(|| hosts.watch("/readyz").contains(code), &format!("{code} is why it is not ready"));
+        assert!(hosts.watch("/metrics").contains("kx_gateway_vpn_shut 1"), "{code}");
+        // Nor does a person get through.
+        assert!(!hosts.gateway(&["pull"]).status.success(), "{code}");
+        let checked = hosts.gateway(&["check-config"]);
+        assert!(!checked.status.success() && text(&checked.stderr).contains(code), "{}", text(&checked.stderr));
+        assert_eq!((hosts.archived(), hosts.leaked()), (there, 0), "{code}");
+
+        (trouble.end)(&mut hosts);
+        there += 1;
+        wait_for(|| hosts.archived() == there, &format!("{code} is over"));
+        wait_for(|| !alarm(&hosts.status()), &format!("{code} is told no more"));
+        assert_eq!(hosts.leaked(), 0, "{code}");
+    }
+    gateway.stop();
+
+    // An address in the settings goes through the same gate.
+    hosts.tell_gateway(&format!("https://{RELAY_INTERNET}"), "interface = \"vpn0\"");
+    let refused = hosts.gateway(&["check-config"]);
+    assert!(text(&refused.stderr).contains("vpn.route-elsewhere"), "{}", text(&refused.stderr));
+    assert!(!hosts.gateway(&["pull"]).status.success());
+    hosts.tell_gateway(&format!("https://{RELAY_INTERNET}"), "networks = [\"10.20.0.0/16\"]");
+    let refused = hosts.gateway(&["pull"]);
+    assert!(text(&refused.stderr).contains("relay.networks"), "{}", text(&refused.stderr));
+    assert_eq!(hosts.leaked(), 0);
+    hosts.tell_gateway(&format!("https://{RELAY_VPN}"), crate::vpn_support::GUARDED);
+    assert!(hosts.gateway(&["pull"]).status.success());
+    assert_eq!(hosts.leaked(), 0);
+
+    // Without a word about the way it does leave, and is counted: the relay would even have answered.
+    hosts.tell_gateway(&format!("https://{NAME}"), "");
+    hosts.ip_at("gateway", "link set vpn0 down");
+    assert!(hosts.gateway(&["pull"]).status.success());
+    assert!(hosts.leaked() > 0);
+}
+
+#[test]
+fn a_large_file_goes_on_where_the_line_was_cut() {
+    let Some(hosts) = Hosts::new("10", "300") else { return };
+    let _relay = hosts.serve("relay", "kx-server");
+    let gateway = hosts.serve("gateway", "kx-gateway");
+    let before = hosts.archived();
+    let size = 8 << 20;
+    hosts.send("large.bin", &noise(size));
+    let spool = hosts.folder.path("sandbox/gateway/data/spool");
+    let spooled = || {
+        let parts = fs::read_dir(&spool).unwrap().filter_map(Result::ok);
+        parts.filter_map(|part| part.metadata().ok()).map(|part| part.len()).max().unwrap_or(0)
+    };
+    wait_for(|| spooled() > 1 << 20, "a part has come");
+    hosts.ip_at("gateway", "link set vpn0 down");
+    wait_for(|| !hosts.status()["waiting"].as_array().unwrap().is_empty(), "the rest waits");
+    let part = spooled();
+    assert!((1 << 20..size as u64).contains(&part), "{part}");
+    assert_eq!(hosts.archived(), before);
+    hosts.ip_at("gateway", "link set vpn0 up");
+    wait_for(|| hosts.archived() == before + 1, "all of it is here");
+    let metrics = hosts.watch("/metrics");
+    let fetched = metrics.lines().find_map(|line| line.strip_prefix("kx_gateway_fetched_bytes_total ")).unwrap();
+    let fetched: f64 = fetched.parse().unwrap();
+    // Sealed, a file is a little larger; all from the start again would be more by what was there.
+    assert!(fetched < size as f64 + part as f64 / 2.0, "{fetched} of {size} with {part} there");
+    assert_eq!(hosts.leaked(), 0);
+    gateway.stop();
+}
