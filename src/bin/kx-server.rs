@@ -20,6 +20,7 @@ use kenpo_express::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready,
 use kenpo_express::runtime::task::Snapshot;
 use kenpo_express::runtime::telemetry::{self, InvalidFilter};
 use kenpo_express::runtime::version::VERSION;
+use kenpo_express::runtime::watchdog;
 use kenpo_express::store::relay::unions::NewUnion;
 use kenpo_express::store::sqlite::{MigrationState, StoreError};
 use serde::Serialize;
@@ -149,6 +150,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (page, watch) = (running.page_addr, running.watch_addr);
     tracing::info!(code = "server.ready", %vpn, %employer, %page, %watch, version = VERSION, "serving");
     notify_ready();
+    watchdog::start(&shutdown);
     while signals.next().await == Signal::Reload {
         match running.reload().await {
             Ok(()) => tracing::info!(code = "server.reloaded", "certificates and registry were read again"),

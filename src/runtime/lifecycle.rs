@@ -122,7 +122,8 @@ pub fn notify_stopping() {
     notify(&[sd_notify::NotifyState::Stopping]);
 }
 
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
+/// Tells systemd, and says where that fails.
+pub(super) fn notify(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(code = "systemd.notify-failed", %error, "systemd was not told");
     }

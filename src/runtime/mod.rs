@@ -16,3 +16,5 @@ pub mod task;
 pub mod task_metrics;
 pub mod telemetry;
 pub mod version;
+#[cfg(unix)]
+pub mod watchdog;

@@ -101,6 +101,7 @@ const UNIX_ONLY: &[&[&str]] = &[
     &["runtime", "lifecycle"],
     &["runtime", "task"],
     &["runtime", "task_metrics"],
+    &["runtime", "watchdog"],
     &["sandbox"],
     &["store"],
     &["stream", "pending"],

@@ -1,10 +1,12 @@
 //! The systemd units, as systemd itself reads them. Nothing is started: there is no running systemd here.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use super::exchange_support::text;
+use super::exchange_support::{Folder, text};
 
 /// Tenths of the exposure level that `systemd-analyze security` may find at most (0 is none, 100 the worst).
 const EXPOSURE: &str = "15";
@@ -55,6 +57,63 @@ fn units_say_nothing_that_systemd_does_not_know_and_leave_little_exposed() {
         assert!(text(&examined.stdout).contains("Overall exposure level"), "{}", text(&examined.stdout));
     }
     assert_eq!(seen, 2);
+}
+
+#[test]
+fn the_drop_ins_are_understood_and_say_the_way_to_the_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = copy_of("kx-gateway.service", folder.path());
+    let exposed = |unit: &Path| {
+        let examined = analyze(&["security", "--offline=true", "--no-pager"], unit);
+        let said = text(&examined.stdout);
+        said.contains("does not define an IP address allow list")
+    };
+    assert!(exposed(&unit), "without them any address can be reached");
+    let drop_ins = folder.path().join("kx-gateway.service.d");
+    fs::create_dir(&drop_ins).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(units().join("kx-gateway.service.d")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, drop_ins.join(path.file_name().unwrap())).unwrap();
+        seen += 1;
+    }
+    assert_eq!(seen, 2);
+    let verified = analyze(&["verify", "--man=no"], &unit);
+    let said = text(&verified.stderr);
+    assert!(verified.status.success() && !said.contains("kx-gateway"), "{said}");
+    assert!(!exposed(&unit));
+    let unit = fs::read_to_string(units().join("kx-gateway.service")).unwrap();
+    assert!(unit.contains("AF_NETLINK"), "the kernel is asked for its route by netlink");
+}
+
+/// What systemd is told by a server of ours: that it is ready, again and again that it gets on, and that it stops.
+#[test]
+fn the_servers_tell_systemd_how_they_are() {
+    let folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    for program in ["kx-server", "kx-gateway"] {
+        let unit = fs::read_to_string(units().join(format!("{program}.service"))).unwrap();
+        assert!(unit.contains("\nType=notify\n") && unit.contains("\nWatchdogSec="), "{program}");
+        let socket = folder.path(&format!("{program}.notify"));
+        let systemd = UnixDatagram::bind(&socket).unwrap();
+        systemd.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let heard = || {
+            let mut words = [0; 256];
+            let length = systemd.recv(&mut words).expect("it says something in time");
+            text(&words[..length]).trim().to_owned()
+        };
+        let mut command = folder.command(program);
+        command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "90000");
+        let server = folder.serve_by(program, &mut command);
+        assert_eq!(heard(), "READY=1", "{program}");
+        for _ in 0..5 {
+            assert_eq!(heard(), "WATCHDOG=1", "{program}");
+        }
+        server.stop();
+        let last = std::iter::repeat_with(heard).find(|word| word != "WATCHDOG=1");
+        assert_eq!(last.as_deref(), Some("STOPPING=1"), "{program}");
+    }
 }
 
 #[test]

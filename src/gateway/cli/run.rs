@@ -24,13 +24,15 @@ use crate::gateway::config::GatewaySettings;
 use crate::gateway::flows::receive::Cause;
 use crate::gateway::keys::Keys;
 use crate::gateway::start::{Gateway, StartError};
+use crate::gateway::vpn::State;
 use crate::message::keys::KeyError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
-use crate::runtime::telemetry;
+use crate::runtime::{telemetry, watchdog};
 use crate::store::gateway::MIGRATIONS;
-use crate::store::gateway::messages::{self, State};
+use crate::store::gateway::messages::{self, State as MessageState};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
+use crate::wire::client::{Settings, UnionClient};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +78,7 @@ pub async fn run(args: Args) -> ExitCode {
 
 async fn dispatch(args: Args) -> Result<(), CommandError> {
     if let Command::CheckConfig = args.command {
-        return check_config(&args);
+        return check_config(&args).await;
     }
     let settings = GatewaySettings::read(&args.config)?;
     match args.command {
@@ -125,12 +127,32 @@ fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>
     Ok(printed?)
 }
 
-fn check_config(args: &Args) -> Result<(), CommandError> {
+/// What is wrong with the prescribed way to the relay.
+async fn check_way(relay: &Settings) -> Option<Fault> {
+    let client = match UnionClient::new(relay) {
+        Ok(client) => client,
+        Err(error) => return Some(Fault::new("relay", error.to_string())),
+    };
+    let reason = State::of(&client).await.reason()?;
+    Some(Fault::new("relay", format!("{}: {}", reason.code(), reason.words())))
+}
+
+async fn check_config(args: &Args) -> Result<(), CommandError> {
     let settings = GatewaySettings::read(&args.config)?;
     let mut faults = match Keys::load(&settings) {
-        Ok((keys, _)) => keys.check(SystemClock.now()).err().map_or_else(Vec::new, |faults| faults.0),
+        Ok((keys, relay)) => {
+            let mut faults = keys.check(SystemClock.now()).err().map_or_else(Vec::new, |faults| faults.0);
+            faults.extend(check_way(&relay).await);
+            faults
+        }
         Err(Faults(faults)) => faults,
     };
+    if let Some(scanner) = settings.scan.scanner() {
+        let asked = tokio::task::spawn_blocking(move || scanner.ping(&CancellationToken::new())).await;
+        if let Ok(Err(unscanned)) = asked {
+            faults.push(Fault::new("scan.clamd", format!("{}: {unscanned}", unscanned.code())));
+        }
+    }
     if let Some(folder) = settings.storage.database.parent()
         && folder.exists()
         && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err()
@@ -167,6 +189,7 @@ async fn serve(settings: GatewaySettings) -> Result<(), CommandError> {
     let running = Gateway::start(settings, Arc::new(SystemClock), Arc::new(SystemRandom), &shutdown).await?;
     tracing::info!(code = "gateway.started", watch = ?running.watch_addr, "the gateway is running");
     notify_ready();
+    watchdog::start(&shutdown);
     while signals.next().await == Signal::Reload {
         running.keys.activate();
     }
@@ -247,7 +270,7 @@ async fn received(admin: &Admin, command: Received) -> Result<(), CommandError> 
 
 async fn list(admin: &Admin, args: ListArgs) -> Result<(), CommandError> {
     let state = match args.state.as_deref() {
-        Some(text) => Some(text.parse::<State>().map_err(|_| {
+        Some(text) => Some(text.parse::<MessageState>().map_err(|_| {
             CommandError::Failed(format!(
                 "状態ではありません: {text} (expected archived, accepted, returned or quarantined)"
             ))
@@ -265,7 +288,7 @@ async fn list(admin: &Admin, args: ListArgs) -> Result<(), CommandError> {
 async fn quarantine(admin: &Admin, command: Quarantine) -> Result<(), CommandError> {
     match command {
         Quarantine::List { limit, json } => {
-            let state = Some(State::Quarantined.code().to_owned());
+            let state = Some(MessageState::Quarantined.code().to_owned());
             list(admin, ListArgs { state, office: None, limit, json }).await
         }
         Quarantine::Release { id, approver, json } => {
