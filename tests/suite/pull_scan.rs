@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Read, Write};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -215,8 +215,10 @@ async fn without_the_scanner_parcels_wait_and_they_go_on_by_themselves_when_it_i
     shutdown.finish(Duration::from_secs(30)).await;
 }
 
+type WithFile = Box<dyn Fn(UnixStream) + Send + Sync>;
+
 /// Something that answers whether it is there, and does this with every file.
-fn faulty(socket: &Path, with_file: impl Fn(std::os::unix::net::UnixStream) + Send + Sync + 'static) {
+fn faulty(socket: &Path, with_file: impl Fn(UnixStream) + Send + Sync + 'static) {
     let listener = UnixListener::bind(socket).unwrap();
     let with_file = Arc::new(with_file);
     std::thread::spawn(move || {
@@ -241,12 +243,12 @@ fn faulty(socket: &Path, with_file: impl Fn(std::os::unix::net::UnixStream) + Se
 async fn a_scanner_that_breaks_off_falls_silent_or_talks_nonsense_lets_nothing_through() {
     let folder = tempfile::tempdir().unwrap();
     let answers = |words: &'static [u8]| {
-        move |mut stream: std::os::unix::net::UnixStream| {
+        move |mut stream: UnixStream| {
             let _ = stream.write_all(words);
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
         }
     };
-    let scanners: [(&str, Box<dyn Fn(std::os::unix::net::UnixStream) + Send + Sync>); 5] = [
+    let scanners: [(&str, WithFile); 5] = [
         ("scanner.broken-off", Box::new(drop)),
         (
             "scanner.broken-off",
