@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::policy::{Facts, Scan};
 use kenpo_express::domain::verdict::{Reason, Verdict};
+use kenpo_express::gateway::flows::handoff::Handoff;
 use kenpo_express::gateway::flows::receive::Cause;
+use kenpo_express::gateway::flows::send::{NewDispatch, Origin, To};
 use kenpo_express::gateway::scan::{Place, Scanner};
 use kenpo_express::gateway::tasks;
 use kenpo_express::runtime::lifecycle::Shutdown;
@@ -20,8 +22,9 @@ use kenpo_express::runtime::task::Tasks;
 use kenpo_express::store::gateway::{evidence, troubles};
 use tokio_util::sync::CancellationToken;
 
+use crate::api_support::recipient;
 use crate::exchange_support::wait_for;
-use crate::gateway_support::{GatewayWorld, Sender};
+use crate::gateway_support::{GatewayWorld, Sender, sender};
 use crate::message_support::noise;
 
 /// What our signature finds.
@@ -301,4 +304,48 @@ async fn a_stop_does_not_wait_for_a_scanner_that_hangs() {
     world.receiver.beside.idle().await;
     assert!(began_at.elapsed() < Duration::from_secs(5), "{:?}", began_at.elapsed());
     assert!(!world.relay.acknowledged(id) && world.kept().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_is_scanned_where_that_is_wanted() {
+    let mut clamd = Clamd::new();
+    for outgoing in [true, false] {
+        let place = Place::Socket(clamd.socket());
+        let scanner = Arc::new(Scanner::new(place, Duration::from_secs(60)).also_outgoing(outgoing));
+        let (world, _) = world(&scanner).await;
+        recipient(&world, "hanako-1").await;
+        let push = Arc::new(sender(&world.receiver, world.folder.path(), false));
+        let stage = async |content: Vec<u8>| {
+            let new = NewDispatch {
+                to: vec![To::Office("1234-A".parse().unwrap())],
+                file_name: "決定通知書.pdf".parse().unwrap(),
+                content_type: "application/pdf".to_owned(),
+                comment: None,
+                size: content.len() as u64,
+                origin: Origin::Command,
+                key: None,
+                actor: "staff".to_owned(),
+            };
+            push.stage(new, Cursor::new(content)).await.map(drop).map_err(|error| error.code())
+        };
+        let refused = |code: &'static str| if outgoing { Err(code) } else { Ok(()) };
+        assert_eq!(stage(noise(300_000)).await, Ok(()));
+        assert_eq!(stage(infected(300_000)).await, refused("malware.found"));
+        assert_eq!(stage(noise(LIMIT + 1_000_000)).await, refused("malware.scan-failed"));
+        clamd.stop();
+        assert_eq!(stage(noise(300_000)).await, refused("scanner.away"));
+        // A file in the folder waits there until the scanner is back.
+        let folder = world.folder.path().join("handoff");
+        let handoff = Handoff::open(&push, folder.clone(), 0).unwrap();
+        let put = folder.join("out/1234-A/file.csv");
+        fs::create_dir_all(put.parent().unwrap()).unwrap();
+        fs::write(&put, b"for the office").unwrap();
+        let look = async || handoff.run(&CancellationToken::new()).await;
+        look().await.unwrap();
+        assert_eq!(look().await, refused("scanner.away"));
+        assert_eq!(put.exists(), outgoing);
+        clamd.start();
+        look().await.unwrap();
+        assert!(!put.exists());
+    }
 }

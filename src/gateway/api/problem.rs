@@ -31,12 +31,13 @@ impl From<SendError> for Problem {
             SendError::Comment => Code::CommentRefused,
             SendError::ContentType | SendError::Key | SendError::Size => Code::RequestMalformed,
             SendError::KeyTaken => Code::IdempotencyConflict,
+            SendError::Malware(_) => Code::UploadRefused,
             SendError::TooLarge { .. } => Code::ParcelTooLarge,
             SendError::Full => Code::StorageFull,
             SendError::NoMessage(_) => Code::MessageUnknown,
             SendError::Collected(_) => Code::DeliveryCollected,
             SendError::State(_) => Code::MessageState,
-            SendError::Relay(_) => Code::Unavailable,
+            SendError::Relay(_) | SendError::Scanner(_) => Code::Unavailable,
             SendError::Approver
             | SendError::Store(_)
             | SendError::Disk(_)

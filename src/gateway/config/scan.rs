@@ -15,6 +15,8 @@ pub struct ScanSettings {
     clamd: String,
     /// Seconds of silence after which it is given up.
     pub timeout_seconds: u64,
+    /// Whether what is sent is scanned, too.
+    pub outgoing: bool,
 }
 
 impl ScanSettings {
@@ -27,7 +29,8 @@ impl ScanSettings {
 
     /// The scanner, where there is one.
     pub fn scanner(&self) -> Option<Scanner> {
-        Some(Scanner::new(self.place()?, Duration::from_secs(self.timeout_seconds)))
+        let scanner = Scanner::new(self.place()?, Duration::from_secs(self.timeout_seconds));
+        Some(scanner.also_outgoing(self.outgoing))
     }
 
     /// What is wrong with them.

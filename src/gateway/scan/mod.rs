@@ -70,13 +70,25 @@ impl Unscanned {
 pub struct Scanner {
     place: Place,
     patience: Duration,
+    outgoing: bool,
     is_away: AtomicBool,
 }
 
 impl Scanner {
     /// A scanner at this place that is given up after so long a silence.
     pub const fn new(place: Place, patience: Duration) -> Self {
-        Self { place, patience, is_away: AtomicBool::new(false) }
+        Self { place, patience, outgoing: false, is_away: AtomicBool::new(false) }
+    }
+
+    /// The same one, for what is sent too, or not.
+    #[must_use]
+    pub fn also_outgoing(self, outgoing: bool) -> Self {
+        Self { outgoing, ..self }
+    }
+
+    /// Whether what is sent is scanned, too.
+    pub const fn scans_outgoing(&self) -> bool {
+        self.outgoing
     }
 
     /// Whether nobody answered when it was tried last.

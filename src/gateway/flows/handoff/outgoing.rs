@@ -119,6 +119,7 @@ impl<R: Relay> Handoff<R> {
                 | SendError::Full
                 | SendError::Internal
                 | SendError::Relay(_)
+                | SendError::Scanner(_)
                 | SendError::Seal(_)
                 | SendError::Store(_)),
             ) => {

@@ -17,6 +17,7 @@ mod number;
 mod outbox;
 mod recipients;
 mod run;
+mod scanned;
 mod seal;
 mod stage;
 mod take_over;
@@ -35,8 +36,10 @@ use crate::domain::address::Address;
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::sending::{NotFromHere, Sending};
+use crate::domain::verdict::Reason;
 use crate::gateway::keys::Keys;
 use crate::gateway::relay::{self, Relay};
+use crate::gateway::scan::Unscanned;
 use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
 use crate::message::error::SealError;
 use crate::store::gateway::sent::{self, Filter};
@@ -235,6 +238,12 @@ pub enum SendError {
     /// Us, configuration or environment: it cannot be sealed.
     #[error("暗号化できません (the file cannot be sealed)")]
     Seal(#[from] SealError),
+    /// Input: the malware scanner found something, or cannot look into it.
+    #[error("{}ため、送信できません ({}: it is not sent)", .0.japanese(), .0.english())]
+    Malware(Reason),
+    /// Environment: the malware scanner.
+    #[error("マルウェア検査ができません。しばらくしてからもう一度実行してください ({0}: try again later)")]
+    Scanner(#[from] Unscanned),
     /// Us: a task has failed.
     #[error("内部エラーです (an internal failure)")]
     Internal,
@@ -263,6 +272,8 @@ impl SendError {
             Self::Store(_) => "database",
             Self::Disk(_) => "disk.error",
             Self::Seal(_) => "seal",
+            Self::Malware(reason) => reason.code(),
+            Self::Scanner(unscanned) => unscanned.code(),
             Self::Internal => "internal",
         }
     }

@@ -4,7 +4,10 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Read};
 
+use tokio_util::sync::CancellationToken;
+
 use super::recipients::Unfit;
+use super::scanned::Scanned;
 use super::seal::sealed_size;
 use super::{MAX_ADDRESSEES, MAX_COMMENT, MAX_KEY, NewDispatch, SendError, Sender, To};
 use crate::domain::digest::Sha256;
@@ -166,13 +169,18 @@ impl<R: Relay> Sender<R> {
             encoding: ContentEncoding::Identity,
         };
         let (place, size) = (self.outbox.staged(id), new.size);
+        let scanner = self.receiver.scanner.clone().filter(|scanner| scanner.scans_outgoing());
+        // Whoever gives the file waits for it.
+        let never = CancellationToken::new();
         let task = tokio::task::spawn_blocking(move || -> Result<StagedCopy, SendError> {
             let recipients: Vec<_> = keys.encryption.iter().take(1).map(|own| own.certificate().clone()).collect();
             let output = Unpublished::create(&place, random.as_ref())?;
             let mut buffered = BufWriter::with_capacity(WRITE, output.file());
-            let mut input =
-                Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
-            let sealed = seal(&draft, keys.signer(), &recipients, random.as_ref(), &mut input, &mut buffered)?;
+            let input = Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
+            let mut input = Scanned::new(input, scanner.as_ref().map(|scanner| scanner.begin(&never)));
+            let sealed = seal(&draft, keys.signer(), &recipients, random.as_ref(), &mut input, &mut buffered);
+            let sealed = sealed.map_err(|error| input.explain(error))?;
+            let input = input.finish()?;
             buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
             if sealed.size != size {
                 return Err(SendError::Size);

@@ -58,6 +58,6 @@ impl Uploads {
 
 /// Whether the same file may be taken later.
 fn may_pass(error: &SendError) -> bool {
-    use SendError::{Disk, Full, Internal, Relay, Seal, Store};
-    matches!(error, Disk(_) | Full | Internal | Relay(_) | Seal(_) | Store(_))
+    use SendError::{Disk, Full, Internal, Relay, Scanner, Seal, Store};
+    matches!(error, Disk(_) | Full | Internal | Relay(_) | Scanner(_) | Seal(_) | Store(_))
 }
