@@ -79,7 +79,7 @@ fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_th
         }
         assert_eq!(hosts.status()["vpn"], serde_json::json!({ "state": "shut", "code": code }));
         wait_for(|| hosts.watch("/readyz").contains(code), &format!("{code} is why it is not ready"));
-        assert!(hosts.watch("/metrics").contains("kx_gateway_vpn_shut 1"), "{code}");
+        wait_for(|| hosts.watch("/metrics").contains("kx_gateway_vpn_up 0"), &format!("{code} is measured"));
         // Nor does a person get through.
         assert!(!hosts.gateway(&["pull"]).status.success(), "{code}");
         let checked = hosts.gateway(&["check-config"]);

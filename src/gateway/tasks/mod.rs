@@ -16,8 +16,8 @@ pub mod requests;
 pub mod scanner;
 mod trouble;
 pub mod upkeep;
-pub mod watch;
 pub mod vpn;
+pub mod watch;
 
 use std::time::Duration;
 
