@@ -101,3 +101,29 @@ async fn a_gateway_that_starts_anew_tells_nothing_twice_and_forgets_nothing() {
     let mails = stage.mails().await;
     assert!(mails.len() == 1 && mails[0].contains("解消しました (keys.refused)"), "{mails:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_by_ten_years_either_way_leaves_nothing_behind() {
+    let stage = Stage::new("pull.overdue").await;
+    causes::mend(&stage, "revocation.old").await;
+    causes::mend(&stage, "pull.overdue").await;
+    stage.look().await;
+    for years in [10, -10] {
+        let jump = SignedDuration::from_hours(24 * 365 * years);
+        stage.advance(jump);
+        stage.look().await;
+        stage.advance(LATER);
+        stage.look().await;
+        if years > 0 {
+            assert!(stage.fires("pull.overdue").await && stage.fires("certificate.own").await);
+        }
+        stage.advance(-jump);
+        for _ in 0..2 {
+            stage.look().await;
+            stage.advance(LATER);
+        }
+        causes::mend(&stage, "pull.overdue").await;
+        stage.look().await;
+        assert_eq!(stage.firing().await, Vec::<String>::new(), "{years} years");
+    }
+}

@@ -65,10 +65,15 @@ impl Stage {
 
     /// Whether `kx-gateway alerts` shows it.
     pub(super) async fn fires(&self, code: &str) -> bool {
+        self.firing().await.iter().any(|alert| alert == code)
+    }
+
+    /// What `kx-gateway alerts` shows, and `status`.
+    pub(super) async fn firing(&self) -> Vec<String> {
         let admin = self.world.admin("staff").await;
         let alerts = admin.alerts().await.unwrap();
         assert_eq!(admin.status().await.unwrap().alerts, alerts);
-        alerts.iter().any(|alert| alert.code == code)
+        alerts.into_iter().map(|alert| alert.code).collect()
     }
 
     /// What the lookout exports.
