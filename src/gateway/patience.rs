@@ -141,6 +141,7 @@ impl Breaker {
     /// The way to the relay, that was shut, is there again: one may ask at once.
     pub fn way_is_back(&self) {
         *self.lock() = BreakerState::Closed { failures: 0 };
+        *self.silence() = None;
     }
 
     /// The relay answered something that says nothing of how it does otherwise.

@@ -106,10 +106,16 @@ pub enum Own {
 }
 
 impl Picture {
-    /// Tasks whose last run has failed, with the code of why. What the way to the relay or the relay itself does to them is not
-    /// theirs: other rules tell of that.
+    /// Tasks whose last run has failed, with the code of why. What the way to the relay, the relay itself or the scanner
+    /// does to them is not theirs: other rules tell of that.
     pub fn failing(&self) -> impl Iterator<Item = (&str, &str)> {
+        let told_elsewhere = |code: &str| ["relay.", "vpn.", "scanner."].iter().any(|of| code.starts_with(of));
+        self.failed().filter(move |(_, code)| !told_elsewhere(code))
+    }
+
+    /// Tasks whose last run has failed, with the code of why.
+    pub fn failed(&self) -> impl Iterator<Item = (&str, &str)> {
         let codes = self.tasks.iter().filter_map(|task| Some((task.name.as_ref(), task.last_result.as_deref()?)));
-        codes.filter(|(_, code)| *code != "done" && !code.starts_with("relay.") && !code.starts_with("vpn."))
+        codes.filter(|(_, code)| *code != "done")
     }
 }

@@ -142,7 +142,7 @@ mod tests {
     use crate::store::gateway::MIGRATIONS;
     use crate::store::sqlite::Database;
 
-    const START: Timestamp = Timestamp::constant(1_790_000_400, 0); // the beginning of an hour
+    const START: Timestamp = Timestamp::constant(1_789_999_200, 0); // the beginning of an hour
     const SERIES: &[(u16, Fold)] = &[(1, Fold::Mean), (2, Fold::Highest), (3, Fold::Lowest), (4, Fold::Last)];
 
     fn minute(number: i64) -> Timestamp {

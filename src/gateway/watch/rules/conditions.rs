@@ -142,8 +142,12 @@ pub(super) fn mails_refused(picture: &Picture, _: &Thresholds, _: &'static str) 
 }
 
 pub(super) fn scanner_away(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
-    let waiting = &picture.figures.waiting;
-    counted(waiting.iter().filter(|(cause, _)| cause.starts_with("scanner.")).map(|(_, parcels)| parcels).sum())
+    let is_away = |code: &str| code.starts_with("scanner.");
+    let waiting = picture.figures.waiting.iter().filter(|(cause, _)| is_away(cause)).map(|(_, parcels)| parcels).sum();
+    match picture.failed().find(|(_, code)| is_away(code)) {
+        Some((_, code)) => Finding::Wrong(format!("{code}, {waiting}")),
+        None => counted(waiting),
+    }
 }
 
 pub(super) fn hooks_given_up(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {

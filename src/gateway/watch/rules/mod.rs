@@ -93,6 +93,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::gateway::vpn::Reason;
+
+    #[test]
+    fn each_reason_why_the_way_is_shut_has_a_rule() {
+        for reason in Reason::ALL {
+            assert!(Rule::of(reason.code()).is_some(), "{}", reason.code());
+        }
+    }
 
     #[test]
     fn each_rule_has_a_code_of_its_own_and_all_its_words() {
