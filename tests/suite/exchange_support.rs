@@ -177,6 +177,29 @@ pub(crate) fn json(output: &Output) -> Vec<Value> {
     }
 }
 
+/// Scripts read messages of either direction by these keys.
+pub(crate) fn has_the_keys_of_a_message(message: &Value) {
+    for key in [
+        "id",
+        "direction",
+        "state",
+        "verdict",
+        "reasons",
+        "warnings",
+        "from",
+        "to",
+        "file_name",
+        "size",
+        "digest",
+        "sequence",
+        "signed_at",
+        "received_at",
+        "archived_at",
+    ] {
+        assert!(message.get(key).is_some(), "{key} is missing");
+    }
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -24,7 +24,7 @@ use kenpo_express::wire::client::{Effort, FileSource, Progress, Settings, UnionC
 use kenpo_express::wire::tus::Metadata;
 use serde_json::Value;
 
-use super::exchange_support::{Folder, Server, json, text};
+use super::exchange_support::{Folder, Server, has_the_keys_of_a_message, json, text};
 use super::inbox_support::{new_id, read_credential};
 use super::message_support::noise;
 
@@ -281,22 +281,7 @@ fn the_commands_end_as_scripts_expect() {
     let said = text(&received.stderr);
     assert!(said.contains("隔離") && said.contains("健康保険組合に連絡") && said.contains("format."), "{said}");
     assert!(!said.contains("通知1"), "no file name beside the JSON: {said}");
-    for key in [
-        "verdict",
-        "reasons",
-        "warnings",
-        "from",
-        "to",
-        "file_name",
-        "size",
-        "digest",
-        "sequence",
-        "signed_at",
-        "received_at",
-        "archived_at",
-    ] {
-        assert!(items[0].get(key).is_some(), "{key}");
-    }
+    has_the_keys_of_a_message(&items[0]);
     // What is in quarantine was told to the relay, without a receipt.
     assert!(crash.receipts(forged).is_empty());
     assert!(crash.runtime.block_on(crash.union.delivery(forged)).unwrap().recipients[0].acknowledged_at.is_some());

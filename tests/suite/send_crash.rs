@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::exchange_support::{Folder, Server, files_below, json, text};
+use crate::exchange_support::{Folder, Server, files_below, has_the_keys_of_a_message, json, text};
 use crate::message_support::noise;
 
 /// A sandbox whose relay runs, and whose gateway sends by hand.
@@ -129,25 +129,7 @@ fn the_command_line_sends_lists_recalls_and_says_what_is_wrong() {
     assert_ne!(other[0]["id"], dispatch["id"]);
     let listed = json(&run(&["sent", "list", "--state", "relayed", "--json"]));
     assert_eq!(listed.len(), 2);
-    for key in [
-        "id",
-        "direction",
-        "state",
-        "verdict",
-        "reasons",
-        "warnings",
-        "from",
-        "to",
-        "file_name",
-        "size",
-        "digest",
-        "sequence",
-        "signed_at",
-        "received_at",
-        "archived_at",
-    ] {
-        assert!(listed[0].get(key).is_some(), "{key} is missing");
-    }
+    has_the_keys_of_a_message(&listed[0]);
     let id = listed[0]["id"].as_str().unwrap();
     assert!(run(&["sent", "remind", id]).status.success());
     assert!(text(&run(&["sent", "show", id]).stdout).contains("relayed"));

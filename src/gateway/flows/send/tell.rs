@@ -169,7 +169,8 @@ impl<R: Relay> Sender<R> {
         Ok(answer.map(|_| ()))
     }
 
-    async fn confirmed(&self, connection: &mut Connection, message: &Sent) -> Result<(), StoreError> {
+    /// The relay has taken the statement: nobody gets the message.
+    pub(super) async fn confirmed(&self, connection: &mut Connection, message: &Sent) -> Result<(), StoreError> {
         let now = self.receiver.clock.now();
         sent::told(connection, message.number, Some(now)).await?;
         if let Ok(state) = message.state.withdrawn()

@@ -100,12 +100,8 @@ impl<R: Relay> Sender<R> {
             // Whoever ordered it hears of it when the relay confirms; this is the same once more, or for another process.
             (News::Withdrawn, _) => match subject.message.state {
                 Sending::Recalling => {
-                    sent::told(connection, subject.message.number, Some(at)).await?;
-                    let recalled = Sending::Recalled;
-                    sent::change(connection, subject.message.number, subject.message.state, recalled, None, at).await?;
-                    self.note(connection, &subject.message, "gateway", "sent.recalled", recalled.code()).await?;
-                    self.announce(connection, &subject.message, Kind::SentRecalled, None).await?;
-                    subject.message.state = recalled;
+                    self.confirmed(connection, &subject.message).await?;
+                    subject.message.state = Sending::Recalled;
                     Ok(())
                 }
                 _ => Ok(()),
