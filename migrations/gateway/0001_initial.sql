@@ -228,9 +228,13 @@ CREATE TABLE sent (
     signed_at      INTEGER,
     -- Whether its sealed bytes are in the outbox.
     kept           INTEGER NOT NULL DEFAULT 0,
+    -- What the relay keeps for us about its number: as long as its sealed bytes are in the outbox.
+    place          BLOB,
     -- As the relay says.
     deposited_at   INTEGER,
     expires_at     INTEGER,
+    -- When the relay was asked last whether it has it; 0 when it is to be asked at once.
+    asked_at       INTEGER,
     ended_at       INTEGER,
     -- What we signed about a number that nobody gets, and when the relay had it.
     statement      BLOB,
@@ -242,6 +246,7 @@ CREATE TABLE sent (
 CREATE UNIQUE INDEX sent_by_place ON sent (addressee, sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX sent_to_go ON sent (addressee, number) WHERE state IN ('released', 'sealed');
 CREATE INDEX sent_to_tell ON sent (number) WHERE statement IS NOT NULL AND told_at IS NULL;
+CREATE INDEX sent_to_ask ON sent (number) WHERE asked_at = 0;
 CREATE INDEX sent_by_dispatch ON sent (dispatch, number);
 CREATE INDEX sent_by_state ON sent (state, number);
 CREATE INDEX sent_by_office ON sent (office, number);
@@ -254,6 +259,10 @@ CREATE TABLE sent_recipients (
     fetched_at      INTEGER,
     acknowledged_at INTEGER,
     dropped_at      INTEGER,
+    -- Why nothing could be sealed for the user, while it could for others.
+    code            TEXT,
+    -- When its time was over for the user, and others had fetched it.
+    expired_at      INTEGER,
     verified_at     INTEGER,
     accepted_at     INTEGER,
     returned_at     INTEGER,
@@ -288,6 +297,8 @@ CREATE TABLE audit (
     before  TEXT    NOT NULL,
     after   TEXT    NOT NULL
 );
+
+CREATE INDEX audit_by_subject ON audit (subject, number);
 
 -- What happened, for those who tell people and programs of it; each of them keeps the place up to which it has told.
 -- Written in the transaction of what happened.

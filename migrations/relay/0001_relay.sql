@@ -206,6 +206,8 @@ CREATE TABLE uploads (
     user_id    TEXT,
     -- Whom the union's is for: user ids, a space between two.
     recipients TEXT,
+    -- What the union says to itself about its number.
+    place      BLOB,
     size       BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
@@ -275,6 +277,8 @@ CREATE TABLE deliveries (
     expired_at   BIGINT,
     -- What the union says about its number, for the recipients.
     statement    BLOB,
+    -- What the union says to itself about its number.
+    place        BLOB,
     -- Since when it counts as kept and not as waiting: everybody has it, it was taken back, or its time is over.
     closed_at    BIGINT,
     -- When those who have not fetched it are reminded next.

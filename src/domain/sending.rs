@@ -132,9 +132,12 @@ impl Sending {
         if self == Self::Sealed { Ok(Self::Deposited) } else { Err(NotFromHere::State(self)) }
     }
 
-    /// The relay does not know it any more before it has signed for it: it is deposited again.
+    /// The relay does not know it any more, and nobody had it from there: it is deposited again.
     pub fn lose(self) -> Result<Self, NotFromHere> {
-        if self == Self::Deposited { Ok(Self::Sealed) } else { Err(NotFromHere::State(self)) }
+        match self {
+            Self::Deposited | Self::Relayed => Ok(Self::Sealed),
+            other => Err(NotFromHere::State(other)),
+        }
     }
 
     /// Something is heard of it. News come late and twice, and of several recipients: only what goes further counts, and

@@ -6,7 +6,7 @@ use super::vpn::Reason;
 use crate::domain::clock::Random;
 use crate::domain::ids::{MessageId, RequestId, UserId};
 use crate::wire::client::{ClientError, Content, Effort, FileSource, Progress, UnionClient};
-use crate::wire::delivery::{Delivery, DeliveryEvent, Withdrawal};
+use crate::wire::delivery::{Delivery, DeliveryEvent, Withdrawal, WithdrawalAnswer};
 use crate::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::tus::Metadata;
@@ -126,7 +126,7 @@ pub trait Relay: Clone + Send + Sync + 'static {
         &self,
         id: MessageId,
         order: &Withdrawal,
-    ) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
+    ) -> impl Future<Output = Result<WithdrawalAnswer, ClientError>> + Send;
     /// Has those reminded who have not fetched it.
     fn remind(&self, id: MessageId) -> impl Future<Output = Result<Confirmation, ClientError>> + Send;
     /// What became of what we have sent.
@@ -254,7 +254,7 @@ impl Relay for UnionClient {
         UnionClient::delivery_content(self, id, size, offset).await
     }
 
-    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<WithdrawalAnswer, ClientError> {
         UnionClient::withdraw(self, id, order).await
     }
 

@@ -4,13 +4,13 @@
 //!
 //! | method and path | body → answer |
 //! | --- | --- |
-//! | POST [`UPLOADS`] | tus creation with `message_id` and `recipients`, also with the first bytes → 201, `Location` |
+//! | POST [`UPLOADS`] | tus creation with `message_id`, `recipients` and perhaps `place` ([`Place`]), also with the first bytes → 201, `Location` |
 //! | HEAD, PATCH, DELETE [`UPLOADS`]`/{id}` | tus |
 //! | OPTIONS [`UPLOADS`] | tus |
 //! | GET [`DELIVERIES`] `?after&limit` | → `Page<Delivery>`, in the order in which they became visible |
 //! | GET [`DELIVERIES`]`/{id}` | → [`Delivery`] |
 //! | GET [`DELIVERIES`]`/{id}/content` | → the sealed bytes while they are kept; `Range: bytes=N-` gives 206 |
-//! | PUT [`DELIVERIES`]`/{id}/withdrawal` | [`Withdrawal`] → [`Confirmation`](super::union::Confirmation) |
+//! | PUT [`DELIVERIES`]`/{id}/withdrawal` | [`Withdrawal`] → [`WithdrawalAnswer`] |
 //! | POST [`DELIVERIES`]`/{id}/reminder` | → [`Confirmation`](super::union::Confirmation): a reminder by mail to who has not fetched it |
 //! | GET [`EVENTS`] `?after&limit&wait` | → `Page<DeliveryEvent>`; long poll with `wait` |
 //!
@@ -124,6 +124,9 @@ pub struct Delivery {
     /// nobody gets.
     #[serde(default)]
     pub statement: Option<Der>,
+    /// What the union deposited with it ([`Place`]), for nobody else.
+    #[serde(default)]
+    pub place: Option<Der>,
     /// Each user it is for.
     pub recipients: Vec<Recipient>,
 }
@@ -195,14 +198,19 @@ pub enum News {
     },
     /// The union took it back.
     Withdrawn,
-    /// Nobody fetched it in time.
-    Expired,
+    /// Its time was over.
+    Expired {
+        /// Who had not fetched it, where others had; nobody at all where no user stands here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+    },
     /// The relay has deleted its bytes.
     Deleted,
 }
 
-/// Body of PUT [`withdrawal`]. Refused with `delivery.collected` once somebody has fetched it. An id that is not known here, or whose
-/// upload is under way, is taken: it can never be deposited afterwards.
+/// Body of PUT [`withdrawal`]. Refused with `delivery.collected` once somebody has fetched it, unless its time is over: then the
+/// statement is taken for those who have not. An id that is not known here, or whose upload is under way, is taken: it can never be
+/// deposited afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Withdrawal {
@@ -210,6 +218,15 @@ pub struct Withdrawal {
     pub recipients: Vec<UserId>,
     /// The signed [`Statement`], for the recipients.
     pub statement: Der,
+}
+
+/// Answer to a [`Withdrawal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawalAnswer {
+    /// When it took effect.
+    pub at: Timestamp,
+    /// Whether somebody had fetched it in time: then the statement is for the others, and the message was not taken back.
+    pub collected: bool,
 }
 
 /// What the union signs about a message that it took back, that expired, or that it never sent under its number: why that number
@@ -229,6 +246,37 @@ pub struct Statement {
     pub signature_hash: Sha256,
     /// When the union decided it.
     pub at: Timestamp,
+}
+
+/// Octets of a sealed [`Place`] at most: it must fit into one header beside [`MAX_RECIPIENTS`].
+pub const MAX_PLACE: usize = 4096;
+
+/// What the union says to itself about a message that it deposits: which place in the stream it has, and what names its bytes. Signed by
+/// the union, and that sealed for the union ([`crate::message::words`]): the relay keeps it with the delivery's row and gives it to the
+/// union only. A union that came back from a backup reads there which number is taken, also when the bytes are gone.
+///
+/// It is no [`Statement`], and cannot be read as one: recipients must believe no number to be explained that they are to get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Which message.
+    pub place_of: MessageId,
+    /// Whom it is for.
+    pub to: Address,
+    /// Its number in the stream.
+    pub sequence: u64,
+    /// What the message before it is named by.
+    pub previous: Sha256,
+    /// What the message after it names it by.
+    pub signature_hash: Sha256,
+    /// The signed message digest.
+    pub digest: Sha256,
+    /// The GCM tag of its sealed bytes.
+    pub tag: Tag,
+    /// Length of its sealed bytes.
+    pub sealed_size: u64,
+    /// When it was signed.
+    pub signed_at: Timestamp,
 }
 
 /// A withdrawal as recipients see it.

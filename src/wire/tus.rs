@@ -2,9 +2,11 @@
 //!
 //! Extensions: creation, creation-with-upload, checksum, expiration, termination.
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 
+use super::Der;
+use super::delivery::MAX_PLACE;
 use crate::domain::ids::{MessageId, UserId};
 
 /// The only version spoken.
@@ -40,6 +42,8 @@ pub const OFFSET_CONTENT_TYPE: &str = "application/offset+octet-stream";
 const MESSAGE_ID: &str = "message_id";
 /// The metadata key that carries whom a union's upload is for: user ids, one space between two.
 const RECIPIENTS: &str = "recipients";
+/// The metadata key that carries what the union says to itself about its place in the stream.
+const PLACE: &str = "place";
 
 /// What a sender tells the relay about a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub struct Metadata {
     pub message_id: MessageId,
     /// Whom it is for. Empty from an employer, whose parcels are for the union; at least one from a union.
     pub recipients: Vec<UserId>,
+    /// What the union keeps at the relay about it ([`crate::wire::delivery::Place`], sealed): never from an employer.
+    pub place: Option<Der>,
 }
 
 /// `Upload-Metadata` that is not ours.
@@ -59,12 +65,15 @@ pub enum InvalidMetadata {
     /// The recipients.
     #[error("recipients in Upload-Metadata must be user ids with a space between two, in base64")]
     Recipients,
+    /// The place.
+    #[error("place in Upload-Metadata must be at most {MAX_PLACE} octets in base64")]
+    Place,
 }
 
 impl Metadata {
     /// Of a parcel to the union.
     pub const fn to_union(message_id: MessageId) -> Self {
-        Self { message_id, recipients: Vec::new() }
+        Self { message_id, recipients: Vec::new(), place: None }
     }
 
     /// As the header's value.
@@ -73,6 +82,9 @@ impl Metadata {
         if !self.recipients.is_empty() {
             let ids: Vec<_> = self.recipients.iter().map(UserId::as_str).collect();
             header = format!("{header},{RECIPIENTS} {}", STANDARD.encode(ids.join(" ")));
+        }
+        if let Some(Der(place)) = &self.place {
+            header = format!("{header},{PLACE} {}", STANDARD.encode(place));
         }
         header
     }
@@ -84,18 +96,27 @@ impl Metadata {
             let text = text.ok_or(InvalidMetadata::Recipients)?;
             text.split(' ').map(|id| id.parse().map_err(|_| InvalidMetadata::Recipients)).collect()
         });
+        let place = value_of(value, PLACE).map(|bytes| {
+            let fits = bytes.ok().filter(|bytes| (1..=MAX_PLACE).contains(&bytes.len()));
+            fits.map(Der).ok_or(InvalidMetadata::Place)
+        });
         Ok(Self {
             message_id: message_id.ok_or(InvalidMetadata::MessageId)?,
             recipients: recipients.transpose()?.unwrap_or_default(),
+            place: place.transpose()?,
         })
     }
 }
 
 /// The value of a key if the key is there; nothing in it if it is not text in base64.
 pub fn decoded(header: &str, key: &str) -> Option<Option<String>> {
+    Some(value_of(header, key)?.ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+}
+
+fn value_of(header: &str, key: &str) -> Option<Result<Vec<u8>, DecodeError>> {
     let mut pairs = header.split(',').map(str::trim).filter_map(|pair| pair.split_once(' '));
     let (_, encoded) = pairs.find(|(found, _)| *found == key)?;
-    Some(STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()))
+    Some(STANDARD.decode(encoded.trim()))
 }
 
 #[cfg(test)]
@@ -109,10 +130,16 @@ mod tests {
         let read = |metadata: &Metadata| Metadata::from_header(&format!("filename YQ==,{},flag", metadata.to_header()));
         assert_eq!(read(&metadata), Ok(metadata.clone()));
         metadata.recipients = vec!["hanako-1".parse().unwrap(), "u2".parse().unwrap()];
+        metadata.place = Some(Der(vec![0xff, 0x00]));
         assert_eq!(read(&metadata), Ok(metadata));
         assert_eq!(Metadata::from_header("message_id !!"), Err(InvalidMetadata::MessageId));
         assert_eq!(Metadata::from_header(""), Err(InvalidMetadata::MessageId));
         let header = Metadata::to_union(message_id).to_header();
         assert_eq!(Metadata::from_header(&format!("{header},recipients YSAgYg==")), Err(InvalidMetadata::Recipients));
+        let long = STANDARD.encode(vec![1; MAX_PLACE + 1]);
+        for place in ["!!", &long] {
+            let read = Metadata::from_header(&format!("{header},place {place}"));
+            assert_eq!(read, Err(InvalidMetadata::Place), "{}", place.len());
+        }
     }
 }

@@ -104,6 +104,11 @@ pub struct Handshake {
     /// The place of the union's newest acknowledgement, if what it is about is kept still. A gateway that knows only earlier
     /// ones has forgotten something.
     pub acknowledged: Option<Cursor>,
+    /// The place of what the union has sent last. A relay that tells an earlier one than the union has seen has forgotten
+    /// something: it came back from a backup.
+    pub newest_delivery: Option<Cursor>,
+    /// The place of the newest thing that became of what the union has sent, likewise.
+    pub newest_event: Option<Cursor>,
     /// How employers reach the relay: what goes into a kit.
     pub entrance: Entrance,
 }

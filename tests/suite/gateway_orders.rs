@@ -168,6 +168,14 @@ async fn a_relay_that_has_forgotten_certificates_is_told_of_them_and_of_nothing_
     orders::send_due(&world.receiver).await.unwrap();
     assert_eq!(kinds(&world), Vec::<&str>::new());
     assert!(after_letter < ahead);
+    // As long as they do not decide, it is said every month and not every day.
+    let told = async || actions(&world).await.iter().filter(|(_, _, what)| what.contains("certificates")).count();
+    let before = told().await;
+    for (days, more) in [(1, 0), (28, 0), (2, 1), (1, 1)] {
+        world.clock.advance(SignedDuration::from_hours(24 * days));
+        assert_eq!(compare(&world.receiver).await.unwrap().alarms, 1);
+        assert_eq!(told().await, before + more, "{days}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

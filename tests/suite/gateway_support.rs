@@ -285,7 +285,7 @@ pub(crate) fn sender<R: Relay>(receiver: &Arc<Receiver<R>>, folder: &Path, appro
     Push::open(Arc::clone(receiver), &folder.join("outbox"), 0, limits).unwrap()
 }
 
-async fn receiver<R>(relay: R, folder: &Path, keys: KeyRing, clock: &Arc<ManualClock>) -> Receiver<R> {
+pub(crate) async fn receiver<R>(relay: R, folder: &Path, keys: KeyRing, clock: &Arc<ManualClock>) -> Receiver<R> {
     let database = Database::open(&folder.join("gateway.db"), &MIGRATIONS).await.unwrap();
     let mut transaction = database.write().await.unwrap();
     claim(&mut transaction, keys.union()).await.unwrap();

@@ -99,7 +99,7 @@ impl Crash {
     fn upload(&self, id: MessageId) {
         let path = self.folder.path("sealed");
         let source = FileSource { size: fs::metadata(&path).unwrap().len(), path };
-        let metadata = Metadata { message_id: id, recipients: vec![user()] };
+        let metadata = Metadata { message_id: id, recipients: vec![user()], place: None };
         let progress = Progress::new(|_| ());
         let deposit = self.union.deposit(metadata, &source, &progress, Effort::default(), &SystemRandom);
         self.runtime.block_on(deposit).unwrap();

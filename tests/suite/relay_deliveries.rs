@@ -10,8 +10,8 @@ use kenpo_express::message::keys::Certificate;
 use kenpo_express::message::receipt::{SignedReceipt, Stage};
 use kenpo_express::wire::Der;
 use kenpo_express::wire::delivery::{
-    DELIVERIES, Delivery, DeliveryEvent, DeliveryState, EVENTS, INBOX, InboxParcel, NOTICES, News, NoticeChoice,
-    delivery_content, inbox_content, upload,
+    DELIVERIES, Delivery, DeliveryEvent, DeliveryState, EVENTS, INBOX, InboxParcel, MAX_PLACE, NOTICES, News,
+    NoticeChoice, UPLOADS, delivery_content, inbox_content, upload,
 };
 use kenpo_express::wire::employer;
 use kenpo_express::wire::page::Page;
@@ -34,6 +34,10 @@ async fn a_message_goes_to_its_users_and_their_receipts_come_back() {
     assert_eq!((waiting.id, waiting.size, waiting.tag, waiting.fetched_at), (id, 10_000, Some(tag), None));
     assert_eq!(waiting.expires_at, waiting.deposited_at + SignedDuration::from_hours(14 * 24));
     let handshake: Handshake = world.gateway().get("/union/v1/handshake").await.json();
+    // A union that has seen later places knows by it that the relay has forgotten something.
+    assert_eq!(handshake.newest_delivery, Some(waiting.cursor));
+    let page: Page<DeliveryEvent> = world.gateway().get(EVENTS).await.json();
+    assert!(handshake.newest_event.is_some() && handshake.newest_event == page.next);
     let signer = Certificate::from_der(&handshake.receipt_certificate.0).unwrap();
     let relayed = SignedReceipt::from_der(waiting.relayed.0.clone()).verify(&signer).unwrap();
     assert_eq!((relayed.message_id, relayed.stage, relayed.tag), (id, Stage::Relayed, Some(tag)));
@@ -80,7 +84,7 @@ async fn an_upload_goes_on_and_says_whom_it_is_for() {
     assert!(created.header(tus::UPLOAD_EXPIRES).is_some());
     let head =
         || request(Method::HEAD, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION).body(Body::empty()).unwrap();
-    let metadata = Metadata { message_id: id, recipients: users(&["hanako-1", "taro-2"]) }.to_header();
+    let metadata = Metadata { message_id: id, recipients: users(&["hanako-1", "taro-2"]), place: None }.to_header();
     let standing = world.gateway().send(head()).await.unwrap();
     assert_eq!(standing.header(tus::UPLOAD_OFFSET), Some("1000000"));
     assert_eq!(standing.header(tus::UPLOAD_METADATA), Some(metadata.as_str()));
@@ -97,6 +101,50 @@ async fn an_upload_goes_on_and_says_whom_it_is_for() {
         let other = creation(id, to, size).body(Body::empty()).unwrap();
         assert_eq!(world.gateway().send(other).await.unwrap().code(), Code::ParcelConflict);
     }
+}
+
+#[tokio::test]
+async fn what_the_union_says_to_itself_is_kept_for_it_alone() {
+    let world = World::start().await;
+    let (bytes, _) = parcel(2_000_000);
+    let id = world.id();
+    let say = |word: Option<&[u8]>| {
+        let place = word.map(|word| Der(word.to_vec()));
+        let metadata = Metadata { message_id: id, recipients: users(&["hanako-1"]), place }.to_header();
+        request(Method::POST, UPLOADS)
+            .header(tus::TUS_RESUMABLE, tus::VERSION)
+            .header(tus::UPLOAD_LENGTH, bytes.len())
+            .header(tus::UPLOAD_METADATA, metadata)
+    };
+    let ask = |word| say(word).body(Body::empty()).unwrap();
+    assert_eq!(world.gateway().send(ask(Some(&[7; MAX_PLACE + 1]))).await.unwrap().code(), Code::RequestMalformed);
+    assert_eq!(world.gateway().send(ask(Some(b"first sealing"))).await.unwrap().status, 201);
+    assert_eq!(world.gateway().send(part(id, 0, &bytes[..500_000])).await.unwrap().status, 204);
+    // The bytes of another sealing of the message are not put behind those of the first.
+    for other in [Some(&b"second sealing"[..]), None] {
+        assert_eq!(world.gateway().send(ask(other)).await.unwrap().code(), Code::ParcelConflict);
+    }
+    let delete = request(Method::DELETE, &upload(id)).header(tus::TUS_RESUMABLE, tus::VERSION);
+    assert_eq!(world.gateway().send(delete.body(Body::empty()).unwrap()).await.unwrap().status, 204);
+    let again = world.gateway().send(ask(Some(b"second sealing"))).await.unwrap();
+    assert_eq!((again.status.as_u16(), again.header(tus::UPLOAD_OFFSET)), (201, Some("0")));
+    assert_eq!(world.gateway().send(part(id, 0, &bytes)).await.unwrap().status, 204);
+    assert_eq!(world.gateway().send(ask(Some(b"first sealing"))).await.unwrap().code(), Code::ParcelConflict);
+    let inbox = world.app(&world.hanako).get(INBOX).await;
+    assert!(!String::from_utf8(inbox.body.to_vec()).unwrap().contains("place"));
+    // It stays when the bytes are gone.
+    world.acknowledge(&world.hanako, vec![(id, None)]).await;
+    world.days_later(30).await;
+    let shown = world.delivery(id).await;
+    assert_eq!((shown.kept, shown.place), (false, Some(Der(b"second sealing".to_vec()))));
+    // An employer has nothing to say to itself here.
+    let metadata = Metadata { place: Some(Der(vec![1])), ..Metadata::to_union(world.id()) };
+    let employer = request(Method::POST, employer::UPLOADS)
+        .header(tus::TUS_RESUMABLE, tus::VERSION)
+        .header(tus::UPLOAD_LENGTH, 300)
+        .header(tus::UPLOAD_METADATA, metadata.to_header());
+    let refused = world.app(&world.hanako).send(employer.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(refused.code(), Code::RequestMalformed);
 }
 
 #[tokio::test]
@@ -123,7 +171,7 @@ async fn recipients_are_enabled_users_of_this_union() {
         .header(tus::UPLOAD_LENGTH, 300)
         .header(
             tus::UPLOAD_METADATA,
-            Metadata { message_id: world.id(), recipients: users(&["hanako-1"]) }.to_header(),
+            Metadata { message_id: world.id(), recipients: users(&["hanako-1"]), place: None }.to_header(),
         );
     let refused = world.app(&world.hanako).send(employer.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(refused.code(), Code::RequestMalformed);

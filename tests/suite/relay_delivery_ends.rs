@@ -7,9 +7,9 @@ use kenpo_express::message::receipt::Stage;
 use kenpo_express::relay::bytes::{Key, ParcelStore};
 use kenpo_express::relay::tasks::sweep;
 use kenpo_express::store::relay::usage;
-use kenpo_express::wire::delivery::{DeliveryState, delivery_content, inbox_content, reminder};
+use kenpo_express::wire::delivery::{DeliveryState, WithdrawalAnswer, delivery_content, inbox_content, reminder};
 use kenpo_express::wire::problem::Code;
-use kenpo_express::wire::union::{AcknowledgementOutcome as Outcome, Confirmation};
+use kenpo_express::wire::union::AcknowledgementOutcome as Outcome;
 
 use crate::relay_delivery_support::{World, creation, part, whole};
 use crate::support::faulty::Fault;
@@ -35,7 +35,8 @@ async fn remind(world: &World, id: MessageId) -> Code {
 async fn what_nobody_has_fetched_is_taken_back() {
     let world = World::start().await;
     let id = world.deposit(&["hanako-1", "taro-2"], 300).await;
-    let taken: Confirmation = world.withdraw(id, &["hanako-1", "taro-2"]).await.json();
+    let taken: WithdrawalAnswer = world.withdraw(id, &["hanako-1", "taro-2"]).await.json();
+    assert!(!taken.collected);
     assert!(world.inbox(&world.hanako).await.is_empty());
     assert_eq!(world.fetch(&world.hanako, id).await.code(), Code::DeliveryEnded);
     assert_eq!(world.acknowledge(&world.hanako, vec![(id, None)]).await, [Outcome::Unknown]);
@@ -49,7 +50,7 @@ async fn what_nobody_has_fetched_is_taken_back() {
     assert_eq!(world.withdrawals(&world.hanako).await, std::slice::from_ref(&statement));
     assert_eq!(world.withdrawals(&world.taro).await, [statement]);
     // The same again is the same, and it cannot be sent again.
-    let again: Confirmation = world.withdraw(id, &[]).await.json();
+    let again: WithdrawalAnswer = world.withdraw(id, &[]).await.json();
     assert_eq!(again.at.as_microsecond(), taken.at.as_microsecond());
     let deposit = world.gateway().send(whole(id, &["hanako-1", "taro-2"], 300)).await.unwrap();
     assert_eq!(deposit.code(), Code::DeliveryEnded);
@@ -161,8 +162,10 @@ async fn time_ends_for_those_only_who_have_not_fetched_it() {
     assert_eq!(world.fetch(&world.hanako, id).await.status, 200);
     assert_eq!(world.fetch(&world.taro, id).await.code(), Code::DeliveryEnded);
     assert_eq!(world.delivery(id).await.state, DeliveryState::Fetched);
-    // To him the union explains it.
-    assert_eq!(world.withdraw(id, &["taro-2"]).await.status, 200);
+    // To him the union explains it, which is told that it has to.
+    assert!(world.news(id).await.contains(&"expired taro-2".to_owned()));
+    let answer: WithdrawalAnswer = world.withdraw(id, &["taro-2"]).await.json();
+    assert!(answer.collected, "it was not taken back");
     assert_eq!((world.withdrawals(&world.hanako).await.len(), world.withdrawals(&world.taro).await.len()), (0, 1));
     world.days_later(7).await;
     assert_eq!(world.fetch(&world.hanako, id).await.code(), Code::DeliveryEnded);
@@ -177,6 +180,7 @@ async fn time_ends_for_those_only_who_have_not_fetched_it() {
         news.starts_with(&["relayed".into(), "fetched hanako-1".into()]) && news.ends_with(&ends.map(String::from))
     );
     assert!(!news.contains(&"expired".to_owned()), "{news:?}");
+    assert_eq!(news.iter().filter(|one| one.starts_with("expired")).count(), 1, "{news:?}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(crate) fn creation(id: MessageId, to: &[&str], size: usize) -> hyper::http::
     request(Method::POST, UPLOADS)
         .header(tus::TUS_RESUMABLE, tus::VERSION)
         .header(tus::UPLOAD_LENGTH, size)
-        .header(tus::UPLOAD_METADATA, Metadata { message_id: id, recipients: users(to) }.to_header())
+        .header(tus::UPLOAD_METADATA, Metadata { message_id: id, recipients: users(to), place: None }.to_header())
 }
 
 pub(crate) fn whole(id: MessageId, to: &[&str], size: usize) -> Request<Body> {
@@ -164,7 +164,8 @@ fn words(news: &News) -> String {
         News::Reminded { user } => format!("reminded {user}"),
         News::Dropped { user } => format!("dropped {user}"),
         News::Withdrawn => "withdrawn".to_owned(),
-        News::Expired => "expired".to_owned(),
+        News::Expired { user: None } => "expired".to_owned(),
+        News::Expired { user: Some(user) } => format!("expired {user}"),
         News::Deleted => "deleted".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! The relay's half of sending, in memory, with recipients that do what a test says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -11,7 +11,9 @@ use kenpo_express::message::format::trailing_tag;
 use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::ClientError;
-use kenpo_express::wire::delivery::{Delivery, DeliveryEvent, DeliveryState, News, Recipient, Withdrawal};
+use kenpo_express::wire::delivery::{
+    Delivery, DeliveryEvent, DeliveryState, News, Recipient, Withdrawal, WithdrawalAnswer,
+};
 use kenpo_express::wire::page::{Cursor, Page, PageQuery};
 use kenpo_express::wire::problem::{Code, Problem};
 use kenpo_express::wire::tus::Metadata;
@@ -31,9 +33,12 @@ struct Inner {
     most: usize,
     uploads: BTreeMap<MessageId, u32>,
     reminded: Vec<MessageId>,
+    /// Deliveries whose time is over for those who have not fetched them.
+    over: HashSet<MessageId>,
     before_deposit: Option<Box<dyn FnOnce() + Send>>,
     /// Bytes come, and the answer is lost.
     swallow_answers: u32,
+    meeting: Option<Arc<tokio::sync::Barrier>>,
     /// The relay keeps its receipt back.
     silent: bool,
 }
@@ -105,14 +110,43 @@ impl FakeDeliveries {
     pub(crate) fn lose(&self, id: MessageId) {
         let mut inner = self.lock();
         inner.deliveries.retain(|(delivery, _)| delivery.id != id);
-        inner.events.retain(|event| event.id != id);
+    }
+
+    /// Deletes the bytes of a delivery; its row stays.
+    pub(crate) fn delete(&self, id: MessageId) {
+        self.change(id, |delivery| delivery.kept = false);
+        self.tell(id, News::Deleted);
+    }
+
+    /// Keeps something else as what the union said to itself.
+    pub(crate) fn keep_place(&self, id: MessageId, place: Option<Der>) {
+        self.change(id, |delivery| delivery.place = place);
     }
 
     /// Puts news into the list as they are.
     pub(crate) fn tell(&self, id: MessageId, news: News) {
+        self.tell_as_of(SystemClock.now(), id, news);
+    }
+
+    /// Puts news into the list with a time that the relay chooses.
+    pub(crate) fn tell_as_of(&self, at: Timestamp, id: MessageId, news: News) {
         let mut inner = self.lock();
         let cursor = Cursor(i64::try_from(inner.events.len()).unwrap() + 1 + NEWS);
-        inner.events.push(DeliveryEvent { cursor, id, at: SystemClock.now(), news });
+        inner.events.push(DeliveryEvent { cursor, id, at, news });
+    }
+
+    /// Its time is over, and nobody is told.
+    pub(crate) fn expire_silently(&self, id: MessageId) {
+        self.change(id, |delivery| delivery.state = DeliveryState::Expired);
+    }
+
+    /// So many withdrawals wait for each other.
+    pub(crate) fn withdrawals_meet(&self, count: usize) {
+        self.lock().meeting = Some(Arc::new(tokio::sync::Barrier::new(count)));
+    }
+
+    pub(crate) fn meeting(&self) -> Option<Arc<tokio::sync::Barrier>> {
+        self.lock().meeting.clone()
     }
 
     fn change(&self, id: MessageId, change: impl FnOnce(&mut Delivery)) {
@@ -147,7 +181,31 @@ impl FakeDeliveries {
 
     pub(crate) fn expire(&self, id: MessageId) {
         self.change(id, |delivery| delivery.state = DeliveryState::Expired);
-        self.tell(id, News::Expired);
+        self.tell(id, News::Expired { user: None });
+    }
+
+    /// Its time is over for a recipient, while another has fetched it.
+    pub(crate) fn expire_for(&self, id: MessageId, user: &UserId) {
+        self.lock().over.insert(id);
+        self.tell(id, News::Expired { user: Some(user.clone()) });
+    }
+
+    /// The newest places of deliveries and events.
+    pub(crate) fn newest(&self) -> (Option<Cursor>, Option<Cursor>) {
+        let inner = self.lock();
+        (inner.deliveries.iter().map(|(one, _)| one.cursor).max(), inner.events.iter().map(|one| one.cursor).max())
+    }
+
+    /// Everything as it is now, for a backup.
+    pub(crate) fn backup(&self) -> (Vec<(Delivery, Bytes)>, Vec<DeliveryEvent>) {
+        let inner = self.lock();
+        (inner.deliveries.clone(), inner.events.clone())
+    }
+
+    /// Everything as it was then.
+    pub(crate) fn restore(&self, (deliveries, events): (Vec<(Delivery, Bytes)>, Vec<DeliveryEvent>)) {
+        let mut inner = self.lock();
+        (inner.deliveries, inner.events) = (deliveries, events);
     }
 
     pub(crate) fn drop_user(&self, id: MessageId, user: &UserId) {
@@ -182,7 +240,7 @@ impl FakeDeliveries {
         };
         let delivery = Delivery {
             id,
-            cursor: Cursor(i64::try_from(inner.deliveries.len()).unwrap() + 1),
+            cursor: next_place(&inner),
             state: DeliveryState::Waiting,
             size: sealed.len() as u64,
             tag,
@@ -191,6 +249,7 @@ impl FakeDeliveries {
             kept: true,
             relayed: Some(receipt.clone()),
             statement: None,
+            place: metadata.place.clone(),
             recipients: metadata.recipients.iter().map(recipient).collect(),
         };
         inner.deliveries.push((delivery, sealed));
@@ -226,10 +285,11 @@ impl FakeDeliveries {
         page(self.lock().events.clone(), query, |event| event.cursor)
     }
 
-    pub(crate) fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+    pub(crate) fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<WithdrawalAnswer, ClientError> {
         let at = SystemClock.now();
         let known = self.find(id);
-        if known.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Fetched) {
+        let collected = known.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Fetched);
+        if collected && !self.lock().over.contains(&id) {
             return refused(Code::DeliveryCollected);
         }
         let mut inner = self.lock();
@@ -237,12 +297,12 @@ impl FakeDeliveries {
             if delivery.state == DeliveryState::Waiting {
                 delivery.state = DeliveryState::Withdrawn;
             }
-            delivery.kept = false;
-            delivery.statement = Some(order.statement.clone());
+            delivery.kept &= collected;
+            delivery.statement.get_or_insert(order.statement.clone());
         } else {
             let delivery = Delivery {
                 id,
-                cursor: Cursor(i64::try_from(inner.deliveries.len()).unwrap() + 1),
+                cursor: next_place(&inner),
                 state: DeliveryState::Withdrawn,
                 size: 0,
                 tag: None,
@@ -251,6 +311,7 @@ impl FakeDeliveries {
                 kept: false,
                 relayed: None,
                 statement: Some(order.statement.clone()),
+                place: None,
                 recipients: Vec::new(),
             };
             inner.deliveries.push((delivery, Bytes::new()));
@@ -259,13 +320,18 @@ impl FakeDeliveries {
         if known.is_none_or(|delivery| delivery.state == DeliveryState::Waiting) {
             self.tell(id, News::Withdrawn);
         }
-        Ok(Confirmation { at })
+        Ok(WithdrawalAnswer { at, collected })
     }
 
     pub(crate) fn remind(&self, id: MessageId) -> Confirmation {
         self.lock().reminded.push(id);
         Confirmation { at: SystemClock.now() }
     }
+}
+
+/// After every delivery that there is.
+fn next_place(inner: &Inner) -> Cursor {
+    Cursor(inner.deliveries.iter().map(|(one, _)| one.cursor.0).max().unwrap_or(0) + 1)
 }
 
 /// The news' places are none of the list's.

@@ -22,6 +22,7 @@ use kenpo_express::store::gateway::offices::Office;
 use kenpo_express::store::gateway::users::User;
 use kenpo_express::store::gateway::{certificates, offices, registry_changed, users};
 use kenpo_express::wire::Der;
+use kenpo_express::wire::delivery::Statement;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway_relay::FakeRelay;
@@ -230,6 +231,12 @@ pub(crate) fn office(code: &str) -> To {
 
 pub(crate) fn id(text: &str) -> MessageId {
     text.parse().unwrap()
+}
+
+/// What the union has signed about a number that nobody gets.
+pub(crate) fn statement(world: &SendWorld, id: MessageId) -> Option<Statement> {
+    let der = world.relay.find(id)?.statement?;
+    Some(words::verify(&der.0, world.gateway.union.signing.certificate()).unwrap())
 }
 
 /// Opens a message with somebody's key.

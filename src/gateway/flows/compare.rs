@@ -4,9 +4,9 @@
 //!
 //! Shutting out is done in either case. Letting in is repeated only where the relay has forgotten it; otherwise staff decide.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{EnrolmentId, UserId};
@@ -15,12 +15,20 @@ use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::{self, Relay};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::certificates::{self, Purpose};
-use crate::store::gateway::orders::{self, NewOrder, OrderKind, Standing};
+use crate::store::gateway::orders::{self, NewOrder, OrderKind};
+use crate::store::gateway::standings::{self, Standing};
 use crate::store::gateway::{counters, enrolments, users};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::ClientError;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
 use crate::wire::union::{DisableUser, OrderNumber, User};
+
+/// What stands in the audit and the log.
+const DIFFERS: &str = "relay.differs";
+/// What is done where nothing is done by itself.
+const STAFF: &str = "staff decide";
+/// What staff do not decide stands in the audit again after this time, and not every day.
+const MONTH: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// What a comparison came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,10 +76,9 @@ async fn compare_all<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, Compa
     let (mut compared, mut seen, mut after) = (Compared::default(), HashSet::new(), None);
     loop {
         let page = receiver.relay.users(PageQuery { after, limit: Some(MAX_LIMIT), wait: None }).await?;
-        for there in page.items {
-            examine(receiver, &there.id, Some(&there), &mut compared).await?;
-            seen.insert(there.id);
-        }
+        seen.extend(page.items.iter().map(|there| there.id.clone()));
+        let pairs = page.items.into_iter().map(|there| (there.id.clone(), Some(there)));
+        examine_all(receiver, pairs.collect(), &mut compared).await?;
         if !page.more {
             break;
         }
@@ -81,11 +88,28 @@ async fn compare_all<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, Compa
     loop {
         let ours = users::enabled_after(receiver.database.read(), last.as_ref(), MAX_LIMIT).await?;
         let Some(next) = ours.last().cloned() else { return Ok(compared) };
-        for user in ours.iter().filter(|user| !seen.contains(*user)) {
-            examine(receiver, user, None, &mut compared).await?;
-        }
+        let missing = ours.into_iter().filter(|user| !seen.contains(user)).map(|user| (user, None));
+        examine_all(receiver, missing.collect(), &mut compared).await?;
         last = Some(next);
     }
+}
+
+/// Looks at many: mostly all of them fit.
+async fn examine_all<R: Relay>(
+    receiver: &Receiver<R>,
+    users: Vec<(UserId, Option<User>)>,
+    compared: &mut Compared,
+) -> Result<(), CompareError> {
+    let ids: Vec<UserId> = users.iter().map(|(user, _)| user.clone()).collect();
+    let mut reader = receiver.database.reader().await?;
+    let own = Own::read_all(&mut reader, &ids, receiver.clock.now()).await?;
+    drop(reader);
+    for (user, there) in users {
+        if judge(own.get(&user), there.as_ref()) != Finding::Fits {
+            examine(receiver, &user, there.as_ref(), compared).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn examine<R: Relay>(
@@ -122,14 +146,19 @@ async fn examine<R: Relay>(
         }
         Finding::Alarm(what) => {
             compared.alarms += 1;
-            (what, "staff decide".to_owned())
+            (what, STAFF.to_owned())
         }
     };
-    tracing::warn!(code = "relay.differs", %user, what, done, "the relay's list of users and ours differ");
+    let recorded = audit::newest(&mut *transaction, DIFFERS, user.as_str()).await?;
+    let is_known = |one: audit::Recorded| one.before == what && one.after == done && now.duration_since(one.at) < MONTH;
+    if done == STAFF && recorded.is_some_and(is_known) {
+        return Ok(());
+    }
+    tracing::warn!(code = DIFFERS, %user, what, done, "the relay's list of users and ours differ");
     let entry = Entry {
         at: now,
         actor: "gateway".to_owned(),
-        action: "relay.differs",
+        action: DIFFERS,
         subject: user.to_string(),
         before: what.to_owned(),
         after: done,
@@ -153,22 +182,34 @@ struct Own {
 
 impl Own {
     async fn read(connection: &mut Connection, user: &UserId, now: Timestamp) -> Result<Option<Self>, StoreError> {
-        let Some(known) = users::find(&mut *connection, user).await? else { return Ok(None) };
-        let standing = orders::standing(&mut *connection, user).await?;
-        let letter = enrolments::open(&mut *connection, user).await?.filter(|open| open.pc.is_none());
-        let mut all = certificates::of_user(connection, user).await?;
-        all.retain(|one| match one.purpose {
-            Purpose::Signing => one.revoked_at.is_none(),
-            Purpose::Device => one.revoked_at.is_none() && one.pc.is_some(),
-            Purpose::Encryption => false,
+        Ok(Self::read_all(connection, std::slice::from_ref(user), now).await?.remove(user))
+    }
+
+    /// Those of these users whom the registry has.
+    async fn read_all(
+        connection: &mut Connection,
+        ids: &[UserId],
+        now: Timestamp,
+    ) -> Result<HashMap<UserId, Self>, StoreError> {
+        let known = users::find_all(connection, ids).await?;
+        let mut standings = standings::of(connection, ids).await?;
+        let open = enrolments::open_of(connection, ids).await?.into_iter().filter(|open| open.pc.is_none());
+        let mut letters: HashMap<UserId, EnrolmentId> = open.map(|open| (open.user, open.id)).collect();
+        let purposes = [Purpose::Signing, Purpose::Device];
+        let mut registered = certificates::of_users(connection, ids, &purposes).await?;
+        let own = known.into_iter().map(|user| {
+            let mut all = registered.remove(&user.id).unwrap_or_default();
+            all.retain(|one| one.revoked_at.is_none() && (one.purpose == Purpose::Signing || one.pc.is_some()));
+            let own = Self {
+                state: user.state,
+                standing: standings.remove(&user.id).unwrap_or_default(),
+                counting: all.iter().filter(|one| one.not_after > now).map(|one| one.fingerprint).collect(),
+                unrevoked: all.iter().map(|one| one.fingerprint).collect(),
+                letter: letters.remove(&user.id),
+            };
+            (user.id, own)
         });
-        Ok(Some(Self {
-            state: known.state,
-            standing,
-            counting: all.iter().filter(|one| one.not_after > now).map(|one| one.fingerprint).collect(),
-            unrevoked: all.iter().map(|one| one.fingerprint).collect(),
-            letter: letter.map(|open| open.id),
-        }))
+        Ok(own.collect())
     }
 }
 

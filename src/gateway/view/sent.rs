@@ -77,6 +77,10 @@ pub struct RecipientView {
     pub reason: Option<String>,
     /// Since when the user cannot have it any more.
     pub dropped_at: Option<Timestamp>,
+    /// Why it could not be sealed for the user, or was not sent to the user after all.
+    pub code: Option<String>,
+    /// When its time was over for the user, while others had fetched it.
+    pub expired_at: Option<Timestamp>,
 }
 
 impl SentView {
@@ -133,6 +137,8 @@ impl From<&Recipient> for RecipientView {
             returned_at: one.returned_at,
             reason: one.reason.clone(),
             dropped_at: one.dropped_at,
+            code: one.code.clone(),
+            expired_at: one.expired_at,
         }
     }
 }

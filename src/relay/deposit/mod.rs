@@ -18,6 +18,7 @@ use crate::store::relay::parcels;
 use crate::store::relay::uploads::{self, Depositor, Upload};
 use crate::store::relay::usage::{self, Limit};
 use crate::store::sqlite::Connection;
+use crate::wire::Der;
 use crate::wire::delivery::{DeliveryState, MAX_RECIPIENTS};
 use crate::wire::problem::{Code, Problem};
 
@@ -34,6 +35,8 @@ pub struct Order {
     pub by: Depositor,
     /// For whom, in order and each once; nobody when it is for the union.
     pub recipients: Vec<UserId>,
+    /// What the union says to itself about it.
+    pub place: Option<Der>,
     /// Length of the whole, in bytes.
     pub size: u64,
 }
@@ -45,12 +48,15 @@ pub struct Standing {
     pub progress: Progress,
     /// Whom it is for; nobody when it is for the union.
     pub recipients: Vec<UserId>,
+    /// What the union says to itself about it.
+    pub place: Option<Der>,
 }
 
 impl Standing {
     fn of(upload: Upload, offset: u64) -> Self {
         let expires_at = (offset < upload.size).then_some(upload.expires_at);
-        Self { progress: Progress { size: upload.size, offset, expires_at }, recipients: upload.recipients }
+        let progress = Progress { size: upload.size, offset, expires_at };
+        Self { progress, recipients: upload.recipients, place: upload.place }
     }
 }
 
@@ -94,7 +100,8 @@ impl State {
         if let Some(parcel) = parcels::find(self.database.read(), &key.union, key.id).await? {
             let progress = Progress::complete(parcel.size);
             let own = by.user() == Some(&parcel.user);
-            return if own { Ok(Some(Standing { progress, recipients: Vec::new() })) } else { Err(taken()) };
+            let standing = Standing { progress, recipients: Vec::new(), place: None };
+            return if own { Ok(Some(standing)) } else { Err(taken()) };
         }
         let mut connection = self.database.reader().await?;
         let Some(delivery) = deliveries::find(&mut *connection, &key.union, key.id).await? else { return Ok(None) };
@@ -106,7 +113,8 @@ impl State {
         }
         let recipients = recipients::of(&mut connection, &[delivery.seq]).await?.remove(&delivery.seq);
         let recipients = recipients.unwrap_or_default().into_iter().map(|recipient| recipient.user).collect();
-        Ok(Some(Standing { progress: Progress::complete(delivery.size), recipients }))
+        let (progress, place) = (Progress::complete(delivery.size), delivery.place.map(Der));
+        Ok(Some(Standing { progress, recipients, place }))
     }
 
     /// Begins an upload.
@@ -220,9 +228,9 @@ impl State {
     }
 
     fn new_upload(&self, order: Order, key: &Key, now: Timestamp) -> Upload {
-        let Order { by, recipients, size } = order;
+        let Order { by, recipients, place, size } = order;
         let expires_at = self.end_of_life(now);
-        Upload { insurer: key.union.clone(), id: key.id, by, recipients, size, expires_at }
+        Upload { insurer: key.union.clone(), id: key.id, by, recipients, place, size, expires_at }
     }
 
     /// When an upload that goes on now is thrown away.

@@ -71,6 +71,7 @@ impl State {
             remind_at: settings.reminder_after(now, now),
             delete_at: days_after(now, settings.delete_days),
             relayed,
+            place: upload.place.as_ref().map(|place| place.0.clone()),
         };
         deliveries::insert(connection, &delivery).await
     }

@@ -144,6 +144,7 @@ async fn with_recipients(app: &App, rows: Vec<deliveries::Delivery>) -> Result<V
         recipients: recipients.remove(&row.seq).unwrap_or_default(),
         relayed: row.relayed.map(Der),
         statement: row.statement.map(Der),
+        place: row.place.map(Der),
     });
     Ok(items.collect())
 }

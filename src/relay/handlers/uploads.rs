@@ -52,13 +52,13 @@ impl Party {
     fn order(&self, creation: &Creation<Metadata>) -> Result<Order, Problem> {
         let recipients: BTreeSet<_> = creation.metadata.recipients.iter().cloned().collect();
         match &self.by {
-            Depositor::User(_) if !recipients.is_empty() => {
+            Depositor::User(_) if !recipients.is_empty() || creation.metadata.place.is_some() => {
                 Err(Problem::new(Code::RequestMalformed)
-                    .with_detail("what a user sends is for the union: no recipients"))
+                    .with_detail("what a user sends is for the union: no recipients, no place"))
             }
             by => {
-                let recipients = recipients.into_iter().collect();
-                Ok(Order { by: by.clone(), recipients, size: creation.size })
+                let (recipients, place) = (recipients.into_iter().collect(), creation.metadata.place.clone());
+                Ok(Order { by: by.clone(), recipients, place, size: creation.size })
             }
         }
     }
@@ -111,8 +111,9 @@ async fn create_in(
         Err(problem) => return tus::refuse(problem, body).await,
     };
     let known = match app.standing(&party.by, &lock).await {
-        Ok(Some(Standing { progress, recipients })) => {
-            let same = progress.size == order.size && recipients == order.recipients;
+        Ok(Some(Standing { progress, recipients, place })) => {
+            // Another place is another sealing of the message: its bytes are not to be mixed with those that are here.
+            let same = progress.size == order.size && recipients == order.recipients && place == order.place;
             if same { Ok(Some(progress)) } else { Err(Problem::new(Code::ParcelConflict)) }
         }
         other => other.map(|_| None),
@@ -148,8 +149,8 @@ where
     let party = caller.into();
     let standing = async {
         tus::check_version(&headers)?;
-        let Standing { progress, recipients } = party.standing(&app, &party.lock(&app, id)?).await?;
-        Ok((Metadata { message_id: id, recipients }.to_header(), progress))
+        let Standing { progress, recipients, place } = party.standing(&app, &party.lock(&app, id)?).await?;
+        Ok((Metadata { message_id: id, recipients, place }.to_header(), progress))
     };
     tus::standing(standing.await)
 }

@@ -12,10 +12,9 @@ use crate::relay::caller::{SessionCaller, UnionCaller};
 use crate::relay::state::App;
 use crate::relay::tasks::delete_deliveries;
 use crate::store::relay::deliveries::withdrawals::{self, Outcome};
-use crate::wire::delivery::{MAX_RECIPIENTS, Withdrawal, Withdrawn};
+use crate::wire::delivery::{MAX_RECIPIENTS, Withdrawal, WithdrawalAnswer, Withdrawn};
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::problem::{Code, Problem};
-use crate::wire::union::Confirmation;
 
 /// Rows of a page: each brings a statement along.
 const MOST: usize = 100;
@@ -26,7 +25,7 @@ pub async fn withdraw(
     UnionCaller(union): UnionCaller,
     PathId(id): PathId<MessageId>,
     Json(Withdrawal { recipients, statement }): Json<Withdrawal>,
-) -> Result<Json<Confirmation>, Problem> {
+) -> Result<Json<WithdrawalAnswer>, Problem> {
     if recipients.len() > MAX_RECIPIENTS || statement.0.is_empty() || statement.0.len() > MAX_WORDS {
         return Err(
             Problem::new(Code::RequestMalformed).with_detail("too many recipients, or no statement, or too long")
@@ -40,23 +39,26 @@ pub async fn withdraw(
         failpoint!("withdrawal.taken");
         this.database.commit(transaction).await?;
         failpoint!("withdrawal.committed");
-        match outcome {
-            Outcome::Before(at) => return Ok(Json(Confirmation { at })),
+        let (code, collected) = match outcome {
+            Outcome::Before(at) => return Ok(Json(WithdrawalAnswer { at, collected: false })),
             Outcome::Collected => return Err(Problem::new(Code::DeliveryCollected)),
             Outcome::Conflict => return Err(Problem::new(Code::ParcelConflict)),
-            Outcome::Taken => this.metrics.deliveries_withdrawn_total.inc(),
-            Outcome::Stated => (),
-        }
+            Outcome::Taken => {
+                this.metrics.deliveries_withdrawn_total.inc();
+                ("delivery.withdrawn", false)
+            }
+            Outcome::Stated { collected } => ("delivery.stated", collected),
+        };
         this.events.ring(insurer);
         this.ring_outbox();
-        tracing::info!(code = "delivery.withdrawn", union = %insurer, message = %id, "the union took it back");
+        tracing::info!(code, union = %insurer, message = %id, collected, "the union said that nobody else gets it");
         // Who is writing to it finds out at the end; otherwise what came of it goes now.
         if let Some(lock) = this.locks.take(&Key { union: insurer.clone(), id }) {
             this.give_back(lock.key()).await;
         }
         // When it fails, the cause is in the log, and the task tries again.
         let _ = delete_deliveries(&this).await;
-        Ok(Json(Confirmation { at: now }))
+        Ok(Json(WithdrawalAnswer { at: now, collected }))
     })
     .await
 }

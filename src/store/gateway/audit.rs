@@ -58,13 +58,35 @@ pub struct Recorded {
     pub after: String,
 }
 
+/// The newest entry of an action about a subject.
+pub async fn newest(
+    executor: impl SqliteExecutor<'_>,
+    action: &str,
+    subject: &str,
+) -> Result<Option<Recorded>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT number, at, actor, action, subject, before, after FROM audit
+         WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1",
+    )
+    .bind(subject)
+    .bind(action)
+    .fetch_optional(executor)
+    .await?;
+    row.map(recorded).transpose()
+}
+
+type Row = (i64, i64, String, String, String, String, String);
+
+fn recorded((number, at, actor, action, subject, before, after): Row) -> Result<Recorded, StoreError> {
+    Ok(Recorded { number, at: moment(at)?, actor, action, subject, before, after })
+}
+
 /// The newest entries before `before`, newest first.
 pub async fn list(
     executor: impl SqliteExecutor<'_>,
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Recorded>, StoreError> {
-    type Row = (i64, i64, String, String, String, String, String);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT number, at, actor, action, subject, before, after FROM audit
          WHERE number < $1 ORDER BY number DESC LIMIT $2",
@@ -73,9 +95,5 @@ pub async fn list(
     .bind(limit)
     .fetch_all(executor)
     .await?;
-    rows.into_iter()
-        .map(|(number, at, actor, action, subject, before, after)| {
-            Ok(Recorded { number, at: moment(at)?, actor, action, subject, before, after })
-        })
-        .collect()
+    rows.into_iter().map(recorded).collect()
 }

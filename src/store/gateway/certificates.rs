@@ -1,5 +1,7 @@
 //! Registered certificates of users.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
@@ -237,6 +239,35 @@ pub async fn of_user(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result
     query.push(" WHERE user_id = ").push_bind(user.as_str()).push(" ORDER BY purpose, not_after DESC");
     let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
     rows.into_iter().map(Row::parse).collect()
+}
+
+/// Every certificate of these users that is registered for one of these purposes.
+pub async fn of_users(
+    connection: &mut SqliteConnection,
+    users: &[UserId],
+    purposes: &[Purpose],
+) -> Result<HashMap<UserId, Vec<Registered>>, StoreError> {
+    let mut found: HashMap<UserId, Vec<Registered>> = HashMap::new();
+    for group in groups(users) {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push(" WHERE user_id IN (");
+        let mut list = query.separated(", ");
+        for user in group {
+            list.push_bind(user.as_str());
+        }
+        query.push(") AND purpose IN (");
+        let mut list = query.separated(", ");
+        for purpose in purposes {
+            list.push_bind(purpose.code());
+        }
+        query.push(") ORDER BY user_id, purpose, not_after DESC");
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *connection).await?;
+        for row in rows {
+            let registered = row.parse()?;
+            found.entry(registered.user.clone()).or_default().push(registered);
+        }
+    }
+    Ok(found)
 }
 
 const SELECT: &str = "SELECT fingerprint, user_id, purpose, der, not_before, not_after, registered_at, revoked_at, \

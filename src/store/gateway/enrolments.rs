@@ -1,12 +1,12 @@
 //! Enrolments: one letter, one kit, one set of passwords each.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
 use crate::domain::ids::{EnrolmentId, UserId};
 use crate::secret::{LoginVerifier, MacKey, Salt};
-use crate::store::sqlite::{StoreError, micros, moment};
+use crate::store::sqlite::{StoreError, groups, micros, moment};
 use crate::wire::enrolment::PcId;
 
 /// What the letter's initial password turned into. Gone when the enrolment has ended.
@@ -112,6 +112,27 @@ pub async fn open(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Op
     .fetch_optional(executor)
     .await?;
     row.map(Row::parse).transpose()
+}
+
+/// The open enrolments of these users.
+pub async fn open_of(connection: &mut SqliteConnection, users: &[UserId]) -> Result<Vec<Enrolment>, StoreError> {
+    let mut found = Vec::new();
+    for group in groups(users) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT id, user_id, made_at, mac_key, login, login_salt, download_salt, mismatches, pc
+             FROM enrolments WHERE ended_at IS NULL AND user_id IN (",
+        );
+        let mut list = query.separated(", ");
+        for user in group {
+            list.push_bind(user.as_str());
+        }
+        query.push(")");
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.push(row.parse()?);
+        }
+    }
+    Ok(found)
 }
 
 #[derive(sqlx::FromRow)]

@@ -66,7 +66,9 @@ kinds! {
     SentExpired = "sent.expired";
     /// It cannot be sent: no enabled user, no valid certificate, refused by the relay.
     SentStopped = "sent.stopped";
-    /// A receipt for a message of ours does not fit: somebody lies, or something is broken.
+    /// Nothing could be sealed for a user of the office, while it could for others.
+    SentLeftOut = "sent.left-out";
+    /// A receipt for a message of ours, or what the relay tells of it, does not fit: somebody lies, or something is broken.
     SentAlarm = "sent.alarm";
     /// Something is wrong with the gateway itself, or will be. The subject is the rule's code.
     AlertFired = "alert.fired";

@@ -29,6 +29,7 @@ pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;
 pub mod staff_notices;
+pub mod standings;
 pub mod stream_marks;
 pub mod tokens;
 pub mod troubles;
@@ -110,6 +111,23 @@ pub async fn set_news_mark(connection: &mut SqliteConnection, from: Option<i64>,
         .bind(to)
         .execute(connection)
         .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Both places are unknown again: the relay's lists have become others. False when one of them has moved since.
+pub async fn forget_sent_marks(
+    connection: &mut SqliteConnection,
+    delivery: Option<i64>,
+    news: Option<i64>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE gateway SET delivery_mark = NULL, news_mark = NULL
+         WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1 AND news_mark IS NOT DISTINCT FROM $2",
+    )
+    .bind(delivery)
+    .bind(news)
+    .execute(connection)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 

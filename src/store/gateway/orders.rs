@@ -288,31 +288,6 @@ pub async fn renumber(
     Ok(Some(order.number.saturating_add(shift)))
 }
 
-/// How far the orders about a user have come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The newest that the relay has confirmed, of those that say who may come in.
-    pub settled: OrderNumber,
-    /// The newest.
-    pub newest: OrderNumber,
-    /// Whether one is open.
-    pub is_open: bool,
-}
-
-/// How far the orders about a user have come.
-pub async fn standing(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Standing, StoreError> {
-    let (settled, newest, is_open): (i64, i64, bool) = sqlx::query_as(
-        "SELECT ifnull(max(number) FILTER (WHERE confirmed_at IS NOT NULL
-                 AND kind IN ('register', 'disable', 'enable', 'enrol', 'issue')), 0),
-             ifnull(max(number), 0), count(*) FILTER (WHERE confirmed_at IS NULL) > 0
-         FROM orders WHERE user_id = $1",
-    )
-    .bind(user.as_str())
-    .fetch_one(executor)
-    .await?;
-    Ok(Standing { settled: OrderNumber(settled), newest: OrderNumber(newest), is_open })
-}
-
 /// Deletes what was confirmed before a moment; of each user the newest of each kind stays. Says how many there were.
 pub async fn trim(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
     let done = sqlx::query(

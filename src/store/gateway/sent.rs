@@ -14,7 +14,8 @@ use crate::domain::sending::Sending;
 use crate::domain::sequence::Link;
 use crate::store::sqlite::{StoreError, groups, length, micros};
 pub use change::{
-    alarm, change, change_all, let_go, number, number_known, put_off, set_relay_times, set_statement, told, tried_again,
+    alarm, ask_and_tell_again, asked, change, change_all, let_go, lost, number, number_known, put_off, set_relay_times,
+    set_statement, told, tried_again,
 };
 use row::{COLUMNS, Row};
 
@@ -239,6 +240,13 @@ pub async fn at_place(
     id.map(|id| id.parse().map_err(corrupt("message id"))).transpose()
 }
 
+/// What the relay keeps for us about a message's place, as long as we can deposit the message.
+pub async fn place(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let found: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT place FROM sent WHERE number = $1").bind(number).fetch_optional(executor).await?;
+    Ok(found.flatten())
+}
+
 /// When what was put off may be tried. What lies beyond the horizon was put off by a clock that has been set back since.
 #[derive(Debug, Clone, Copy)]
 pub struct Due {
@@ -246,6 +254,8 @@ pub struct Due {
     pub now: Timestamp,
     /// As far as a pause that begins now can reach.
     pub horizon: Timestamp,
+    /// What the relay has signed for, and was not asked for since, is asked for again.
+    pub asked_before: Timestamp,
 }
 
 /// Messages in a state whose turn it is: of each addressee the first one that the relay does not have yet.
@@ -276,11 +286,16 @@ pub async fn to_tell(executor: impl SqliteExecutor<'_>, due: Due, limit: u32) ->
     rows(executor, query).await
 }
 
-/// Messages that the relay has taken, as it said, and not signed for: it is asked what it knows of them.
+/// Messages that the relay is asked for: those that it has taken, as it said, and not signed for; those that nobody has fetched for a
+/// long time; after it came back from a backup all that are on their way.
 pub async fn to_find(executor: impl SqliteExecutor<'_>, due: Due, limit: u32) -> Result<Vec<Sent>, StoreError> {
     let mut query = select();
-    query.push(" WHERE state = 'deposited' AND (next_try <= ").push_bind(micros(due.now));
-    query.push(" OR next_try > ").push_bind(micros(due.horizon)).push(") ORDER BY number LIMIT ").push_bind(limit);
+    query.push(" WHERE asked_at = 0 OR (state = 'deposited' AND (next_try <= ").push_bind(micros(due.now));
+    query.push(" OR next_try > ").push_bind(micros(due.horizon));
+    query
+        .push(")) OR (state = 'relayed' AND (coalesce(asked_at, deposited_at, 0) <= ")
+        .push_bind(micros(due.asked_before));
+    query.push(" OR asked_at > ").push_bind(micros(due.now)).push(")) ORDER BY number LIMIT ").push_bind(limit);
     rows(executor, query).await
 }
 
@@ -289,11 +304,15 @@ pub async fn anything_to_do(executor: impl SqliteExecutor<'_>, due: Due) -> Resu
     let found: i64 = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM sent WHERE state IN ('released', 'sealed') AND (next_try <= $1 OR next_try > $2))
              OR EXISTS (SELECT 1 FROM sent WHERE state = 'deposited' AND (next_try <= $1 OR next_try > $2))
+             OR EXISTS (SELECT 1 FROM sent WHERE state = 'relayed'
+                 AND (coalesce(asked_at, deposited_at, 0) <= $3 OR asked_at > $1))
+             OR EXISTS (SELECT 1 FROM sent WHERE asked_at = 0)
              OR EXISTS (SELECT 1 FROM sent WHERE statement IS NOT NULL AND told_at IS NULL
                  AND (next_try <= $1 OR next_try > $2))",
     )
     .bind(micros(due.now))
     .bind(micros(due.horizon))
+    .bind(micros(due.asked_before))
     .fetch_one(executor)
     .await?;
     Ok(found != 0)

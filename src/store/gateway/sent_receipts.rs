@@ -40,6 +40,16 @@ pub async fn insert(connection: &mut SqliteConnection, receipt: &SentReceipt) ->
     Ok(())
 }
 
+/// What was said about a message before the relay lost it counts no more: it is deposited again, and chains begin anew.
+pub async fn void(connection: &mut SqliteConnection, message: i64, code: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sent_receipts SET refused = $2 WHERE message = $1 AND refused IS NULL")
+        .bind(message)
+        .bind(code)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The receipts of a message, in the order in which they came.
 pub async fn of_message(executor: impl SqliteExecutor<'_>, message: i64) -> Result<Vec<SentReceipt>, StoreError> {
     type Row = (Option<String>, String, i64, Vec<u8>, Option<String>);

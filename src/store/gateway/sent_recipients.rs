@@ -23,6 +23,10 @@ pub struct Recipient {
     pub acknowledged_at: Option<Timestamp>,
     /// Since when the user cannot have it any more.
     pub dropped_at: Option<Timestamp>,
+    /// Why it could not be sealed for the user, while it could for others.
+    pub code: Option<String>,
+    /// When its time was over for the user, while others had fetched it.
+    pub expired_at: Option<Timestamp>,
     /// When the user's receipt said `verified`.
     pub verified_at: Option<Timestamp>,
     /// When the user's receipt said `accepted`.
@@ -42,6 +46,8 @@ pub enum Mark {
     Acknowledged,
     /// The user cannot have it any more.
     Dropped,
+    /// Its time was over for the user.
+    Expired,
     /// A receipt says `verified`.
     Verified,
     /// A receipt says `accepted`.
@@ -66,6 +72,45 @@ pub async fn insert(
         query.push(" ON CONFLICT DO NOTHING");
         query.build().execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+/// Adds users whom a message is not sealed for, and why.
+pub async fn leave_out(
+    connection: &mut SqliteConnection,
+    message: i64,
+    users: &[(UserId, &'static str)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    for group in groups(users) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO sent_recipients (message, user_id, code, dropped_at) ");
+        query.push_values(group, |mut row, (user, code)| {
+            row.push_bind(message).push_bind(user.as_str()).push_bind(*code).push_bind(micros(at));
+        });
+        query.push(" ON CONFLICT DO NOTHING");
+        query.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A user whom a message was sealed for does not get it after all, and why.
+pub async fn drop_for(
+    connection: &mut SqliteConnection,
+    message: i64,
+    user: &UserId,
+    code: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sent_recipients SET code = $3, dropped_at = $4 WHERE message = $1 AND user_id = $2 AND dropped_at IS NULL",
+    )
+    .bind(message)
+    .bind(user.as_str())
+    .bind(code)
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -111,6 +156,7 @@ pub async fn mark(
         Mark::Fetched => "fetched_at",
         Mark::Acknowledged => "acknowledged_at",
         Mark::Dropped => "dropped_at",
+        Mark::Expired => "expired_at",
         Mark::Verified => "verified_at",
         Mark::Accepted => "accepted_at",
         Mark::Returned => "returned_at",
@@ -156,6 +202,8 @@ struct Row {
     fetched_at: Option<i64>,
     acknowledged_at: Option<i64>,
     dropped_at: Option<i64>,
+    code: Option<String>,
+    expired_at: Option<i64>,
     verified_at: Option<i64>,
     accepted_at: Option<i64>,
     returned_at: Option<i64>,
@@ -171,6 +219,8 @@ impl Row {
             fetched_at: self.fetched_at.map(moment).transpose()?,
             acknowledged_at: self.acknowledged_at.map(moment).transpose()?,
             dropped_at: self.dropped_at.map(moment).transpose()?,
+            code: self.code,
+            expired_at: self.expired_at.map(moment).transpose()?,
             verified_at: self.verified_at.map(moment).transpose()?,
             accepted_at: self.accepted_at.map(moment).transpose()?,
             returned_at: self.returned_at.map(moment).transpose()?,

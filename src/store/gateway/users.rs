@@ -68,20 +68,48 @@ pub async fn find(executor: impl SqliteExecutor<'_>, id: &UserId) -> Result<Opti
     row.map(Row::parse).transpose()
 }
 
-/// The enabled users of an office, by id.
-pub async fn enabled_of_office(
-    executor: impl SqliteExecutor<'_>,
-    office: &OfficeCode,
-) -> Result<Vec<User>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, office, state, disabled_reason, disabled_at, lost_at, created_at FROM users
-         WHERE office = $1 AND state = 'enabled' ORDER BY id",
-    )
-    .bind(office.as_str())
-    .fetch_all(executor)
-    .await?;
-    rows.into_iter().map(Row::parse).collect()
+/// Those of these users that are ours.
+pub async fn find_all(connection: &mut SqliteConnection, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for group in groups(ids) {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push(" WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in group {
+            list.push_bind(id.as_str());
+        }
+        query.push(")");
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.push(row.parse()?);
+        }
+    }
+    Ok(found)
 }
+
+/// The enabled users of these offices, by id.
+pub async fn enabled_of_offices(
+    connection: &mut SqliteConnection,
+    offices: &[OfficeCode],
+) -> Result<Vec<User>, StoreError> {
+    let mut found = Vec::new();
+    for group in groups(offices) {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+        query.push(" WHERE state = 'enabled' AND office IN (");
+        let mut list = query.separated(", ");
+        for office in group {
+            list.push_bind(office.as_str());
+        }
+        query.push(") ORDER BY id");
+        let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *connection).await?;
+        for row in rows {
+            found.push(row.parse()?);
+        }
+    }
+    Ok(found)
+}
+
+const SELECT: &str = "SELECT id, office, state, disabled_reason, disabled_at, lost_at, created_at FROM users";
 
 /// Enabled users after this one, by id.
 pub async fn enabled_after(

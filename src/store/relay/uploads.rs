@@ -6,6 +6,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 use super::{corrupt, parse_all, size};
 use crate::domain::ids::{InsurerNumber, MessageId, UserId};
 use crate::store::sqlite::{StoreError, length, micros, moment};
+use crate::wire::Der;
 
 /// Who deposits something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ pub struct Upload {
     pub by: Depositor,
     /// Whom a union's upload is for, in order and each once; empty of a user's.
     pub recipients: Vec<UserId>,
+    /// What the union says to itself about it; none of a user's.
+    pub place: Option<Der>,
     /// Length of the whole, in bytes.
     pub size: u64,
     /// When it is thrown away.
@@ -49,6 +52,7 @@ struct Row {
     message_id: String,
     user_id: Option<String>,
     recipients: Option<String>,
+    place: Option<Vec<u8>>,
     size: i64,
     expires_at: i64,
 }
@@ -64,6 +68,7 @@ impl TryFrom<Row> for Upload {
             id: row.message_id.parse().map_err(corrupt("message id"))?,
             by: row.user_id.as_deref().map(parse).transpose()?.map_or(Depositor::Union, Depositor::User),
             recipients: recipients.collect::<Result<_, _>>()?,
+            place: row.place.map(Der),
             size: size(row.size)?,
             expires_at: moment(row.expires_at)?,
         })
@@ -74,8 +79,8 @@ impl TryFrom<Row> for Upload {
 pub async fn insert(connection: &mut SqliteConnection, upload: &Upload, now: Timestamp) -> Result<(), StoreError> {
     let recipients: Vec<&str> = upload.recipients.iter().map(UserId::as_str).collect();
     sqlx::query(
-        "INSERT INTO uploads (insurer, message_id, user_id, recipients, size, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO uploads (insurer, message_id, user_id, recipients, size, created_at, expires_at, place)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(upload.insurer.as_str())
     .bind(upload.id.to_string())
@@ -84,6 +89,7 @@ pub async fn insert(connection: &mut SqliteConnection, upload: &Upload, now: Tim
     .bind(length(upload.size))
     .bind(micros(now))
     .bind(micros(upload.expires_at))
+    .bind(upload.place.as_ref().map(|place| place.0.as_slice()))
     .execute(connection)
     .await?;
     Ok(())
@@ -150,7 +156,7 @@ pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Upload>, Store
 }
 
 fn select() -> QueryBuilder<Sqlite> {
-    QueryBuilder::new("SELECT insurer, message_id, user_id, recipients, size, expires_at FROM uploads")
+    QueryBuilder::new("SELECT insurer, message_id, user_id, recipients, place, size, expires_at FROM uploads")
 }
 
 async fn fetch_all(

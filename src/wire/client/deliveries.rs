@@ -11,8 +11,8 @@ use super::union::{UnionClient, checked_page};
 use crate::domain::clock::Random;
 use crate::domain::ids::MessageId;
 use crate::wire::delivery::{
-    DELIVERIES, Delivery, DeliveryEvent, EVENTS, UPLOADS, Withdrawal, delivery, delivery_content, reminder, upload,
-    withdrawal,
+    DELIVERIES, Delivery, DeliveryEvent, EVENTS, UPLOADS, Withdrawal, WithdrawalAnswer, delivery, delivery_content,
+    reminder, upload, withdrawal,
 };
 use crate::wire::page::{Page, PageQuery};
 use crate::wire::tus::{Metadata, TUS_RESUMABLE, VERSION};
@@ -58,7 +58,7 @@ impl UnionClient {
     }
 
     /// Takes a message back that nobody has fetched, or says that it will never come.
-    pub async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+    pub async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<WithdrawalAnswer, ClientError> {
         self.0.json(self.0.request(Method::PUT, &withdrawal(id)).json(order), Duration::ZERO).await
     }
 

@@ -11,7 +11,7 @@ use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::wire;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::client::{ClientError, Effort, Fault, FileSource, Progress};
-use kenpo_express::wire::delivery::{Delivery, DeliveryEvent, Withdrawal};
+use kenpo_express::wire::delivery::{Delivery, DeliveryEvent, Withdrawal, WithdrawalAnswer};
 use kenpo_express::wire::enrolment::{EnrolmentOrder, Notice, PendingRequest};
 use kenpo_express::wire::page::{Page, PageQuery};
 use kenpo_express::wire::tus::Metadata;
@@ -42,6 +42,8 @@ impl Relay for FakeRelay {
             entrance: kenpo_express::wire::union::Entrance { url: "https://localhost:1".to_owned(), roots: vec![] },
             receipt_certificate: Der(Vec::new()),
             acknowledged: self.0.lock().unwrap().newest(),
+            newest_delivery: self.1.newest().0,
+            newest_event: self.1.newest().1,
         })
     }
 
@@ -246,7 +248,10 @@ impl Relay for FakeRelay {
         })
     }
 
-    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<Confirmation, ClientError> {
+    async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<WithdrawalAnswer, ClientError> {
+        if let Some(meeting) = self.1.meeting() {
+            meeting.wait().await;
+        }
         self.is_there().and_then(|()| self.1.withdraw(id, order))
     }
 

@@ -201,13 +201,15 @@ fn message(view: &SentView) -> io::Result<()> {
         let time =
             |words: &str, at: Option<jiff::Timestamp>| at.map_or(String::new(), |at| format!("  {words} {}", jst(at)));
         print::line(format!(
-            "    {}{}{}{}{}{}",
+            "    {}{}{}{}{}{}{}{}",
             one.user,
             time("到達 fetched", one.fetched_at),
             time("検証済 verified", one.verified_at),
             time("受付 accepted", one.accepted_at),
             time("差戻し returned", one.returned_at),
+            time("期限切れ expired", one.expired_at),
             time("停止 dropped", one.dropped_at),
+            one.code.as_ref().map_or(String::new(), |code| format!("  {code}")),
         ))?;
         if one.returned_at.is_some() {
             let reason = one.reason.as_deref().map_or("(開封できません / the words do not open)".to_owned(), printable);

@@ -1,16 +1,22 @@
 //! Whether to believe a receipt for a message of ours. The relay hands them over and is not trusted with them: each must be
 //! signed under a certificate that was registered for that user and counted then, speak of this message (id, tag, digest), and
-//! name the receipt before it.
+//! name the receipt before it. What the relay says of itself is believed where our clock and our registry agree.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::Sender;
 use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
+use crate::domain::ids::UserId;
+use crate::domain::user::UserState;
+use crate::gateway::relay::Relay;
 use crate::message::keys::{Certificate, Credential};
 use crate::message::receipt::{MAX_REASON, Receipt, Return, SignedReceipt, Stage};
 use crate::message::{relayed, words};
 use crate::store::gateway::certificates::{Purpose, Registered};
 use crate::store::gateway::sent::Sent;
+use crate::store::gateway::{standings, users};
+use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
 
 /// What does not fit. The codes are those that an employer's app uses.
@@ -34,6 +40,14 @@ pub(super) enum Doubt {
     Missing,
     /// Of a user whom the message is not for.
     Recipient,
+    /// The relay says that its time is over, and by our clock it is not.
+    Early,
+    /// The relay says that a user was disabled, and ours is not.
+    Dropped,
+    /// The relay does not have it any more, and somebody may have had it from there.
+    Lost,
+    /// The relay gave out what it had said that nobody gets.
+    Collected,
 }
 
 impl Doubt {
@@ -48,6 +62,10 @@ impl Doubt {
             Self::Chain => "receipt.chain",
             Self::Missing => "receipt.missing",
             Self::Recipient => "receipt.recipient",
+            Self::Early => "delivery.expired-early",
+            Self::Dropped => "delivery.dropped-enabled",
+            Self::Lost => "delivery.lost",
+            Self::Collected => "delivery.collected",
         }
     }
 }
@@ -103,6 +121,26 @@ impl Signer {
         let lost = self.lost_at.is_some_and(|lost| at >= lost && one.registered_at <= lost);
         let revoked = one.revoked_at.is_some_and(|revoked| at >= revoked);
         (one.not_before..one.not_after).contains(&at) && !lost && !revoked
+    }
+}
+
+impl<R: Relay> Sender<R> {
+    /// Whether a message's time at the relay is over by our clock, which may differ a little from the relay's.
+    pub(super) fn is_over(&self, expires_at: Option<Timestamp>) -> bool {
+        let skew = i64::try_from(self.receiver.limits.rules.clock_skew_seconds).unwrap_or(i64::MAX);
+        let now = self.receiver.clock.now().saturating_add(SignedDuration::from_secs(skew)).unwrap_or(Timestamp::MAX);
+        expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether our registry has a user shut out, or had at some time since a moment.
+    pub(super) async fn is_shut_out(
+        &self,
+        connection: &mut Connection,
+        user: &UserId,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let state = users::find(&mut *connection, user).await?.map(|user| user.state);
+        Ok(state != Some(UserState::Enabled) || standings::disabled_since(connection, user, since).await?)
     }
 }
 

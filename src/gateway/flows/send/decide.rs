@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::{SendError, Sender};
 use crate::domain::ids::MessageId;
 use crate::domain::sending::{NotFromHere, Sending};
@@ -10,7 +12,9 @@ use crate::failpoint;
 use crate::gateway::relay::Relay;
 use crate::gateway::view::sent::{DispatchView, SentView};
 use crate::store::gateway::audit::{self, Entry};
-use crate::store::gateway::{dispatches, sent};
+use crate::store::gateway::dispatches;
+use crate::store::gateway::sent::{self, Sent};
+use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::ClientError;
 use crate::wire::problem::Code;
 
@@ -54,50 +58,80 @@ impl<R: Relay> Sender<R> {
     /// # Errors
     /// [`SendError::Collected`] when somebody has fetched it, by what we know or by what the relay says.
     pub async fn recall(self: &Arc<Self>, id: MessageId, actor: &str) -> Result<SentView, SendError> {
-        let ordered = self.order_recall(id, actor).await?;
-        if ordered.statement.is_some() {
-            failpoint!("send.recall-ordered");
-            // What cannot be told now stands in the line.
-            if let Ok(told) = tokio::time::timeout(PATIENCE, self.tell(&ordered)).await
-                && told?.is_err_and(|error| error.code() == Some(Code::DeliveryCollected))
-            {
-                return Err(SendError::Collected(id));
-            }
-            self.wake.notify_one();
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        let message = sent::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
+        let ordered = self.order_recall(&mut transaction, &message, actor).await??;
+        database.commit(transaction).await?;
+        failpoint!("send.recall-ordered");
+        if self.tell_at_once(vec![ordered]).await? > 0 {
+            return Err(SendError::Collected(id));
         }
         self.find(id).await
     }
 
-    async fn order_recall(&self, id: MessageId, actor: &str) -> Result<sent::Sent, SendError> {
-        let database = &self.receiver.database;
-        let mut transaction = database.write().await?;
-        let message = sent::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
+    /// Orders the recall of a message, and answers it as it stands then.
+    async fn order_recall(
+        &self,
+        connection: &mut Connection,
+        message: &Sent,
+        actor: &str,
+    ) -> Result<Result<Sent, SendError>, StoreError> {
         match message.state.recall() {
-            Ok(to) => {
-                self.end(&mut transaction, &message, to, None, actor).await?;
-                database.commit(transaction).await?;
-            }
+            Ok(to) => drop(self.end(connection, message, to, None, actor).await?),
             // Ordered before: it is told again.
-            Err(NotFromHere::State(Sending::Recalling)) => drop(transaction),
-            Err(cause) => return Err(SendError::not_from_here(id)(cause)),
+            Err(NotFromHere::State(Sending::Recalling)) => {}
+            Err(cause) => return Ok(Err(SendError::not_from_here(message.id)(cause))),
         }
-        Ok(sent::get(database.read(), message.number).await?)
+        Ok(Ok(sent::get(connection, message.number).await?))
     }
 
-    /// Takes every message of a dispatch back that can be.
+    /// Tells the relay of what was ordered, side by side, as long as a person waits. Answers how many come too late. What cannot be told
+    /// now stands in the line.
+    async fn tell_at_once(self: &Arc<Self>, ordered: Vec<Sent>) -> Result<usize, SendError> {
+        let mut line = ordered.into_iter().filter(|message| message.statement.is_some());
+        let (mut told, mut late) = (JoinSet::new(), 0);
+        let telling = async {
+            loop {
+                while told.len() < self.limits.parallel
+                    && let Some(message) = line.next()
+                {
+                    let sender = Arc::clone(self);
+                    told.spawn(async move { sender.tell(&message).await });
+                }
+                let Some(answer) = told.join_next().await else { return Ok::<(), SendError>(()) };
+                match answer.map_err(|_| SendError::Internal)?? {
+                    Ok(collected) => late += usize::from(collected),
+                    Err(error) => late += usize::from(error.code() == Some(Code::DeliveryCollected)),
+                }
+            }
+        };
+        if let Ok(told) = tokio::time::timeout(PATIENCE, telling).await {
+            told?;
+        }
+        self.wake.notify_one();
+        Ok(late)
+    }
+
+    /// Takes every message of a dispatch back that can be: all of them are ordered before the relay is told of any.
+    ///
+    /// # Errors
+    /// [`SendError::Collected`] or [`SendError::State`] when none can be.
     pub async fn recall_dispatch(self: &Arc<Self>, id: MessageId, actor: &str) -> Result<DispatchView, SendError> {
-        let read = self.receiver.database.read();
-        let dispatch = dispatches::find(read, id).await?.ok_or(SendError::NoMessage(id))?;
-        let messages = sent::of_dispatch(read, dispatch.number).await?;
-        let (mut recalled, mut why) = (0, SendError::Collected(id));
-        for message in messages {
-            match self.recall(message.id, actor).await {
-                Ok(_) => recalled += 1,
-                Err(error @ (SendError::Collected(_) | SendError::State(_))) => why = error,
-                Err(error) => return Err(error),
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
+        let (mut ordered, mut why) = (Vec::new(), SendError::Collected(id));
+        for message in sent::of_dispatch(&mut *transaction, dispatch.number).await? {
+            match self.order_recall(&mut transaction, &message, actor).await? {
+                Ok(message) => ordered.push(message),
+                Err(error) => why = error,
             }
         }
-        if recalled == 0 { Err(why) } else { self.dispatch(id).await }
+        database.commit(transaction).await?;
+        failpoint!("send.recall-ordered");
+        let count = ordered.len();
+        if self.tell_at_once(ordered).await? < count { self.dispatch(id).await } else { Err(why) }
     }
 
     /// Has those reminded by mail who have not fetched a message.

@@ -12,11 +12,14 @@ use crate::domain::sending::Sending;
 use crate::domain::user::UserState;
 use crate::failpoint;
 use crate::gateway::relay::{self, Relay, is_outage};
+use crate::store::gateway::events::Kind;
 use crate::store::gateway::sent::{self, Sent};
-use crate::store::gateway::sent_recipients::{self, Mark, Recipient};
+use crate::store::gateway::sent_recipients::{self, Recipient};
 use crate::store::gateway::{certificates, users};
 use crate::store::sqlite::{Connection, StoreError};
+use crate::wire::Der;
 use crate::wire::client::{ClientError, Effort, FileSource, Progress};
+use crate::wire::delivery::MAX_PLACE;
 use crate::wire::problem::Code;
 use crate::wire::tus::Metadata;
 
@@ -48,17 +51,21 @@ impl<R: Relay> Sender<R> {
         let mut transaction = self.receiver.database.write().await?;
         for message in found {
             let recipients = sent_recipients::of_message(&mut *transaction, message.number).await?;
-            let (mut users, mut why) = (Vec::new(), "recipients.none");
+            let (mut users, mut dropped, mut why) = (Vec::new(), Vec::new(), "recipients.none");
             for one in recipients.into_iter().filter(|one| one.dropped_at.is_none()) {
                 match self.still_fit(&mut transaction, &one, now).await? {
                     Ok(()) => users.push(one.user),
                     Err(code) => {
                         why = code;
-                        sent_recipients::mark(&mut transaction, message.number, &one.user, Mark::Dropped, now).await?;
+                        sent_recipients::drop_for(&mut transaction, message.number, &one.user, code, now).await?;
+                        dropped.push(one.user);
                     }
                 }
             }
             if !users.is_empty() {
+                for user in dropped {
+                    self.announce(&mut transaction, &message, Kind::SentLeftOut, Some(user)).await?;
+                }
                 ready.push((message, users));
             } else if self.end(&mut transaction, &message, Sending::Stopped, Some(why), "gateway").await? {
                 stopped.push(message);
@@ -97,7 +104,12 @@ impl<R: Relay> Sender<R> {
     pub(super) async fn upload(self: Arc<Self>, sent: Sent, recipients: Vec<UserId>) -> Uploaded {
         let size = sent.sealed.map_or(0, |sealed| sealed.size);
         let file = FileSource { path: self.outbox.sealed(sent.id), size };
-        let metadata = Metadata { message_id: sent.id, recipients };
+        let place = match sent::place(self.receiver.database.read(), sent.number).await {
+            // Under a certificate of unusual length it does not fit into the header: then it is done without.
+            Ok(place) => place.filter(|place| place.len() <= MAX_PLACE).map(Der),
+            Err(error) => return Uploaded { sent, result: Err(ClientError::Local(std::io::Error::other(error))) },
+        };
+        let metadata = Metadata { message_id: sent.id, recipients, place };
         let meter = Arc::clone(&self.meter);
         let progress = Progress::new({
             let at = std::sync::atomic::AtomicU64::new(0);
@@ -105,7 +117,8 @@ impl<R: Relay> Sender<R> {
         });
         let (relay, random) = (&self.receiver.relay, self.receiver.random.as_ref());
         let mut result = relay.deposit(metadata.clone(), &file, &progress, EFFORT, random).await;
-        // An upload was begun for others, of whom somebody was disabled since.
+        // An upload was begun for others, of whom somebody was disabled since; or of another sealing of the message, by a gateway
+        // that came back from a backup since.
         if result.as_ref().is_err_and(|error| error.code() == Some(Code::ParcelConflict))
             && relay.give_up_deposit(sent.id).await.is_ok()
         {

@@ -13,8 +13,13 @@ mod content;
 mod decide;
 mod deposit;
 mod follow;
+mod forgotten;
+mod heard;
+mod line;
 mod number;
 mod outbox;
+mod outcome;
+mod place;
 mod recipients;
 mod run;
 mod scanned;
@@ -27,7 +32,7 @@ mod trouble;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, Notify};
 
@@ -48,9 +53,10 @@ use crate::store::sqlite::StoreError;
 use crate::stream::disk::Disk;
 use crate::wire::client::ClientError;
 
+use heard::Heard;
 pub use outbox::Outbox;
+pub use outcome::{Pushed, SendRunError};
 pub use recipients::Unfit;
-pub use run::{Pushed, SendRunError};
 
 /// The longest comment, in characters.
 pub const MAX_COMMENT: usize = 500;
@@ -142,6 +148,12 @@ pub struct Sender<R> {
     pub meter: Arc<Meter>,
     /// One run at a time in this process; among processes the outbox's lock sees to it.
     turn: Mutex<()>,
+    /// Up to when everything that the relay had to tell was heard.
+    heard: Heard,
+    /// The relay has news that only a run can take in.
+    owes: AtomicBool,
+    /// Since it was away last it was seen that the relay has not forgotten anything.
+    compared: AtomicBool,
 }
 
 /// How many bytes this process has sent to the relay: for whoever shows progress.
@@ -293,7 +305,18 @@ impl<R: Relay> Sender<R> {
     pub fn open(receiver: Arc<Receiver<R>>, outbox: &Path, reserve: u64, limits: SendLimits) -> io::Result<Self> {
         let outbox = Outbox::open(outbox)?;
         let disk = Disk::new(outbox.folder(), reserve);
-        Ok(Self { receiver, outbox, disk, limits, wake: Arc::default(), meter: Arc::default(), turn: Mutex::default() })
+        Ok(Self {
+            receiver,
+            outbox,
+            disk,
+            limits,
+            wake: Arc::default(),
+            meter: Arc::default(),
+            turn: Mutex::default(),
+            heard: Heard::default(),
+            owes: AtomicBool::new(false),
+            compared: AtomicBool::new(false),
+        })
     }
 
     /// Messages, newest first. A page goes on with [`Filter::before`] = [`SentView::number`] of the last one.

@@ -2,11 +2,13 @@
 //! counts now. Looked up when a file is staged and again in front of the transaction that gives it a number; that transaction
 //! sees whether the registry has changed since.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use super::Sender;
 use crate::domain::address::Address;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::user::UserState;
 use crate::gateway::relay::Relay;
 use crate::message::keys::Certificate;
@@ -74,6 +76,8 @@ pub(super) struct Recipients {
     pub(super) version: i64,
     /// At least one.
     pub(super) all: Vec<Recipient>,
+    /// Enabled users of an office for whom nothing can be sealed.
+    pub(super) left_out: Vec<(UserId, Unfit)>,
 }
 
 /// A user, with the certificate to seal for.
@@ -88,55 +92,120 @@ impl Recipients {
     pub(super) fn are_valid(&self, now: Timestamp) -> bool {
         self.all.iter().all(|one| now < one.certificate.not_after())
     }
+
+    /// Whether it is sealed for the same certificates of the same users.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let names = |these: &Self| -> Vec<_> {
+            these.all.iter().map(|one| (one.user.clone(), one.certificate.fingerprint())).collect()
+        };
+        names(self) == names(other)
+    }
+}
+
+/// What the registry has about some addressees.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    version: i64,
+    users: HashMap<UserId, User>,
+    /// Offices that there are, with their enabled users.
+    offices: HashMap<OfficeCode, Vec<User>>,
+    /// Encryption certificates.
+    certificates: HashMap<UserId, Vec<Registered>>,
+}
+
+impl Known {
+    /// The office of an addressee, where it is known.
+    pub(super) fn office_of(&self, to: &Address) -> Option<OfficeCode> {
+        match to {
+            Address::Office(_, office) => Some(office.clone()),
+            Address::User(_, user) => self.users.get(user).map(|user| user.office.clone()),
+            Address::Union(_) => None,
+        }
+    }
 }
 
 impl<R: Relay> Sender<R> {
+    /// What the registry has about these addressees, read in groups.
+    pub(super) async fn known(&self, to: &[Address]) -> Result<Known, StoreError> {
+        let (mut ids, mut codes) = (Vec::new(), Vec::new());
+        for one in to {
+            match one {
+                Address::User(_, user) => ids.push(user.clone()),
+                Address::Office(_, office) => codes.push(office.clone()),
+                Address::Union(_) => {}
+            }
+        }
+        let mut reader = self.receiver.database.reader().await?;
+        let version = registry_version(&mut *reader).await?;
+        let mut known = Known { version, ..Known::default() };
+        for office in offices::find_all(&mut reader, &codes).await? {
+            known.offices.insert(office.code, Vec::new());
+        }
+        for user in users::enabled_of_offices(&mut reader, &codes).await? {
+            ids.push(user.id.clone());
+            known.offices.entry(user.office.clone()).or_default().push(user);
+        }
+        for user in users::find_all(&mut reader, &ids).await? {
+            known.users.insert(user.id.clone(), user);
+        }
+        known.certificates = certificates::of_users(&mut reader, &ids, &[Purpose::Encryption]).await?;
+        Ok(known)
+    }
+
     /// Whom a message to this addressee would be sealed for now.
     pub(super) async fn recipients(&self, to: &Address) -> Result<Result<Recipients, Unfit>, StoreError> {
-        let read = self.receiver.database.read();
-        let version = registry_version(read).await?;
-        let users = match to {
-            Address::User(_, user) => match users::find(read, user).await? {
+        self.choose(to, &self.known(std::slice::from_ref(to)).await?).await
+    }
+
+    /// Whom a message to this addressee would be sealed for, by what is known.
+    pub(super) async fn choose(&self, to: &Address, known: &Known) -> Result<Result<Recipients, Unfit>, StoreError> {
+        let users: Vec<&User> = match to {
+            Address::User(_, user) => match known.users.get(user) {
                 Some(user) => vec![user],
                 None => return Ok(Err(Unfit::UserUnknown)),
             },
-            Address::Office(_, office) => {
-                if offices::find(read, office).await?.is_none() {
-                    return Ok(Err(Unfit::OfficeUnknown));
-                }
-                users::enabled_of_office(read, office).await?
-            }
+            Address::Office(_, office) => match known.offices.get(office) {
+                Some(users) => users.iter().collect(),
+                None => return Ok(Err(Unfit::OfficeUnknown)),
+            },
             Address::Union(_) => return Ok(Err(Unfit::UserUnknown)),
         };
-        let (mut all, mut why) = (Vec::new(), Unfit::OfficeEmpty);
+        let (mut all, mut left_out, mut why) = (Vec::new(), Vec::new(), Unfit::OfficeEmpty);
         for user in users {
-            match self.certificate_of(&user).await? {
-                Ok(certificate) => all.push(Recipient { user: user.id, certificate }),
+            let registered = known.certificates.get(&user.id).map_or(&[][..], Vec::as_slice);
+            match self.certificate_of(user, registered).await? {
+                Ok(certificate) => all.push(Recipient { user: user.id.clone(), certificate }),
                 // The others wait with whoever can have it soon: nobody of an office is passed over for a while.
                 Err(unfit) if unfit.is_temporary() => return Ok(Err(unfit)),
-                Err(unfit) => why = unfit,
+                Err(unfit) => {
+                    why = unfit;
+                    left_out.push((user.id.clone(), unfit));
+                }
             }
         }
         Ok(match all.len() {
             0 => Err(why),
-            1..=MAX_RECIPIENTS => Ok(Recipients { version, all }),
+            1..=MAX_RECIPIENTS => Ok(Recipients { version: known.version, all, left_out }),
             _ => Err(Unfit::TooMany),
         })
     }
 
-    /// The newest certificate of a user that something can be sealed to now.
-    async fn certificate_of(&self, user: &User) -> Result<Result<Certificate, Unfit>, StoreError> {
+    /// The newest certificate of a user, out of those for encryption, that something can be sealed to now.
+    async fn certificate_of(
+        &self,
+        user: &User,
+        registered: &[Registered],
+    ) -> Result<Result<Certificate, Unfit>, StoreError> {
         match user.state {
             UserState::Disabled { .. } => return Ok(Err(Unfit::UserDisabled)),
             UserState::Registered => return Ok(Err(Unfit::CertificateMissing)),
             UserState::Enabled => {}
         }
-        let mut registered = certificates::of_user(self.receiver.database.read(), &user.id).await?;
-        registered.retain(|one| one.purpose == Purpose::Encryption);
+        let mut registered: Vec<&Registered> = registered.iter().collect();
         registered.sort_by_key(|one| (one.not_before, one.registered_at));
         let (now, mut why) = (self.receiver.clock.now(), Unfit::CertificateMissing);
         for one in registered.into_iter().rev() {
-            match self.judge(&one, now).await? {
+            match self.judge(one, now).await? {
                 Ok(certificate) => return Ok(Ok(certificate)),
                 // What is wrong with the newest one that is not simply replaced says most.
                 Err(unfit) if why == Unfit::CertificateMissing => why = unfit,

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use super::Sender;
 use super::content::{ContentError, Contents};
 use super::recipients::Recipients;
 use super::trouble::Trouble;
+use super::{Sender, place};
 use crate::domain::digest::Sha256;
 use crate::domain::sequence::Link;
 use crate::gateway::relay::Relay;
@@ -40,6 +40,8 @@ pub(super) struct Fresh {
     pub(super) file: File,
     pub(super) link: Link,
     pub(super) sealed: Sealed,
+    /// What the relay keeps for us about its place.
+    pub(super) place: Vec<u8>,
 }
 
 /// Room that a sealed message of a file of `size` bytes takes, at most.
@@ -65,7 +67,7 @@ impl<R: Relay> Sender<R> {
     /// Seals a message. Blocks.
     pub(super) fn seal(&self, turn: Turn, contents: &Contents) -> Result<Fresh, Box<(Turn, Trouble)>> {
         match self.try_seal(&turn, contents) {
-            Ok((file, link, sealed)) => Ok(Fresh { turn, file, link, sealed }),
+            Ok((file, link, sealed, place)) => Ok(Fresh { turn, file, link, sealed, place }),
             Err(trouble) => {
                 self.outbox.give_up(turn.sent.id);
                 Err(Box::new((turn, trouble)))
@@ -73,7 +75,7 @@ impl<R: Relay> Sender<R> {
         }
     }
 
-    fn try_seal(&self, turn: &Turn, contents: &Contents) -> Result<(File, Link, Sealed), Trouble> {
+    fn try_seal(&self, turn: &Turn, contents: &Contents) -> Result<(File, Link, Sealed, Vec<u8>), Trouble> {
         let (keys, dispatch) = (self.keys(), &turn.dispatch);
         let room = sealed_size(dispatch.size, turn.recipients.all.len());
         let Some(_room) = self.disk.admit(room)? else { return Err(Trouble::Wait("disk.low")) };
@@ -107,7 +109,13 @@ impl<R: Relay> Sender<R> {
         let file = output.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let signed_at = jiff::Timestamp::from_second(draft.date.as_second()).unwrap_or(draft.date);
         let sealed = Sealed { digest: done.digest, tag: done.tag, size: done.sealed_size, signed_at };
-        Ok((file, Link { sequence, previous, hash: done.signature_hash }, sealed))
+        let link = Link { sequence, previous, hash: done.signature_hash };
+        let place = place::make(draft.id, &draft.to, &link, &sealed, &keys, random).map_err(|error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(code = "send.place", error, "what the relay is to keep about a message cannot be made");
+            Trouble::Failed("seal")
+        })?;
+        Ok((file, link, sealed, place))
     }
 }
 

@@ -6,10 +6,11 @@ use std::io::{self, BufWriter, Read};
 
 use tokio_util::sync::CancellationToken;
 
-use super::recipients::Unfit;
+use super::recipients::{Known, Unfit};
 use super::scanned::Scanned;
 use super::seal::sealed_size;
 use super::{MAX_ADDRESSEES, MAX_COMMENT, MAX_KEY, NewDispatch, SendError, Sender, To};
+use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
@@ -27,6 +28,8 @@ use crate::stream::unpublished::Unpublished;
 
 /// How much is gathered before it goes to the disk.
 const WRITE: usize = 256 << 10;
+/// Addressees that are looked up together.
+const AT_ONCE: usize = 500;
 
 impl<R: Relay> Sender<R> {
     /// Takes a file in, for everybody whom it is for. An addressee to whom nothing can be sent now gets a message that is
@@ -131,21 +134,26 @@ impl<R: Relay> Sender<R> {
     /// A row for each addressee: the first look at whether anything can be sent there.
     async fn rows(&self, to: &[To]) -> Result<Vec<NewSent>, SendError> {
         let mut rows = Vec::with_capacity(to.len());
-        for one in to {
-            let addressee = self.address_of(one);
-            let (state, code) = match self.recipients(&addressee).await? {
-                Err(Unfit::UserUnknown | Unfit::OfficeUnknown) => return Err(unknown(one)),
-                Err(unfit) if !unfit.is_temporary() => (Sending::Stopped, Some(unfit.code().to_owned())),
-                _ if self.limits.approval => (Sending::Held, None),
-                _ => (Sending::Released, None),
-            };
-            // Not held over the look-up above, which takes one of its own: there are only a few.
-            let mut reader = self.receiver.database.reader().await?;
-            let office = self.office_of(&mut reader, &addressee).await?;
-            let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
-            rows.push(NewSent { id, addressee, office, state, code });
+        for group in to.chunks(AT_ONCE) {
+            let addressees: Vec<Address> = group.iter().map(|one| self.address_of(one)).collect();
+            let known = self.known(&addressees).await?;
+            for (one, addressee) in group.iter().zip(addressees) {
+                rows.push(self.row(one, addressee, &known).await?);
+            }
         }
         Ok(rows)
+    }
+
+    async fn row(&self, one: &To, addressee: Address, known: &Known) -> Result<NewSent, SendError> {
+        let (state, code) = match self.choose(&addressee, known).await? {
+            Err(Unfit::UserUnknown | Unfit::OfficeUnknown) => return Err(unknown(one)),
+            Err(unfit) if !unfit.is_temporary() => (Sending::Stopped, Some(unfit.code().to_owned())),
+            _ if self.limits.approval => (Sending::Held, None),
+            _ => (Sending::Released, None),
+        };
+        let office = known.office_of(&addressee);
+        let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
+        Ok(NewSent { id, addressee, office, state, code })
     }
 
     /// Seals the file for the union itself, and makes that durable.

@@ -1,12 +1,15 @@
 //! What the relay has from us and this database does not know: it came back from a backup. Each such message is fetched, opened
-//! with our own key, and takes the place in its stream that it has; only then is anything new numbered.
+//! with our own key, and takes the place in its stream that it has; only then is anything new numbered. Of one whose bytes are gone the
+//! relay has kept what we said to ourselves about its place.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 
-use super::Sender;
-use super::run::SendRunError;
+use tokio_util::sync::CancellationToken;
+
+use super::outcome::SendRunError;
+use super::{Sender, place};
 use crate::domain::address::Address;
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode};
@@ -27,7 +30,7 @@ use crate::store::gateway::sent_recipients::{self, Mark};
 use crate::store::gateway::{delivery_mark, set_delivery_mark, users};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::{ClientError, Fault};
-use crate::wire::delivery::{Delivery, DeliveryState, Statement};
+use crate::wire::delivery::{Delivery, DeliveryState, Place, Statement};
 use crate::wire::page::{Cursor, PageQuery};
 
 /// Deliveries on a page.
@@ -37,23 +40,36 @@ const PAGE: u32 = 250;
 struct Found {
     to: Address,
     link: Link,
+    /// What names its bytes. Nothing is known of one that was taken back before it came.
+    sealed: Option<Sealed>,
+    /// What is in it, as long as the relay has it.
     content: Option<Content>,
 }
 
-/// What is in it. Nothing is known of one that was taken back.
+impl From<Place> for Found {
+    fn from(place: Place) -> Self {
+        let link = Link { sequence: place.sequence, previous: place.previous, hash: place.signature_hash };
+        let Place { to, digest, tag, sealed_size: size, signed_at, .. } = place;
+        Self { to, link, sealed: Some(Sealed { digest, tag, size, signed_at }), content: None }
+    }
+}
+
+/// What is in it.
 struct Content {
     file_name: FileName,
     media_type: String,
     comment: Option<String>,
     size: u64,
-    sealed: Sealed,
 }
 
 impl<R: Relay> Sender<R> {
     /// Goes through what the relay has from us since we last did.
-    pub(super) async fn take_over(&self) -> Result<(), SendRunError> {
+    pub(super) async fn take_over(&self, stop: &CancellationToken) -> Result<(), SendRunError> {
         let database = &self.receiver.database;
         loop {
+            if stop.is_cancelled() {
+                return Err(SendRunError::Stopped);
+            }
             let mark = delivery_mark(database.read()).await?;
             let query = PageQuery { after: mark.map(Cursor), limit: Some(PAGE), wait: None };
             let page = self.receiver.relay.deliveries(query).await?;
@@ -65,7 +81,7 @@ impl<R: Relay> Sender<R> {
             let mut forgotten = Vec::new();
             for delivery in &page.items {
                 if known.get(&delivery.id).is_none_or(|sent| sent.link.is_none()) {
-                    forgotten.push((delivery, self.look_into(delivery).await?));
+                    forgotten.push((delivery, self.look_into(delivery, stop).await?));
                 }
             }
             let mut transaction = database.write().await?;
@@ -78,12 +94,14 @@ impl<R: Relay> Sender<R> {
                     sent::set_relay_times(&mut transaction, sent.number, at, ends).await?;
                 }
             }
+            let mut strangers = Vec::new();
             for (delivery, found) in forgotten {
                 match found {
                     Some(found) => self.adopt(&mut transaction, delivery, found).await?,
-                    None => self.tell_of_stranger(&mut transaction, delivery).await?,
+                    None => strangers.push(delivery.id),
                 }
             }
+            self.tell_of_strangers(&mut transaction, &strangers).await?;
             database.commit(transaction).await?;
             if !page.more {
                 return Ok(());
@@ -92,10 +110,10 @@ impl<R: Relay> Sender<R> {
     }
 
     /// What a delivery is, if it is ours. What cannot be had now stops the run.
-    async fn look_into(&self, delivery: &Delivery) -> Result<Option<Found>, SendRunError> {
+    async fn look_into(&self, delivery: &Delivery, stop: &CancellationToken) -> Result<Option<Found>, SendRunError> {
         if delivery.kept && delivery.size > 0 {
             // Whatever goes wrong here says nothing of whose it is: the mark does not move past it.
-            if let Err(error) = self.fetch(delivery).await {
+            if let Err(error) = self.fetch(delivery, stop).await {
                 self.outbox.give_up(delivery.id);
                 return Err(error);
             }
@@ -103,28 +121,35 @@ impl<R: Relay> Sender<R> {
             let task = tokio::task::spawn_blocking(move || read(&path, &keys, &expected));
             let found = task.await.map_err(|_| SendRunError::Internal);
             self.outbox.give_up(delivery.id);
-            return found?;
+            if let Some(found) = found?? {
+                return Ok(Some(found));
+            }
         }
-        let Some(statement) = delivery.statement.clone() else { return Ok(None) };
-        let (keys, id) = (self.keys(), delivery.id);
+        let (keys, id, place, statement) =
+            (self.keys(), delivery.id, delivery.place.clone(), delivery.statement.clone());
         let task = tokio::task::spawn_blocking(move || {
+            if let Some(found) = place.and_then(|place| place::read(id, &place, &keys)) {
+                return Some(Found::from(found));
+            }
+            let statement = statement?;
             let said = |own: &Credential| words::verify::<Statement>(&statement.0, own.certificate()).ok();
             let said = keys.signing.iter().find_map(said)?;
             let Statement { to, sequence, previous, signature_hash, .. } = said.clone();
             let ours = said.message_id == id && *to.union() == keys.union;
-            ours.then_some(Found { to, link: Link { sequence, previous, hash: signature_hash }, content: None })
+            let link = Link { sequence, previous, hash: signature_hash };
+            ours.then_some(Found { to, link, sealed: None, content: None })
         });
         task.await.map_err(|_| SendRunError::Internal)
     }
 
     /// Fetches the sealed bytes into the outbox, under a name that means nothing.
-    async fn fetch(&self, delivery: &Delivery) -> Result<(), SendRunError> {
+    async fn fetch(&self, delivery: &Delivery, stop: &CancellationToken) -> Result<(), SendRunError> {
         let Some(_room) = self.disk.admit(delivery.size)? else {
             return Err(io::Error::from(io::ErrorKind::StorageFull).into());
         };
         let mut content = self.receiver.relay.delivery_content(delivery.id, delivery.size, 0).await?;
         let (mut file, mut length) = (self.outbox.begin(delivery.id)?, 0);
-        while let Some(bytes) = content.chunk().await? {
+        while let Some(bytes) = stop.run_until_cancelled(content.chunk()).await.ok_or(SendRunError::Stopped)?? {
             length += bytes.len() as u64;
             let written = tokio::task::spawn_blocking(move || file.write_all(&bytes).map(|()| file));
             file = written.await.map_err(|_| SendRunError::Internal)??;
@@ -141,7 +166,7 @@ impl<R: Relay> Sender<R> {
             Some(staged) => staged,
             None => self.insert_forgotten(connection, delivery, &found).await?,
         };
-        let sealed = found.content.as_ref().map(|content| &content.sealed);
+        let sealed = found.sealed.as_ref();
         if sent::at_place(&mut *connection, &found.to, found.link.sequence).await?.is_some_and(|id| id != delivery.id) {
             // Two under one number: one of them was made after a backup that did not know of the other. Nothing is hidden by it,
             // and nothing held up.
@@ -152,10 +177,10 @@ impl<R: Relay> Sender<R> {
         let relayed = self.relayed_of(delivery, sealed).await;
         let to = match delivery.state {
             DeliveryState::Withdrawn => Sending::Recalled,
-            DeliveryState::Expired => Sending::Expired,
+            DeliveryState::Expired if self.is_over(Some(delivery.expires_at)) => Sending::Expired,
             DeliveryState::Fetched => Sending::Sealed.hear(Progress::Fetched),
-            DeliveryState::Waiting if relayed => Sending::Sealed.hear(Progress::Relayed),
-            DeliveryState::Waiting => Sending::Deposited,
+            DeliveryState::Waiting | DeliveryState::Expired if relayed => Sending::Sealed.hear(Progress::Relayed),
+            DeliveryState::Waiting | DeliveryState::Expired => Sending::Deposited,
         };
         sent::change(connection, message.number, message.state, to, None, now).await?;
         if let (true, Some(der)) = (relayed, &delivery.relayed) {
@@ -244,19 +269,21 @@ impl<R: Relay> Sender<R> {
         matches!(task.await, Ok(Ok(())))
     }
 
-    /// The relay lists something in our name that we did not make, or cannot read any more.
-    async fn tell_of_stranger(&self, connection: &mut Connection, delivery: &Delivery) -> Result<(), StoreError> {
+    /// The relay lists something in our name that we did not make, or cannot read any more. People hear of the first on a page: a
+    /// relay that lies fills neither their mailbox nor our books.
+    async fn tell_of_strangers(&self, connection: &mut Connection, ids: &[MessageId]) -> Result<(), StoreError> {
+        let Some(id) = ids.first() else { return Ok(()) };
         let (code, at) = ("delivery.unknown", self.receiver.clock.now());
-        tracing::error!(code, id = %delivery.id, "the relay has something in our name that we do not know");
-        self.receiver.metrics.receipts_refused_total.with_label_values(&[code]).inc();
-        let subject = delivery.id.to_string();
+        tracing::error!(code, %id, count = ids.len(), "the relay has something in our name that we do not know");
+        self.receiver.metrics.receipts_refused_total.with_label_values(&[code]).inc_by(ids.len() as u64);
+        let subject = id.to_string();
         let entry = Entry {
             at,
             actor: "gateway".to_owned(),
             action: "delivery.unknown",
             subject: subject.clone(),
             before: String::new(),
-            after: code.to_owned(),
+            after: format!("{code} count:{}", ids.len()),
         };
         audit::insert(connection, &[entry]).await?;
         events::insert(connection, &[NewEvent { at, kind: Kind::SentAlarm, subject, office: None, user: None }]).await
@@ -291,12 +318,8 @@ fn found(opened: &Opened, own: &Credential, keys: &Keys, delivery: &Delivery) ->
         media_type: header.content_type.clone(),
         comment: header.comment.clone(),
         size: verified.size(),
-        sealed: Sealed {
-            digest,
-            tag: verified.tag(),
-            size: verified.sealed_size(),
-            signed_at: verified.signing_time(),
-        },
     };
-    ours.then(|| Found { to: header.to.clone(), link, content: Some(content) })
+    let sealed =
+        Sealed { digest, tag: verified.tag(), size: verified.sealed_size(), signed_at: verified.signing_time() };
+    ours.then(|| Found { to: header.to.clone(), link, sealed: Some(sealed), content: Some(content) })
 }

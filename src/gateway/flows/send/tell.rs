@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Sender;
-use super::run::SendRunError;
+use super::check::Doubt;
+use super::outcome::SendRunError;
 use crate::domain::ids::UserId;
 use crate::domain::sending::Sending;
 use crate::gateway::relay::{self, Relay, is_outage};
@@ -15,7 +16,7 @@ use crate::store::gateway::sent_recipients;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
 use crate::wire::client::ClientError;
-use crate::wire::delivery::{Statement, Withdrawal};
+use crate::wire::delivery::{Statement, Withdrawal, WithdrawalAnswer};
 use crate::wire::problem::Code;
 
 /// Statements that are looked up at once.
@@ -121,7 +122,7 @@ impl<R: Relay> Sender<R> {
         let mut told = 0;
         for message in sent::to_tell(self.receiver.database.read(), self.due(), AT_ONCE).await? {
             match self.tell(&message).await? {
-                Ok(()) => told += 1,
+                Ok(_) => told += 1,
                 Err(error) if is_outage(&error) => return Err(error.into()),
                 Err(_) => {}
             }
@@ -129,30 +130,46 @@ impl<R: Relay> Sender<R> {
         Ok(told)
     }
 
-    /// Tells the relay about one number, and notes what it says.
-    pub(super) async fn tell(&self, message: &Sent) -> Result<Result<(), ClientError>, StoreError> {
-        let Some(statement) = &message.statement else { return Ok(Ok(())) };
+    /// What was signed with a certificate that is not the union's newest any more is signed anew: nobody believes a statement under one
+    /// that was revoked.
+    async fn current_statement(&self, message: &Sent) -> Result<Option<Vec<u8>>, StoreError> {
+        let (Some(statement), keys) = (message.statement.clone(), self.keys()) else { return Ok(None) };
+        let signed = statement.clone();
+        let check = move || words::verify::<Statement>(&signed, keys.signer().certificate()).is_ok();
+        if tokio::task::spawn_blocking(check).await.unwrap_or(true) {
+            return Ok(Some(statement));
+        }
+        let Some(anew) = self.statement(message).await? else { return Ok(Some(statement)) };
+        let mut transaction = self.receiver.database.write().await?;
+        sent::set_statement(&mut transaction, message.number, &anew).await?;
+        self.receiver.database.commit(transaction).await?;
+        Ok(Some(anew))
+    }
+
+    /// Tells the relay about one number, and notes what it says. Answers whether somebody has the message all the same.
+    pub(super) async fn tell(&self, message: &Sent) -> Result<Result<bool, ClientError>, StoreError> {
+        let Some(statement) = self.current_statement(message).await? else { return Ok(Ok(false)) };
         let recipients = sent_recipients::of_message(self.receiver.database.read(), message.number).await?;
         let recipients = recipients.into_iter().filter(|one| one.dropped_at.is_none()).map(|one| one.user).collect();
-        let order = Withdrawal { recipients, statement: Der(statement.clone()) };
+        let order = Withdrawal { recipients, statement: Der(statement) };
         let answer = self.receiver.relay.withdraw(message.id, &order).await;
         let refused = answer.as_ref().err().and_then(ClientError::code);
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let now = self.receiver.clock.now();
         match (&answer, refused) {
+            // Its time was over before it could be taken back, and somebody had fetched it: the statement is for the others.
+            (Ok(WithdrawalAnswer { collected: true, .. }), _) => {
+                sent::told(&mut transaction, message.number, Some(now)).await?;
+                self.too_late(&mut transaction, message).await?;
+            }
             // Also when there is nobody left to be told: nobody can fetch it either.
             (Ok(_), _) | (_, Some(Code::RecipientRefused | Code::DeliveryEnded)) => {
                 self.confirmed(&mut transaction, message).await?;
             }
             // Somebody was faster than the recall. For any other cause the relay says that it gave out what it says nobody got.
             (_, Some(Code::DeliveryCollected)) => {
-                if let Ok(state) = message.state.collected() {
-                    sent::change(&mut transaction, message.number, message.state, state, None, now).await?;
-                    self.note(&mut transaction, message, "gateway", "sent.recall-refused", state.code()).await?;
-                } else {
-                    tracing::error!(code = "delivery.collected", id = %message.id, "the relay gave out what has ended");
-                }
+                self.too_late(&mut transaction, message).await?;
                 sent::told(&mut transaction, message.number, None).await?;
             }
             (Err(error), _) => {
@@ -163,10 +180,23 @@ impl<R: Relay> Sender<R> {
             }
         }
         database.commit(transaction).await?;
-        if answer.is_ok() {
+        if matches!(answer, Ok(WithdrawalAnswer { collected: false, .. })) {
             self.let_go(std::slice::from_ref(message)).await?;
         }
-        Ok(answer.map(|_| ()))
+        Ok(answer.map(|answer| answer.collected))
+    }
+
+    /// The relay says that somebody has a message. What was to be taken back is fetched then; of what has ended otherwise that cannot be.
+    async fn too_late(&self, connection: &mut Connection, message: &Sent) -> Result<(), StoreError> {
+        if let Ok(state) = message.state.collected() {
+            let now = self.receiver.clock.now();
+            sent::change(connection, message.number, message.state, state, None, now).await?;
+            return self.note(connection, message, "gateway", "sent.recall-refused", state.code()).await;
+        }
+        if message.state.reached_nobody() && sent::alarm(connection, message.number, Doubt::Collected.code()).await? {
+            self.alarm(connection, message, None, Doubt::Collected).await?;
+        }
+        Ok(())
     }
 
     /// The relay has taken the statement: nobody gets the message.

@@ -50,17 +50,19 @@ pub async fn change_all(
     Ok(done.rows_affected())
 }
 
-/// Gives a released message its place in the stream, together with what names its sealed bytes. False when it is not
+/// Gives a released message its place in the stream, together with what names its sealed bytes and what the relay keeps for us about
+/// that place. False when it is not
 /// released (any more). The place is taken once: a second message with it is an error.
 pub async fn number(
     connection: &mut SqliteConnection,
     number: i64,
     link: &Link,
     sealed: &Sealed,
+    place: &[u8],
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "UPDATE sent SET state = 'sealed', sequence = $2, previous = $3, signature_hash = $4, digest = $5, tag = $6,
-             sealed_size = $7, signed_at = $8, kept = 1, tries = 0, next_try = 0, problem = NULL
+             sealed_size = $7, signed_at = $8, place = $9, kept = 1, tries = 0, next_try = 0, problem = NULL
          WHERE number = $1 AND state = 'released'",
     )
     .bind(number)
@@ -71,6 +73,7 @@ pub async fn number(
     .bind(sealed.tag.as_bytes().as_slice())
     .bind(length(sealed.size))
     .bind(micros(sealed.signed_at))
+    .bind(place)
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -114,6 +117,41 @@ pub async fn set_relay_times(
     .bind(number)
     .bind(micros(deposited_at))
     .bind(expires_at.map(micros))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The relay has been asked for it.
+pub async fn asked(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sent SET asked_at = $2 WHERE number = $1")
+        .bind(number)
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The relay does not have it any more: it is deposited anew, at once.
+pub async fn lost(connection: &mut SqliteConnection, number: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sent SET tries = 0, next_try = 0, deposited_at = NULL, expires_at = NULL WHERE number = $1")
+        .bind(number)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The relay may have forgotten what it had and what it was told: it is asked for all that is on its way, and told again.
+pub async fn ask_and_tell_again(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE sent SET asked_at = 0 WHERE state IN ('deposited', 'relayed', 'fetched', 'verified')
+             AND asked_at IS DISTINCT FROM 0",
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE sent SET told_at = NULL, tries = 0, next_try = 0 WHERE statement IS NOT NULL AND told_at IS NOT NULL",
+    )
     .execute(connection)
     .await?;
     Ok(())
@@ -176,8 +214,8 @@ pub async fn tried_again(connection: &mut SqliteConnection) -> Result<(), StoreE
     Ok(())
 }
 
-/// Its sealed bytes are not needed here any more.
+/// Its sealed bytes are not needed here any more: it is not deposited again.
 pub async fn let_go(connection: &mut SqliteConnection, number: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE sent SET kept = 0 WHERE number = $1").bind(number).execute(connection).await?;
+    sqlx::query("UPDATE sent SET kept = 0, place = NULL WHERE number = $1").bind(number).execute(connection).await?;
     Ok(())
 }

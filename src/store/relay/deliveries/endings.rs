@@ -96,8 +96,8 @@ pub(super) async fn expire_one(
     .bind(delivery)
     .fetch_all(&mut *connection)
     .await?;
-    for user in users {
-        notices::note(connection, user, Notice::Expiry, id, now).await?;
+    for user in &users {
+        notices::note(connection, *user, Notice::Expiry, id, now).await?;
     }
     let done = sqlx::query(
         "UPDATE deliveries SET expired_at = $2
@@ -110,6 +110,11 @@ pub(super) async fn expire_one(
     let expired = done.rows_affected() > 0;
     if expired {
         events::append(connection, delivery, Kind::Expired, None, now).await?;
+    } else {
+        // The union explains the number to each of them.
+        for user in users {
+            events::append(connection, delivery, Kind::Expired, Some(user), now).await?;
+        }
     }
     close(connection, delivery, now).await?;
     Ok(expired)

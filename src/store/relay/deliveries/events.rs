@@ -131,7 +131,7 @@ impl TryFrom<Row> for DeliveryEvent {
             ("reminded", Some(user), _) => News::Reminded { user },
             ("dropped", Some(user), _) => News::Dropped { user },
             ("withdrawn", None, _) => News::Withdrawn,
-            ("expired", None, _) => News::Expired,
+            ("expired", user, _) => News::Expired { user },
             ("deleted", None, _) => News::Deleted,
             _ => return Err(StoreError::Corrupt("event of a delivery")),
         };
@@ -142,6 +142,12 @@ impl TryFrom<Row> for DeliveryEvent {
             news,
         })
     }
+}
+
+/// The place of the newest thing that became of a union's deliveries.
+pub async fn newest(executor: impl SqliteExecutor<'_>, insurer: &InsurerNumber) -> Result<Option<i64>, StoreError> {
+    let query = sqlx::query_scalar("SELECT max(number) FROM delivery_events WHERE insurer = $1");
+    Ok(query.bind(insurer.as_str()).fetch_one(executor).await?)
 }
 
 /// What became of a union's deliveries, after a place in the list.

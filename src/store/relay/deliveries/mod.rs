@@ -43,6 +43,8 @@ pub struct Delivery {
     pub expired_at: Option<Timestamp>,
     /// What the union says about its number, if it does.
     pub statement: Option<Vec<u8>>,
+    /// What the union says to itself about its number, if it does.
+    pub place: Option<Vec<u8>>,
     /// When its bytes are deleted; none when they are, or never came here.
     pub delete_at: Option<Timestamp>,
     /// How many users it is for.
@@ -74,6 +76,7 @@ struct Row {
     withdrawn_at: Option<i64>,
     expired_at: Option<i64>,
     statement: Option<Vec<u8>>,
+    place: Option<Vec<u8>>,
     delete_at: Option<i64>,
     recipients: i64,
 }
@@ -94,6 +97,7 @@ impl TryFrom<Row> for Delivery {
             withdrawn_at: row.withdrawn_at.map(moment).transpose()?,
             expired_at: row.expired_at.map(moment).transpose()?,
             statement: row.statement,
+            place: row.place,
             delete_at: row.delete_at.map(moment).transpose()?,
             recipients: size(row.recipients)?,
         })
@@ -127,6 +131,8 @@ pub struct NewDelivery {
     pub delete_at: Timestamp,
     /// The relay's receipt.
     pub relayed: Vec<u8>,
+    /// What the union says to itself about its number.
+    pub place: Option<Vec<u8>>,
 }
 
 /// Makes a delivery visible to those of its recipients who are enabled, and notes that they are to be told; the others are
@@ -134,8 +140,8 @@ pub struct NewDelivery {
 pub async fn insert(connection: &mut SqliteConnection, new: &NewDelivery) -> Result<Vec<i64>, StoreError> {
     let seq = sqlx::query_scalar(
         "INSERT INTO deliveries
-           (insurer, message_id, size, tag, deposited_at, expires_at, remind_at, delete_at, relayed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING seq",
+           (insurer, message_id, size, tag, deposited_at, expires_at, remind_at, delete_at, relayed, place)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING seq",
     )
     .bind(new.insurer.as_str())
     .bind(new.id.to_string())
@@ -146,6 +152,7 @@ pub async fn insert(connection: &mut SqliteConnection, new: &NewDelivery) -> Res
     .bind(new.remind_at.map(micros))
     .bind(micros(new.delete_at))
     .bind(&new.relayed)
+    .bind(new.place.as_deref())
     .fetch_one(&mut *connection)
     .await?;
     let now = new.deposited_at;
@@ -191,10 +198,16 @@ pub async fn page(
     parse_all(rows)
 }
 
+/// The place of what a union has sent last.
+pub async fn newest(executor: impl SqliteExecutor<'_>, insurer: &InsurerNumber) -> Result<Option<i64>, StoreError> {
+    let query = sqlx::query_scalar("SELECT max(seq) FROM deliveries WHERE insurer = $1");
+    Ok(query.bind(insurer.as_str()).fetch_one(executor).await?)
+}
+
 fn of_union(insurer: &InsurerNumber) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "SELECT seq, message_id, size, tag, deposited_at, expires_at, relayed, fetched_at, withdrawn_at, expired_at,
-           statement, delete_at, (SELECT count(*) FROM delivery_recipients WHERE delivery_seq = seq) AS recipients
+           statement, place, delete_at, (SELECT count(*) FROM delivery_recipients WHERE delivery_seq = seq) AS recipients
          FROM deliveries WHERE insurer = ",
     );
     query.push_bind(insurer.as_str());

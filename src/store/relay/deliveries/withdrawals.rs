@@ -22,7 +22,10 @@ pub enum Outcome {
     /// Taken before, at this moment.
     Before(Timestamp),
     /// Its time was over: the statement is there for those who have not fetched it.
-    Stated,
+    Stated {
+        /// Whether somebody had.
+        collected: bool,
+    },
     /// Somebody has fetched it.
     Collected,
     /// The id is that of a user's parcel.
@@ -44,7 +47,7 @@ pub async fn withdraw(
         Some(delivery) if delivery.expired_at.is_some() || delivery.expires_at <= now => {
             endings::expire_one(connection, delivery.seq, id, now).await?;
             state(connection, delivery.seq, statement).await?;
-            Ok(Outcome::Stated)
+            Ok(Outcome::Stated { collected: delivery.fetched_at.is_some() })
         }
         Some(delivery) if delivery.fetched_at.is_some() => Ok(Outcome::Collected),
         Some(delivery) => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::super::Sender;
 use super::super::check::{self, Before, Doubt};
-use super::super::run::SendRunError;
+use super::super::outcome::SendRunError;
 use super::page::{Heard, Read, Subject};
 use super::{Place, has_arrived};
 use crate::domain::ids::{MessageId, UserId};
@@ -17,7 +17,7 @@ use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::store::gateway::events::Kind;
 use crate::store::gateway::sent::{self, Sent};
 use crate::store::gateway::sent_receipts::{self, SentReceipt};
-use crate::store::gateway::sent_recipients::{self, Mark};
+use crate::store::gateway::sent_recipients::{self, Mark, Recipient};
 use crate::store::gateway::set_news_mark;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
@@ -31,7 +31,7 @@ impl<R: Relay> Sender<R> {
         mark: Option<i64>,
         next: Cursor,
         events: Vec<DeliveryEvent>,
-        place: Place,
+        place: Place<'_>,
     ) -> Result<(), SendRunError> {
         let mut subjects = self.subjects(&events, place).await?;
         let heard = self.read_receipts(events, &subjects).await?;
@@ -96,7 +96,8 @@ impl<R: Relay> Sender<R> {
                 self.mark(connection, subject, &user, Mark::Acknowledged, at).await.map(|_| ())
             }
             (News::Dropped { user }, _) => self.dropped(connection, subject, &user, at).await,
-            (News::Expired, _) => self.ended(connection, subject, Sending::Expired, None).await,
+            (News::Expired { user: Some(user) }, _) => self.missed(connection, subject, &user, at).await,
+            (News::Expired { user: None }, _) => self.expired(connection, subject).await,
             // Whoever ordered it hears of it when the relay confirms; this is the same once more, or for another process.
             (News::Withdrawn, _) => match subject.message.state {
                 Sending::Recalling => {
@@ -124,6 +125,9 @@ impl<R: Relay> Sender<R> {
         }
         // A second one, under which the chains would begin anew.
         let checked = if subject.relayed.is_some() { Err(Doubt::Order) } else { checked };
+        if checked.is_err() && subject.is_full() {
+            return Ok(());
+        }
         self.keep(connection, subject, None, Stage::Relayed.code(), receipt, checked, at).await?;
         match checked {
             Ok(()) => {
@@ -157,6 +161,9 @@ impl<R: Relay> Sender<R> {
             check::fits(&receipt, &subject.message, subject.before(user))?;
             Ok((receipt.stage, reason))
         });
+        if checked.is_err() && subject.is_full() {
+            return Ok(());
+        }
         let stage = checked.as_ref().map_or("", |(stage, _)| stage.code());
         let outcome = checked.as_ref().map(|_| ()).map_err(|doubt| *doubt);
         self.keep(connection, subject, Some(user), stage, der, outcome, at).await?;
@@ -227,6 +234,7 @@ impl<R: Relay> Sender<R> {
                 Mark::Fetched => &mut one.fetched_at,
                 Mark::Acknowledged => &mut one.acknowledged_at,
                 Mark::Dropped => &mut one.dropped_at,
+                Mark::Expired => &mut one.expired_at,
                 Mark::Verified => &mut one.verified_at,
                 Mark::Accepted => &mut one.accepted_at,
                 Mark::Returned => &mut one.returned_at,
@@ -256,7 +264,52 @@ impl<R: Relay> Sender<R> {
         Ok(())
     }
 
-    /// A recipient was disabled. When nobody is left who could fetch it, it ends.
+    /// The relay says that nobody fetched it in time. Its word alone ends nothing before that time.
+    async fn expired(&self, connection: &mut Connection, subject: &mut Subject) -> Result<(), StoreError> {
+        if subject.message.state.expire().is_err() {
+            return Ok(());
+        }
+        if !self.is_over(subject.message.expires_at) {
+            return self.disbelieve(connection, subject, None, Doubt::Early).await;
+        }
+        self.ended(connection, subject, Sending::Expired, None).await
+    }
+
+    /// What the relay says of itself does not fit. However often it says so, people hear of the first thing that does not.
+    async fn disbelieve(
+        &self,
+        connection: &mut Connection,
+        subject: &mut Subject,
+        user: Option<UserId>,
+        doubt: Doubt,
+    ) -> Result<(), StoreError> {
+        if subject.message.alarm.is_some() { Ok(()) } else { self.refuse(connection, subject, user, doubt).await }
+    }
+
+    /// Others have fetched it, and this recipient did not in time: the union explains the number to whoever is concerned.
+    async fn missed(
+        &self,
+        connection: &mut Connection,
+        subject: &mut Subject,
+        user: &UserId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let waits = |one: &Recipient| one.user == *user && one.fetched_at.is_none() && one.expired_at.is_none();
+        if subject.message.state.reached_nobody() || !subject.recipients.iter().any(waits) {
+            return Ok(());
+        }
+        if !self.is_over(subject.message.expires_at) {
+            return self.disbelieve(connection, subject, Some(user.clone()), Doubt::Early).await;
+        }
+        self.mark(connection, subject, user, Mark::Expired, at).await?;
+        if subject.message.statement.is_none() {
+            self.state_about(connection, &subject.message).await?;
+            subject.message = sent::get(&mut *connection, subject.message.number).await?;
+        }
+        Ok(())
+    }
+
+    /// A recipient was disabled, as our registry has it too. When nobody is left who could fetch it, it ends.
     async fn dropped(
         &self,
         connection: &mut Connection,
@@ -264,6 +317,10 @@ impl<R: Relay> Sender<R> {
         user: &UserId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let is_news = subject.recipients.iter().any(|one| one.user == *user && one.dropped_at.is_none());
+        if is_news && !self.is_shut_out(connection, user, subject.message.created_at).await? {
+            return self.disbelieve(connection, subject, Some(user.clone()), Doubt::Dropped).await;
+        }
         self.mark(connection, subject, user, Mark::Dropped, at).await?;
         let nobody = !subject.recipients.is_empty()
             && subject.recipients.iter().all(|one| one.dropped_at.is_some() && one.fetched_at.is_none());

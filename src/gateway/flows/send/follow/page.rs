@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::Sender;
 use super::super::check::{self, Before, Doubt, Signer};
-use super::super::run::SendRunError;
+use super::super::outcome::SendRunError;
 use super::Place;
 use crate::domain::address::Address;
 use crate::domain::ids::{MessageId, UserId};
@@ -52,17 +52,15 @@ impl<R: Relay> Sender<R> {
     pub(super) async fn subjects(
         self: &Arc<Self>,
         events: &[DeliveryEvent],
-        place: Place,
+        place: Place<'_>,
     ) -> Result<HashMap<MessageId, Subject>, SendRunError> {
         let ids: Vec<MessageId> = events.iter().map(|event| event.id).collect::<BTreeSet<_>>().into_iter().collect();
         let database = &self.receiver.database;
         let numbered = |found: &[Sent]| found.iter().filter(|message| message.link.is_some()).count();
         let mut found = sent::find_all(&mut *database.reader().await?, &ids).await?;
         if numbered(&found) < ids.len() {
-            if place == Place::Beside {
-                return Err(SendRunError::Forgotten);
-            }
-            self.take_over().await?;
+            let Place::Run(stop) = place else { return Err(SendRunError::Forgotten) };
+            self.take_over(stop).await?;
             found = sent::find_all(&mut *database.reader().await?, &ids).await?;
         }
         let mut reader = database.reader().await?;
@@ -102,15 +100,17 @@ impl<R: Relay> Sender<R> {
             .iter()
             .map(|(id, subject)| (*id, subject.message.sealed.as_ref().map(|sealed| sealed.tag)))
             .collect();
-        let keys = self.keys();
+        let (keys, now) = (self.keys(), self.receiver.clock.now());
+        // The relay says when it had a receipt; that it was before we last heard everything is not to be believed.
+        let earliest: Vec<_> = events.iter().map(|event| self.heard.earliest(event.at, now)).collect();
         let task = tokio::task::spawn_blocking(move || {
-            let read = |event: &DeliveryEvent| match &event.news {
+            let read = |event: &DeliveryEvent, at| match &event.news {
                 News::Relayed { receipt } => {
                     let tag = tags.get(&event.id).copied().flatten();
                     Read::Relayed(relayed::check(event.id, &receipt.0, tag, &keys.relay_receipt).map_err(Doubt::from))
                 }
                 News::Receipt { user, receipt } => Read::User(match signers.get(user) {
-                    Some(signer) => signer.read(receipt, event.at).map(|receipt| {
+                    Some(signer) => signer.read(receipt, at).map(|receipt| {
                         let reason = check::reason(&receipt, &keys.encryption);
                         (receipt, reason)
                     }),
@@ -120,8 +120,9 @@ impl<R: Relay> Sender<R> {
             };
             events
                 .into_iter()
-                .map(|event| {
-                    let read = read(&event);
+                .zip(earliest)
+                .map(|(event, at)| {
+                    let read = read(&event, at);
                     Heard { event, read }
                 })
                 .collect()
@@ -146,9 +147,17 @@ impl<R: Relay> Sender<R> {
     }
 }
 
+/// Receipts of a message that are kept, for each recipient and the relay: a chain has three.
+const MOST_FOR_EACH: usize = 8;
+
 const STAGES: [Stage; 4] = [Stage::Relayed, Stage::Verified, Stage::Accepted, Stage::Returned];
 
 impl Subject {
+    /// Whether no more receipts that do not fit are kept: honest ones are fewer.
+    pub(super) fn is_full(&self) -> bool {
+        self.known.len() >= MOST_FOR_EACH * (self.recipients.len() + 1)
+    }
+
     /// Whether this very receipt is here.
     pub(super) fn knows(&self, receipt: &Der) -> bool {
         self.known.contains(&receipt.0)
