@@ -33,8 +33,15 @@ class Sshd:
 
     def fetch(self, pattern, target, cipher=None):
         """The command that gets what `pattern` names into the folder `target`, every file fsynced (`-f`)."""
-        batch = self.folder / "batch"
-        batch.write_text(f"lcd {target}\nget -f {pattern}\n")
+        return self._sftp("get", f"lcd {target}\nget -f {pattern}\n", cipher)
+
+    def put(self, pattern, target):
+        """The command that puts what `pattern` names into the folder `target`, every file fsynced (`-f`)."""
+        return self._sftp("put", f"cd {target}\nput -f {pattern}\n")
+
+    def _sftp(self, name, script, cipher=None):
+        batch = self.folder / f"batch-{name}"
+        batch.write_text(script)
         options = ["-q", "-b", batch, "-P", str(self.port), "-i", self.folder / "user", "-o", "IdentitiesOnly=yes",
                    "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known"]
         cipher = ["-c", cipher] if cipher else []

@@ -39,10 +39,15 @@ class Sandbox:
         quietly(bench.binary("kx-sandbox"), "--dir", folder, "--once", "--json", "--port-base", base)
         return cls(bench, folder, base)
 
-    def relay(self):
+    def relay(self, env=ENVIRONMENT):
         command = [self.bench.binary("kx-server"), "--config", self.folder / "relay" / "relay.toml", "serve"]
         ready = listening(self.base)
-        return Server(*command, log=self.folder / "relay.log", ready=ready, env=ENVIRONMENT)
+        return Server(*command, log=self.folder / "relay.log", ready=ready, env=env)
+
+    def serving(self):
+        """The gateway as a service; the relay must be running."""
+        ready = listening(self.base + 4)
+        return Server(*self.gateway("serve"), log=self.folder / "gateway.log", ready=ready, env=ENVIRONMENT)
 
     def send(self, files):
         """Deposits files at the relay, which must be running."""

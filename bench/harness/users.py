@@ -25,10 +25,10 @@ CREATE INDEX users_by_mail ON users (mail);
 """
 
 
-def listing(path, count, encoding="utf-8"):
-    """A file of so many users, 25 an office, as a spreadsheet writes it."""
+def listing(path, count, encoding="utf-8", per_office=25):
+    """A file of so many users as a spreadsheet writes it."""
     lines = (
-        f"{number // 25:05},見本事業所第{number // 25}号,利用者 花子{number},user{number}@example.jp,経理のPC{number}\r\n"
+        f"{number // per_office:05},見本事業所第{number // per_office}号,利用者 花子{number},user{number}@example.jp,経理のPC{number}\r\n"
         for number in range(count)
     )
     path.write_bytes((HEADING + "".join(lines)).encode(encoding))

@@ -1,12 +1,15 @@
 //! The parts of the benchmark that need the library or libcrypto in one process. `bench/run` calls them.
 
 mod cms;
+mod crowd;
 mod files;
 mod limits;
 mod many;
+mod people;
 mod users;
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +43,56 @@ enum Command {
     GatewayUsers(Users),
     /// Look-ups among the users of a relay, as JSON.
     RelayUsers(Users),
+    /// Gives everybody who is registered at a gateway certificates. Its relay must be running.
+    Certify {
+        /// The settings of the gateway.
+        config: PathBuf,
+    },
+    /// Registers unions and users with sessions at a relay that is running.
+    CrowdRegister {
+        #[arg(long)]
+        unions: usize,
+        #[arg(long)]
+        users: usize,
+        #[command(flatten)]
+        crowd: Crowd,
+    },
+    /// Connects all of them, and measures what they cost the relay, as JSON.
+    CrowdMeasure {
+        /// The relay's process.
+        #[arg(long)]
+        pid: u32,
+        /// How long everybody is idle.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        #[command(flatten)]
+        crowd: Crowd,
+    },
+    /// Full TLS handshakes with a client certificate, and how many a second, as JSON.
+    Handshakes {
+        #[arg(long)]
+        ca: PathBuf,
+        #[arg(long)]
+        cert: PathBuf,
+        #[arg(long)]
+        key: PathBuf,
+        #[arg(long, default_value_t = 2_000)]
+        count: u32,
+        /// ADDRESS:PORT
+        address: SocketAddr,
+    },
+}
+
+/// A relay, and who has to do with it.
+#[derive(Args)]
+struct Crowd {
+    /// Who vouches for the relay's certificates: a file of PEM certificates.
+    #[arg(long)]
+    ca: PathBuf,
+    /// The settings of the relay.
+    config: PathBuf,
+    /// The file with the keys and sessions of everybody.
+    file: PathBuf,
 }
 
 /// Look-ups in one process.
@@ -84,6 +137,16 @@ fn main() -> Result<()> {
         Command::CmsOpen(many) => cms::open_all(&many),
         Command::GatewayUsers(users) => waited_for(users::gateway(&users.config, users.queries)),
         Command::RelayUsers(users) => waited_for(users::relay(&users.config, users.queries)),
+        Command::Certify { config } => waited_for(people::certify(&config)),
+        Command::CrowdRegister { unions, users, crowd } => {
+            waited_for(crowd::register(&crowd.config, &crowd.ca, unions, users, &crowd.file))
+        }
+        Command::CrowdMeasure { pid, seconds, crowd } => {
+            waited_for(crowd::measure(&crowd.config, &crowd.ca, &crowd.file, pid, seconds))
+        }
+        Command::Handshakes { ca, cert, key, count, address } => {
+            waited_for(crowd::handshakes(address, &ca, &cert, &key, count))
+        }
     }
 }
 

@@ -29,13 +29,13 @@ const GROUP: usize = 64;
 
 /// Microseconds of one query: the median, and what one in a hundred exceeds.
 #[derive(Serialize)]
-struct Times {
+pub(crate) struct Times {
     p50_us: f64,
     p99_us: f64,
 }
 
 impl Times {
-    fn of(mut taken: Vec<Duration>) -> Self {
+    pub(crate) fn of(mut taken: Vec<Duration>) -> Self {
         taken.sort_unstable();
         let at = |part: usize| taken[(taken.len() - 1) * part / 100].as_secs_f64() * 1e6;
         Self { p50_us: at(50), p99_us: at(99) }
