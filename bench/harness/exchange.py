@@ -134,17 +134,17 @@ def exchanged(box, plain, count):
         quietly(*employer, "send", *sorted(plain["up"].iterdir()), *signed, env=ENVIRONMENT)
         while not failures:
             quietly(*employer, "receive", "--all", "--out", out, *signed, "--json", env=ENVIRONMENT)
-            if len(list(out.iterdir())) >= count and box.archived() - before[0] >= count and sent(box, "accepted") - before[1] >= count:
+            there = (len(list(out.iterdir())), box.archived() - before[0], sent(box, "accepted") - before[1])
+            if min(there) >= count:
                 break
             if time.monotonic() - began > PATIENCE:
-                raise Failed(f"{len(list(out.iterdir()))} received, {box.archived()} archived, {sent(box, "accepted")} done")
+                raise Failed("of {} each way: {} received, {} archived, {} accepted".format(count, *there))
             time.sleep(0.05)
         seconds = time.monotonic() - began
         thread.join()
         peaks = watch.stop()
     if failures:
         raise failures[0]
-    quietly(*employer, "sent", *signed, "--json", env=ENVIRONMENT)
     return Sample(seconds, 2 * count, peaks)
 
 

@@ -101,7 +101,7 @@ class Sandbox:
         import sqlite3
 
         with sqlite3.connect(self.database()) as connection:
-            query = "SELECT count(*) FROM messages WHERE direction = 'received' AND verdict = 'accepted'"
+            query = "SELECT count(*) FROM messages WHERE verdict = 'accepted'"
             return connection.execute(query).fetchone()[0]
 
     def pull(self, work, count):
