@@ -47,6 +47,15 @@ impl OpenError {
             Self::Entity(error) => Some(error.reason()),
         }
     }
+
+    /// The same, with the local failure itself where there is no code.
+    pub fn into_reason(self) -> Result<Reason, io::Error> {
+        match (self.reason(), self) {
+            (Some(reason), _) => Ok(reason),
+            (None, Self::Input(error) | Self::Output(error)) => Err(error),
+            (None, other) => Err(io::Error::other(other)),
+        }
+    }
 }
 
 /// A layer's `Read` can only answer with an [`io::Error`]: our own errors travel inside it.

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod employer;
 pub mod enrolment;
 pub mod page;
+mod pc;
 pub mod problem;
 pub mod session;
 pub mod tus;

@@ -237,11 +237,7 @@ fn called(what: &str) -> &str {
 
 impl From<OpenError> for AdminError {
     fn from(error: OpenError) -> Self {
-        match (error.reason(), error) {
-            (Some(reason), _) => Self::Damaged(reason),
-            (None, OpenError::Input(error) | OpenError::Output(error)) => Self::File(error),
-            (None, other) => Self::File(io::Error::other(other)),
-        }
+        error.into_reason().map_or_else(Self::File, Self::Damaged)
     }
 }
 

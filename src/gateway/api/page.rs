@@ -1,9 +1,26 @@
 //! Pages of lists.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::domain::ids::OfficeCode;
 use crate::wire::page::{DEFAULT_LIMIT, MAX_LIMIT, MAX_WAIT_SECONDS};
 use crate::wire::problem::{Code, Problem};
+
+/// Which messages a list shows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Asked {
+    pub(super) state: Option<String>,
+    pub(super) office: Option<OfficeCode>,
+    pub(super) after: Option<String>,
+    pub(super) limit: Option<u32>,
+}
+
+/// A list that is no page.
+#[derive(Debug, Serialize)]
+pub(super) struct All<T> {
+    pub(super) items: Vec<T>,
+}
 
 /// One page.
 #[derive(Debug, Serialize)]

@@ -2,11 +2,11 @@
 
 use axum::extract::State as Shared;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::App;
-use super::page::{Limit, Page, malformed, place};
-use crate::domain::ids::{MessageId, OfficeCode};
+use super::page::{All, Asked, Limit, Page, malformed, place};
+use crate::domain::ids::MessageId;
 use crate::gateway::view::MessageView;
 use crate::http::{Json, PathId, Query};
 use crate::message::receipt::SignedReceipt;
@@ -14,16 +14,6 @@ use crate::store::gateway::messages::{self, Filter, State};
 use crate::store::gateway::receipts;
 use crate::wire::Der;
 use crate::wire::problem::{Code, Problem};
-
-/// Which messages.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Asked {
-    state: Option<String>,
-    office: Option<OfficeCode>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
 
 /// A receipt of ours or of the relay.
 #[derive(Debug, Serialize)]
@@ -34,12 +24,6 @@ pub(super) struct ReceiptView {
     hash: String,
     /// The signed receipt: CMS `SignedData` in DER, in base64.
     der: Der,
-}
-
-/// A list that is no page.
-#[derive(Debug, Serialize)]
-pub(super) struct All<T> {
-    pub(super) items: Vec<T>,
 }
 
 /// GET: newest first.

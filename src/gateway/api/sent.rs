@@ -2,28 +2,16 @@
 
 use axum::Extension;
 use axum::extract::State;
-use serde::Deserialize;
 
 use super::App;
 use super::authorize::Caller;
-use super::page::{Limit, Page, malformed, place};
-use super::received::All;
-use crate::domain::ids::{MessageId, OfficeCode};
+use super::page::{All, Asked, Limit, Page, malformed, place};
+use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
 use crate::gateway::view::sent::{SentReceiptView, SentView};
 use crate::http::{Json, PathId, Query};
 use crate::store::gateway::sent::Filter;
 use crate::wire::problem::Problem;
-
-/// Which messages.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Asked {
-    state: Option<String>,
-    office: Option<OfficeCode>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
 
 /// GET: newest first.
 pub(super) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<Page<SentView>>, Problem> {

@@ -42,11 +42,7 @@ pub enum RevealError {
 
 impl From<OpenError> for RevealError {
     fn from(error: OpenError) -> Self {
-        match (error.reason(), error) {
-            (Some(reason), _) => Self::Damaged(reason),
-            (None, OpenError::Input(error) | OpenError::Output(error)) => Self::File(error),
-            (None, other) => Self::File(io::Error::other(other)),
-        }
+        error.into_reason().map_or_else(Self::File, Self::Damaged)
     }
 }
 
