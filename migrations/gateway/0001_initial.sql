@@ -38,7 +38,9 @@ CREATE TABLE users (
     lost_at         INTEGER,
     created_at      INTEGER NOT NULL,
     -- When the user was last told that the certificates end.
-    warned_at       INTEGER
+    warned_at       INTEGER,
+    -- When a mail of the relay to the user last failed for good, as the relay said last.
+    mail_failed_at  INTEGER
 );
 CREATE INDEX users_by_office ON users (office, id);
 CREATE INDEX users_by_mail ON users (mail, id);
@@ -268,11 +270,13 @@ CREATE TABLE sent_recipients (
     returned_at     INTEGER,
     -- Why it was returned; NULL also when the words do not open.
     reason          TEXT,
+    -- When staff were told that the app has it and the user's receipt is missing.
+    silent_at       INTEGER,
     PRIMARY KEY (message, user_id)
 );
 CREATE INDEX sent_recipients_by_user ON sent_recipients (user_id, message);
 CREATE INDEX sent_recipients_silent ON sent_recipients (message)
-    WHERE acknowledged_at IS NOT NULL AND verified_at IS NULL;
+    WHERE acknowledged_at IS NOT NULL AND verified_at IS NULL AND silent_at IS NULL;
 
 -- Receipts for what we sent, in the order in which they came: the relay's (without a user) and each recipient's. Those
 -- that do not fit are kept too, with what is wrong.
@@ -357,6 +361,14 @@ CREATE TABLE hook_letters (
     problem  TEXT
 );
 CREATE INDEX hook_letters_due ON hook_letters (next_try) WHERE next_try IS NOT NULL;
+
+-- Arrivals that could not be put into the folder of the core system when it was their turn.
+CREATE TABLE handoff_late (
+    event    INTEGER PRIMARY KEY REFERENCES events (number),
+    code     TEXT    NOT NULL,
+    tries    INTEGER NOT NULL,
+    next_try INTEGER NOT NULL
+);
 
 -- Events that an address of staff is to be told of by mail.
 CREATE TABLE staff_notices (

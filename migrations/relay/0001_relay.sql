@@ -69,6 +69,8 @@ CREATE TABLE users (
     notice_sent BOOLEAN NOT NULL DEFAULT TRUE,
     -- When what was noted for the user last became a mail.
     told_at    BIGINT,
+    -- When a mail to this address last failed for good: it was refused, or it came back.
+    mail_failed_at BIGINT,
     UNIQUE (insurer, user_id)
 );
 CREATE INDEX users_by_union ON users (insurer, seq);
@@ -190,13 +192,23 @@ CREATE TABLE outbox (
     gathered   TEXT,
     created_at BIGINT  NOT NULL,
     tries      BIGINT  NOT NULL DEFAULT 0,
-    next_at    BIGINT  NOT NULL,
+    -- None when the mail server refused it for good.
+    next_at    BIGINT,
     -- Why the last try failed: a stable code.
     problem    TEXT,
     CHECK ((enrolment IS NULL) = (token IS NULL) AND (token IS NOT NULL) + (not_after IS NOT NULL) + (gathered IS NOT NULL) = 1)
 );
-CREATE INDEX outbox_due ON outbox (next_at);
+CREATE INDEX outbox_due ON outbox (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX outbox_by_user ON outbox (user_seq);
+
+-- Mails that went out a short time ago: so that one that comes back is known.
+CREATE TABLE mails_out (
+    message_id TEXT    PRIMARY KEY,
+    user_seq   INTEGER NOT NULL REFERENCES users (seq),
+    sent_at    BIGINT  NOT NULL
+);
+CREATE INDEX mails_out_by_time ON mails_out (sent_at);
+CREATE INDEX mails_out_by_user ON mails_out (user_seq);
 
 -- How far an upload has come is the length of its file, not a column. A message id is a parcel's or a delivery's, never both.
 CREATE TABLE uploads (

@@ -1,6 +1,6 @@
 //! `kx-server`: the relay.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::InsurerNumber;
 use kenpo_express::http;
 use kenpo_express::message::keys::{Certificate, KeyError};
+use kenpo_express::relay::admin::CameBack;
 use kenpo_express::relay::bytes::Directory;
 use kenpo_express::relay::tasks::{delete_batch, end_of_grace, purge_batch};
 use kenpo_express::relay::{Config, Relay, StartError, admin, check};
@@ -61,6 +62,9 @@ enum Command {
     },
     /// Deletes the bytes of acknowledged parcels whose time is over, now.
     Purge,
+    /// Reads a mail that came to the sender's address (mail.from) from standard input, as a mail server pipes it there: when a mail of
+    /// ours came back, that shows at its user. Exit status 75: to be tried again.
+    Bounce,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +98,11 @@ enum UnionCommand {
     },
 }
 
+/// The largest mail that is looked into.
+const MAX_MAIL: u64 = 4 << 20;
+/// What mail servers take as "not now" (`EX_TEMPFAIL`).
+const TRY_AGAIN: u8 = 75;
+
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -118,13 +127,15 @@ enum Failure {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // A mail server would send back what is refused: to the very address that it came to.
+    let failed = if matches!(arguments.command, Command::Bounce) { TRY_AGAIN.into() } else { ExitCode::FAILURE };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(Failure::Output).and_then(|runtime| runtime.block_on(run(arguments)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("kx-server: {}", kenpo_express::relay::fault::chain(&failure));
-            ExitCode::FAILURE
+            failed
         }
     }
 }
@@ -138,6 +149,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status { json } => status(&config, json).await,
         Command::Union { command } => union(&config, command).await,
         Command::Purge => purge(&config).await,
+        Command::Bounce => bounce(&config).await,
     }
 }
 
@@ -207,6 +219,7 @@ async fn status(config: &Config, json: bool) -> Result<(), Failure> {
         (status.deliveries_waiting, status.delivery_bytes_waiting, moment(status.oldest_delivery));
     show(&format!("deliveries waiting  {items} ({bytes} bytes, oldest {oldest})"))?;
     show(&format!("uploads open        {}", status.uploads_open))?;
+    show(&format!("mail fails for      {} user(s)", status.mail_failures))?;
     match tasks {
         None => show("tasks               no server answers at watch.address"),
         Some(tasks) => tasks.iter().try_for_each(|task| {
@@ -283,6 +296,24 @@ async fn purge(config: &Config) -> Result<(), Failure> {
     database.close().await;
     say(&format!("{purged} parcel(s) were purged"));
     if failures == 0 { Ok(()) } else { Err(Failure::NotPurged(failures)) }
+}
+
+async fn bounce(config: &Config) -> Result<(), Failure> {
+    let mut mail = Vec::new();
+    io::stdin().lock().take(MAX_MAIL).read_to_end(&mut mail)?;
+    let database = admin::open(config).await?;
+    let came_back = admin::came_back(&database, &mail, SystemClock.now()).await?;
+    database.close().await;
+    match came_back {
+        CameBack::NoReport => say("this is no report about a mail: nothing is done"),
+        CameBack::Late => say("the mail is late and not given up: nothing is done"),
+        CameBack::Unknown => say("the report is about no mail that went out lately: nothing is done"),
+        CameBack::Noted(status) => {
+            let status = status.map_or(String::new(), |status| format!(" ({status})"));
+            say(&format!("a mail came back{status}: it shows at its user"));
+        }
+    }
+    Ok(())
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {

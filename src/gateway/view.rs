@@ -133,6 +133,8 @@ pub struct UserView {
     pub created_at: Timestamp,
     /// When the newest certificate that is not revoked ends.
     pub certificate_ends_at: Option<Timestamp>,
+    /// When a mail of the KX server to the user last failed for good: it was refused, or it came back.
+    pub mail_failed_at: Option<Timestamp>,
     /// From the letter on, until it is replaced or the user is disabled.
     pub enrolment: Option<EnrolmentView>,
     /// The newest order to the relay about this user.
@@ -192,6 +194,7 @@ impl UserView {
             lost_at: user.lost_at,
             created_at: user.created_at,
             certificate_ends_at: listed.certificate_ends_at,
+            mail_failed_at: listed.mail_failed_at,
             enrolment,
             order: order.map(OrderView::from),
         }
@@ -244,6 +247,8 @@ pub struct RelayView {
     pub last_login_at: Option<Timestamp>,
     pub pin_locked: bool,
     pub login_locked_until: Option<Timestamp>,
+    /// When a mail to the user last failed for good.
+    pub mail_failed_at: Option<Timestamp>,
     /// The enrolment that is open there.
     pub enrolment: Option<MailView>,
 }

@@ -35,7 +35,10 @@ pub enum MailError {
     /// Peer: the server does not take it now.
     #[error("the mail server does not take the mail at present")]
     Deferred(#[source] lettre::transport::smtp::Error),
-    /// Peer: the server does not take it, or not from us.
+    /// Configuration: the server does not take our user or password, or wants some.
+    #[error("the mail server refuses our user or password")]
+    Login(#[source] lettre::transport::smtp::Error),
+    /// Peer: the server does not take this mail, and never will.
     #[error("the mail server refuses the mail")]
     Refused(#[source] lettre::transport::smtp::Error),
     /// Environment: the file cannot be written.
@@ -51,6 +54,7 @@ impl MailError {
             Self::Unreachable(_) => "mail.unreachable",
             Self::Slow => "mail.slow",
             Self::Deferred(_) => "mail.deferred",
+            Self::Login(_) => "mail.login",
             Self::Refused(_) => "mail.refused",
             Self::Folder(_) => "mail.folder",
         }
@@ -59,12 +63,12 @@ impl MailError {
 
 impl From<lettre::transport::smtp::Error> for MailError {
     fn from(error: lettre::transport::smtp::Error) -> Self {
-        if error.is_permanent() {
-            Self::Refused(error)
-        } else if error.is_transient() {
-            Self::Deferred(error)
-        } else {
-            Self::Unreachable(error)
+        // RFC 5321, 4.2.1: x3x is about who we are, x5x about the mail. Anything else may be put right without the mail being another one.
+        match error.status().map(u16::from) {
+            Some(530..=539) => return Self::Login(error),
+            Some(550..=559) => return Self::Refused(error),
+            _ => {}
         }
+        if error.is_permanent() || error.is_transient() { Self::Deferred(error) } else { Self::Unreachable(error) }
     }
 }

@@ -11,13 +11,26 @@ use lettre::message::{Body, Mailbox, SinglePart};
 use lettre::{AsyncTransport, Message};
 use tokio::time::timeout;
 
-use super::address::MailAddress;
+use super::address::{InvalidMailAddress, MailAddress};
 use super::error::{MailError, MailerError};
 use super::smtp::{self, Login};
 use crate::stream::spool::make_folder;
 
 /// How long a server may take for one mail.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who mails come from that go to nobody: those in a folder.
+const NOBODY: &str = "noreply@localhost.localdomain";
+
+/// Whether mails of this way out reach people, so that a sender has to be named.
+pub fn needs_sender(transport: &str) -> bool {
+    transport.starts_with("smtp")
+}
+
+/// The sender that the settings name; without one, a name for mails that stay on this machine.
+pub fn sender(from: &str) -> Result<MailAddress, InvalidMailAddress> {
+    if from.is_empty() { NOBODY.parse() } else { from.parse() }
+}
 
 /// A mail: plain text.
 #[derive(Debug, Clone)]

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use super::config::Config;
 use crate::domain::ids::InsurerNumber;
+use crate::mail::Report;
 use crate::store::relay::unions::{self, NewUnion};
-use crate::store::relay::{MIGRATIONS, deliveries, parcels, registry, uploads, users};
+use crate::store::relay::{MIGRATIONS, deliveries, mail_failures, parcels, registry, uploads, users};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
 
 /// How the relay stands.
@@ -32,6 +33,8 @@ pub struct Status {
     pub oldest_delivery: Option<Timestamp>,
     /// Uploads that are not complete.
     pub uploads_open: i64,
+    /// Users whom mails do not reach.
+    pub mail_failures: u64,
 }
 
 /// A union as `union list` shows it.
@@ -73,6 +76,7 @@ pub async fn status(database: &Database) -> Result<Status, StoreError> {
         delivery_bytes_waiting: delivered.bytes,
         oldest_delivery: delivered.oldest,
         uploads_open: uploads::count(database.read()).await?,
+        mail_failures: mail_failures::count(database.read()).await?,
     })
 }
 
@@ -90,6 +94,31 @@ pub async fn disable_union(database: &Database, insurer: &InsurerNumber) -> Resu
     unions::set_enabled(&mut transaction, insurer, false).await?;
     registry::changed(&mut transaction).await?;
     database.commit(transaction).await
+}
+
+/// What a mail meant that came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CameBack {
+    /// It is no report about a mail.
+    NoReport,
+    /// The mail that it is about is only late.
+    Late,
+    /// It is about no mail that went out lately, or about one that is known to have come back.
+    Unknown,
+    /// Mails do not reach that user: noted. With the status that the mail server gives.
+    Noted(Option<String>),
+}
+
+/// Takes in a mail that came to the address that ours come from.
+pub async fn came_back(database: &Database, mail: &[u8], now: Timestamp) -> Result<CameBack, StoreError> {
+    let Some(report) = Report::read(mail) else { return Ok(CameBack::NoReport) };
+    if !report.failed {
+        return Ok(CameBack::Late);
+    }
+    let mut transaction = database.write().await?;
+    let known = mail_failures::came_back(&mut transaction, &report.message_id, now).await?;
+    database.commit(transaction).await?;
+    Ok(if known { CameBack::Noted(report.status) } else { CameBack::Unknown })
 }
 
 /// Every union.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::config::{Fault, Settings};
 use crate::http::Limits;
+use crate::mail;
 use crate::runtime::telemetry;
 
 /// Everything in `config/relay.toml`; the file says what each key means.
@@ -115,7 +116,7 @@ pub struct Session {
 pub struct Mail {
     /// `smtp://`, `smtps://`, `directory:` or `memory`.
     pub transport: String,
-    /// The sender's address.
+    /// The sender's address; may be empty unless mails go out by SMTP.
     pub from: String,
     /// File with user and password; empty for none.
     pub credentials: PathBuf,
@@ -305,6 +306,12 @@ impl Settings for Config {
                 faults.push(Fault::new(key, "must be https://HOST or https://HOST:PORT, with nothing behind it"));
             }
         }
+        if self.mail.from.is_empty() && mail::needs_sender(&self.mail.transport) {
+            faults.push(Fault::new(
+                "mail.from",
+                "must be set when mails go out by SMTP: the address that they come from",
+            ));
+        }
         if self.limits.header_bytes < 1_024 {
             faults.push(Fault::new("limits.header_bytes", "must be 1024 or more"));
         }
@@ -334,7 +341,7 @@ mod tests {
     fn faults_name_their_keys() {
         let text = "[watch]\naddress = '192.0.2.1:1'\n[limits]\nidle_seconds = 0\n[log]\nfilter = 'a=b=c'\n\
                     [enrolment]\nurl = 'http://kx.example'\n[employer]\nurl = 'https://kx.example/x'\n\
-                    [deliveries]\nreminder_days = [3, 14]\ndelete_days = 13";
+                    [mail]\ntransport = 'smtps://mail.example'\n[deliveries]\nreminder_days = [3, 14]\ndelete_days = 13";
         let faults = load_from::<Config>(text, Path::new("."), std::iter::empty()).unwrap_err().to_string();
         for key in [
             "watch.address",
@@ -342,6 +349,7 @@ mod tests {
             "log.filter",
             "enrolment.url",
             "employer.url",
+            "mail.from",
             "deliveries.reminder_days",
             "deliveries.delete_days",
         ] {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::config::Config;
 use super::mail_files;
-use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, Mailer, MailerError};
+use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, Mailer, MailerError, sender};
 use crate::store::relay::outbox::{Content, Waiting};
 
 /// After this time a mail that does not go is let be: its problem shows, and a new link is a new mail.
@@ -25,7 +25,7 @@ pub enum MailSettingsError {
 
 /// The way out that is configured.
 pub(super) fn mailer(config: &Config) -> Result<Mailer, MailSettingsError> {
-    config.mail.from.parse::<MailAddress>().map_err(MailSettingsError::From)?;
+    sender(&config.mail.from).map_err(MailSettingsError::From)?;
     let given = |path: &std::path::PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
     let login = given(&config.mail.credentials).map(|file| Login::read(&file)).transpose()?;
     let root = given(&config.mail.root)

@@ -130,7 +130,7 @@ impl World {
             "{mark}\n# Run by itself: kx-server --config relay.toml serve. All other keys: config/relay.toml.\n\n\
              [vpn]\naddress = \"{vpn}\"\n\n[employer]\naddress = \"{employer}\"\nroots = \"../operator/ca.pem\"\n\n\
              [enrolment]\naddress = \"{enrolment}\"\n\n[mail]\n# Each mail becomes a file there.\n\
-             transport = {mail}\n\n[watch]\naddress = \"{watch}\"\n\n\
+             transport = {mail}\nfrom = \"noreply-kenpoexpress@kmail.kenpo.gr.jp\"\n\n[watch]\naddress = \"{watch}\"\n\n\
              [parcels]\n# A sandbox is often on a small disk.\ndisk_reserve_bytes = {RESERVE}\n"
         )
     }

@@ -304,6 +304,10 @@ pub struct User {
     pub login_locked_until: Option<Timestamp>,
     /// The last successful login.
     pub last_login_at: Option<Timestamp>,
+    /// When a mail to the user last failed for good: the mail server refused it, or it came back. None again with a new enrolment, and
+    /// when a later mail has stayed out for a week.
+    #[serde(default)]
+    pub mail_failed_at: Option<Timestamp>,
 }
 
 /// Body of POST [`USERS`]`/{user}/disable`.

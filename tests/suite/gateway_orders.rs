@@ -42,6 +42,7 @@ fn listed(invited: &Invited, enabled: bool, order: OrderNumber) -> User {
         pin_locked: false,
         login_locked_until: None,
         last_login_at: None,
+        mail_failed_at: None,
     }
 }
 

@@ -84,7 +84,7 @@ async fn from_the_mail_to_the_kit() {
     assert_eq!(mails.len(), 1);
     let (head, body) = &mails[0];
     assert!(head.contains("\r\nTo: hanako-1@example.jp\r\n"), "{head}");
-    assert!(head.contains("From: noreply-kenpoexpress@kmail.kenpo.gr.jp\r\n"), "{head}");
+    assert!(head.contains("From: noreply@localhost.localdomain\r\n"), "{head}");
     assert_eq!(subject(head), SUBJECT);
     assert!(body.contains(&format!("https://kx.example.jp{link}\r\n")), "{body}");
     assert!(body.contains("72時間") && body.contains("for 72 hours"));

@@ -69,6 +69,7 @@ impl Server {
     async fn relay(&self, scheme: &str, login: &str, root: bool) -> RelayWorld {
         RelayWorld::start_with(|config| {
             config.mail.transport = format!("{scheme}://localhost:{}", self.port);
+            config.mail.from = "noreply@example.jp".to_owned();
             config.mail.credentials = self.path(login);
             if root {
                 config.mail.root = self.path("root.pem");
@@ -110,8 +111,17 @@ async fn mail_goes_out_within_tls_only_and_is_tried_again() {
 
         relay.enrol(&union, "refused-2").await;
         assert_eq!(problem(&relay, &union).await.as_deref(), Some("mail.refused"), "{kind}");
+        // That is the end of it, and shows; the server is not asked again.
+        for _ in 0..3 {
+            relay.clock.advance(SignedDuration::from_hours(5));
+            assert_eq!(problem(&relay, &union).await.as_deref(), Some("mail.refused"), "{kind}");
+        }
+        assert_eq!(relay.running().app.metrics.mails_failed_total.with_label_values(&["mail.refused"]).get(), 1);
+        let failed =
+            |users: &Page<User>| users.items.iter().map(|user| user.mail_failed_at.is_some()).collect::<Vec<_>>();
+        assert_eq!(failed(&relay.vpn(&union.gateway).get(USERS).await.json()), [false, true], "{kind}");
         // A wrong password, an authority that nobody told of, another way of TLS.
-        for (login, root, expected) in [("wrong", true, "mail.refused"), ("login", false, "mail.unreachable")] {
+        for (login, root, expected) in [("wrong", true, "mail.login"), ("login", false, "mail.unreachable")] {
             let relay = server.relay(scheme, login, root).await;
             let union = relay.union("06123456").await;
             relay.enrol(&union, "hanako-1").await;

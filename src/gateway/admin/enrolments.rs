@@ -123,6 +123,8 @@ impl Admin {
             revocation::renew(transaction, &keys, now).await?;
         }
         users::update(transaction, &User { state: UserState::Enabled, ..before.clone() }).await?;
+        // The relay begins anew with the address, too.
+        users::set_mail_failed(transaction, &user.id, None).await?;
         let device = Registered::new(&prepared.device, &user.id, Purpose::Device, &keys.ca, now);
         certificates::insert(transaction, &device).await?;
         enrolments::insert(transaction, &prepared.enrolment).await?;

@@ -104,6 +104,16 @@ impl Admin {
         Ok(incident)
     }
 
+    async fn note_mail_failure(&self, id: &UserId, at: Option<Timestamp>) -> Result<(), StoreError> {
+        let database = &self.gateway.receiver.database;
+        if users::mail_failures(database.read()).await?.get(id).copied() == at {
+            return Ok(());
+        }
+        let mut transaction = database.write().await?;
+        users::set_mail_failed(&mut transaction, id, at).await?;
+        database.commit(transaction).await
+    }
+
     /// The user as the relay has it now; nothing when it cannot be reached.
     pub async fn at_relay(&self, id: &UserId) -> Option<RelayView> {
         let look = async {
@@ -119,11 +129,14 @@ impl Admin {
             }
         };
         let found = tokio::time::timeout(PATIENCE, look).await.ok()??;
+        // For the list of users. When it cannot be kept, the next comparison does it.
+        let _ = self.note_mail_failure(id, found.mail_failed_at).await;
         Some(RelayView {
             enabled: found.enabled,
             last_login_at: found.last_login_at,
             pin_locked: found.pin_locked,
             login_locked_until: found.login_locked_until,
+            mail_failed_at: found.mail_failed_at,
             enrolment: found.enrolment.map(|open| MailView {
                 mailed_at: open.mailed_at,
                 mail_problem: open.mail_problem,

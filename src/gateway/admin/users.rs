@@ -194,12 +194,13 @@ impl Admin {
     pub async fn user_detail(&self, id: &UserId) -> Result<UserDetail, AdminError> {
         let read = self.gateway.receiver.database.read();
         let waiting = requests::waiting(read, id).await?;
+        let relay = self.at_relay(id).await;
         Ok(UserDetail {
             user: self.user(id).await?,
             certificates: certificates::of_user(read, id).await?.iter().map(Into::into).collect(),
             orders: orders::of_user(read, id, 20).await?.iter().map(Into::into).collect(),
             waiting: waiting.into_iter().filter_map(|one| one.pc).map(|pc| pc.mark().to_string()).collect(),
-            relay: self.at_relay(id).await,
+            relay,
         })
     }
 

@@ -73,7 +73,8 @@ pub(super) fn user(view: &UserView) -> io::Result<()> {
         None => format!("  KXサーバー依頼中 requested {}", jst(order.requested_at)),
     });
     let name = printable(view.name.as_deref().unwrap_or("-"));
-    line(format!("{}  {}  {name}  {state}{order}", view.id, view.office))
+    let mail = view.mail_failed_at.map_or(String::new(), |at| format!("  メール不達 mail fails {}", jst(at)));
+    line(format!("{}  {}  {name}  {state}{order}{mail}", view.id, view.office))
 }
 
 /// A certificate of the union itself in one line.

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::config::Fault;
-use crate::mail::MailAddress;
+use crate::mail::{MailAddress, needs_sender, sender};
 use crate::store::gateway::staff_notices::Kind;
 
 /// `[mail]`
@@ -14,7 +14,7 @@ use crate::store::gateway::staff_notices::Kind;
 pub struct MailSettings {
     /// `smtp://`, `smtps://`, `directory:` or `memory`.
     pub transport: String,
-    /// The sender's address.
+    /// The sender's address; may be empty unless mails go out by SMTP.
     pub from: String,
     /// File with user and password; empty for none.
     pub credentials: PathBuf,
@@ -59,7 +59,12 @@ pub(super) fn faults(mail: &MailSettings, notices: &NoticeSettings) -> Vec<Fault
     let addresses = notices.staff.iter().all(|staff| is_address(&staff.address));
     let kinds = notices.staff.iter().flat_map(|staff| &staff.kinds).all(|code| Kind::from_code(code).is_some());
     let checks = [
-        (is_address(&mail.from), "mail.from", "must be a mail address"),
+        (sender(&mail.from).is_ok(), "mail.from", "must be a mail address"),
+        (
+            !(mail.from.is_empty() && needs_sender(&mail.transport)),
+            "mail.from",
+            "must be set when mails go out by SMTP: the address that they come from",
+        ),
         (addresses, "notices.staff", "each needs a mail address"),
         (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected, alarm and alert"),
     ];

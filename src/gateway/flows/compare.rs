@@ -74,8 +74,10 @@ pub async fn compare<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, Compa
 
 async fn compare_all<R: Relay>(receiver: &Receiver<R>) -> Result<Compared, CompareError> {
     let (mut compared, mut seen, mut after) = (Compared::default(), HashSet::new(), None);
+    let failing = users::mail_failures(receiver.database.read()).await?;
     loop {
         let page = receiver.relay.users(PageQuery { after, limit: Some(MAX_LIMIT), wait: None }).await?;
+        note_mail_failures(receiver, &page.items, &failing).await?;
         seen.extend(page.items.iter().map(|there| there.id.clone()));
         let pairs = page.items.into_iter().map(|there| (there.id.clone(), Some(there)));
         examine_all(receiver, pairs.collect(), &mut compared).await?;
@@ -110,6 +112,24 @@ async fn examine_all<R: Relay>(
         }
     }
     Ok(())
+}
+
+/// Keeps whom mails of the relay do not reach: staff see it in the list of users.
+async fn note_mail_failures<R: Relay>(
+    receiver: &Receiver<R>,
+    there: &[User],
+    failing: &HashMap<UserId, Timestamp>,
+) -> Result<(), StoreError> {
+    let has_changed = |user: &&User| failing.get(&user.id).copied() != user.mail_failed_at;
+    let changed: Vec<&User> = there.iter().filter(has_changed).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut transaction = receiver.database.write().await?;
+    for user in changed {
+        users::set_mail_failed(&mut transaction, &user.id, user.mail_failed_at).await?;
+    }
+    receiver.database.commit(transaction).await
 }
 
 async fn examine<R: Relay>(
@@ -303,6 +323,7 @@ mod tests {
             pin_locked: false,
             login_locked_until: None,
             last_login_at: None,
+            mail_failed_at: None,
         }
     }
 

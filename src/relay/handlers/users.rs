@@ -41,6 +41,7 @@ pub async fn list(
         pin_locked: row.pin_locked,
         login_locked_until: row.login_locked_until,
         last_login_at: row.last_login_at,
+        mail_failed_at: row.mail_failed_at,
     });
     Ok(Json(window.page(items.collect(), |user| user.cursor)))
 }

@@ -41,6 +41,8 @@ pub struct Listed {
     pub order: Option<i64>,
     /// When the newest signing certificate that is not revoked ends.
     pub certificate_ends_at: Option<Timestamp>,
+    /// When a mail of the relay to the user last failed for good.
+    pub mail_failed_at: Option<Timestamp>,
 }
 
 /// The enrolment of a user, as staff see it.
@@ -118,7 +120,7 @@ pub struct Ending {
 }
 
 const SELECT: &str = "SELECT u.id, u.office, u.state, u.disabled_reason, u.disabled_at, u.lost_at, u.created_at, \
-     u.name, u.mail, u.device, e.id AS enrolment, e.made_at, e.mismatches, e.pc, \
+     u.name, u.mail, u.device, u.mail_failed_at, e.id AS enrolment, e.made_at, e.mismatches, e.pc, \
      (SELECT count(*) FROM requests r WHERE r.user_id = u.id AND r.keys IS NOT NULL) AS waiting, \
      (SELECT max(o.number) FROM orders o WHERE o.user_id = u.id AND o.kind <> 'notice') AS newest_order, \
      (SELECT max(c.not_after) FROM certificates c \
@@ -151,6 +153,7 @@ struct Row {
     name: Option<String>,
     mail: Option<String>,
     device: Option<String>,
+    mail_failed_at: Option<i64>,
     enrolment: Option<String>,
     made_at: Option<i64>,
     mismatches: Option<u32>,
@@ -176,6 +179,7 @@ impl Row {
             enrolment,
             order: self.newest_order,
             certificate_ends_at: self.ends_at.map(moment).transpose()?,
+            mail_failed_at: self.mail_failed_at.map(moment).transpose()?,
         })
     }
 }

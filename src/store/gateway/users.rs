@@ -1,6 +1,6 @@
 //! Users and their state.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
@@ -226,6 +226,29 @@ pub async fn contact(executor: impl SqliteExecutor<'_>, id: &UserId) -> Result<O
         mail: mail.parse().map_err(corrupt("mail address"))?,
         device: device.map(|device| device.parse().map_err(corrupt("name of a PC"))).transpose()?,
     }))
+}
+
+/// The users whom mails of the relay do not reach, as it said last, and since when.
+pub async fn mail_failures(executor: impl SqliteExecutor<'_>) -> Result<HashMap<UserId, Timestamp>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT id, mail_failed_at FROM users WHERE mail_failed_at IS NOT NULL")
+            .fetch_all(executor)
+            .await?;
+    rows.into_iter().map(|(id, at)| Ok((id.parse().map_err(corrupt("user id"))?, moment(at)?))).collect()
+}
+
+/// Notes when a mail of the relay to a user last failed for good; none when mails arrive.
+pub async fn set_mail_failed(
+    connection: &mut SqliteConnection,
+    id: &UserId,
+    at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE users SET mail_failed_at = $2 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(at.map(micros))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes that the user was told that the certificates end.

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod enrolments;
 pub mod figures;
 pub mod logins;
+pub mod mail_failures;
 pub mod notices;
 pub mod outbox;
 pub mod parcels;

@@ -134,7 +134,7 @@ pub async fn due(
 
 /// Whether a mail is still to be sent: it may have been dropped since it was listed.
 pub async fn is_waiting(executor: impl SqliteExecutor<'_>, seq: i64) -> Result<bool, StoreError> {
-    let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox WHERE seq = $1)");
+    let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM outbox WHERE seq = $1 AND next_at IS NOT NULL)");
     Ok(found.bind(seq).fetch_one(executor).await?)
 }
 
@@ -155,6 +155,17 @@ pub async fn failed(
         .bind(seq)
         .bind(problem)
         .bind(micros(next_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The mail server refused it for good. A link stays, so that its problem shows; anything else goes.
+pub async fn refused(connection: &mut SqliteConnection, seq: i64, problem: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM outbox WHERE seq = $1 AND token IS NULL").bind(seq).execute(&mut *connection).await?;
+    sqlx::query("UPDATE outbox SET tries = tries + 1, problem = $2, next_at = NULL WHERE seq = $1")
+        .bind(seq)
+        .bind(problem)
         .execute(connection)
         .await?;
     Ok(())

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{corrupt, devices, enrolments, logins, notices, outbox, pins, sessions};
+use super::{corrupt, devices, enrolments, logins, mail_failures, notices, outbox, pins, sessions};
 use crate::domain::digest::Fingerprint;
 use crate::domain::ids::{InsurerNumber, OfficeCode, UserId};
 use crate::message::keys::Certificate;
@@ -37,6 +37,8 @@ pub struct User {
     pub login_locked_until: Option<Timestamp>,
     /// The last successful login.
     pub last_login_at: Option<Timestamp>,
+    /// When a mail to the user last failed for good.
+    pub mail_failed_at: Option<Timestamp>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -49,6 +51,7 @@ struct Row {
     pin_locked: bool,
     locked_until: Option<i64>,
     last_at: Option<i64>,
+    mail_failed_at: Option<i64>,
     enrolment: Option<String>,
     link_expires_at: Option<i64>,
     link_failures: Option<i64>,
@@ -237,8 +240,9 @@ pub async fn enrol(
         .bind(seq)
         .bind(mail)
         .bind(micros(now))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    mail_failures::forget(connection, seq).await?;
     Ok(seq)
 }
 
@@ -281,6 +285,7 @@ pub async fn disable(
     enrolments::end(connection, seq, now).await?;
     outbox::drop_all(connection, seq).await?;
     notices::drop_all(connection, seq).await?;
+    mail_failures::forget(connection, seq).await?;
     sqlx::query("UPDATE users SET mail = NULL WHERE seq = $1").bind(seq).execute(connection).await?;
     Ok(())
 }
@@ -317,7 +322,7 @@ pub async fn page(
     limit: i64,
 ) -> Result<Vec<User>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT u.seq, u.user_id, u.office, u.enabled, u.order_number, l.locked_until, l.last_at,
+        "SELECT u.seq, u.user_id, u.office, u.enabled, u.order_number, u.mail_failed_at, l.locked_until, l.last_at,
            EXISTS (SELECT 1 FROM pins p WHERE p.user_seq = u.seq AND p.tries >= $4) AS pin_locked,
            e.id AS enrolment, e.link_expires_at, e.link_failures, e.mailed_at, e.downloaded_at,
            (SELECT o.problem FROM outbox o WHERE o.user_seq = u.seq AND o.token IS NOT NULL) AS mail_problem
@@ -339,6 +344,7 @@ pub async fn page(
             pin_locked: row.pin_locked,
             login_locked_until: row.locked_until.map(moment).transpose()?,
             last_login_at: row.last_at.map(moment).transpose()?,
+            mail_failed_at: row.mail_failed_at.map(moment).transpose()?,
             id: row.user_id.parse().map_err(corrupt("user id"))?,
             office: row.office.parse().map_err(corrupt("office code"))?,
             enabled: row.enabled,

@@ -11,7 +11,7 @@ use crate::failpoint;
 use crate::gateway::config::{GatewaySettings, MailSettings, NoticeSettings};
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::patience::Backoff;
-use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, MailError, Mailer, MailerError};
+use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, MailError, Mailer, MailerError, sender};
 use crate::store::gateway::events;
 use crate::store::gateway::staff_notices::{self, Kind, Waiting};
 use crate::store::sqlite::StoreError;
@@ -34,6 +34,15 @@ pub enum NoticeSettingsError {
     Mailer(#[from] MailerError),
 }
 
+/// What is wrong with the files that the settings of mail name, if anybody is told anything.
+pub fn check(settings: &GatewaySettings) -> Result<(), NoticeSettingsError> {
+    if settings.notices.staff.is_empty() {
+        return Ok(());
+    }
+    sender(&settings.mail.from)?;
+    Ok(mailer(&settings.mail, Path::new(".")).map(drop)?)
+}
+
 /// Who tells staff.
 #[derive(Debug)]
 pub struct StaffNotices<R> {
@@ -48,7 +57,7 @@ impl<R> StaffNotices<R> {
     pub fn open(receiver: &Arc<Receiver<R>>, settings: &GatewaySettings) -> Result<Self, NoticeSettingsError> {
         let folder = settings.file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
         let mailer = mailer(&settings.mail, folder)?;
-        Ok(Self::new(receiver, settings.notices.clone(), settings.mail.from.parse()?, mailer))
+        Ok(Self::new(receiver, settings.notices.clone(), sender(&settings.mail.from)?, mailer))
     }
 
     /// With a way out of one's own.
