@@ -18,6 +18,8 @@ pub struct Settings {
     pub reserve: u64,
     /// How long sealed messages of the union are kept after the last receipt.
     pub keep_received: SignedDuration,
+    /// How long sealed messages that failed a check are kept after the relay was told of them.
+    pub keep_quarantined: SignedDuration,
     /// How long a connection may take to stand.
     pub connect_timeout: Duration,
     /// How long the relay may be silent.
@@ -66,6 +68,7 @@ struct Outbox {
 #[derive(Debug, Deserialize)]
 struct Received {
     keep_days: u32,
+    quarantine_days: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,8 +112,10 @@ impl Written {
             return Err(faults);
         }
         let reserve = u64::from(self.outbox.reserve_mib) << 20;
-        let keep_received = SignedDuration::from_hours(24 * i64::from(self.received.keep_days));
-        Ok(Settings { relay, reserve, keep_received, connect_timeout, idle_timeout, proxy })
+        let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+        let keep_received = days(self.received.keep_days);
+        let keep_quarantined = days(self.received.quarantine_days);
+        Ok(Settings { relay, reserve, keep_received, keep_quarantined, connect_timeout, idle_timeout, proxy })
     }
 }
 

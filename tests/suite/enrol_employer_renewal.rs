@@ -1,6 +1,7 @@
 //! Certificates that end soon are renewed by the app, with relay and gateway at a time of the test's choice.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use jiff::SignedDuration;
 use kenpo_express::domain::clock::{Clock, ManualClock};
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::employer::app::App;
+use kenpo_express::employer::inbox::{InboxState, Wanted};
 use kenpo_express::employer::renewal::{Renewed, renew};
 use kenpo_express::employer::watch::Nobody;
 use kenpo_express::employer::{Home, Pc, User};
@@ -155,5 +157,47 @@ async fn of_renewals_at_once_one_comes_to_its_end_and_the_others_lose_nothing() 
     let user = later.log_in().await;
     assert_eq!(user.signing().certificate().der(), &*certificates.signing[0].0);
     later.send(&user).await;
+    later.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_between_two_receipts_leaves_both_good() {
+    let later = Later::start().await;
+    let user = later.log_in().await;
+    let file = later.dir.path().join("決定通知.pdf");
+    fs::write(&file, b"notice").unwrap();
+    let admin = Admin::new(&later.gateway.gateway, "staff");
+    let to = admin.addressees("hanako-1").await.unwrap();
+    let sent = admin.send(&to, None, &file, false).await.unwrap();
+    let id: MessageId = sent.messages[0].id.parse().unwrap();
+    let stands = async |state: &str| {
+        let reached = async {
+            while later.gateway.gateway.sender.find(id).await.unwrap().state != state {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{state}"));
+    };
+    stands("relayed").await;
+
+    // Verified under the old certificate; the person has no folder that takes it.
+    let app = App::open(&user, Arc::new(Nobody)).unwrap();
+    let received = app.receive(Wanted::All, Path::new("/proc")).await.unwrap();
+    assert_eq!(received.items[0].state(), InboxState::Verified, "{received:?}");
+    drop(app);
+    stands("verified").await;
+    assert!(matches!(renew(&user, PATIENCE).await.unwrap(), Renewed::Done(_)));
+
+    let user = later.log_in().await;
+    let out = later.dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let app = App::open(&user, Arc::new(Nobody)).unwrap();
+    let received = app.receive(Wanted::All, &out).await.unwrap();
+    let record = received.items[0].record.clone().unwrap();
+    assert_eq!(record.state(), InboxState::Accepted, "{received:?}");
+    assert!(record.receipts[0].signer != record.receipts[1].signer, "two certificates");
+    stands("accepted").await;
+    let sent = later.gateway.gateway.sender.find(id).await.unwrap();
+    assert!(sent.warnings.is_empty(), "both receipts fit: {sent:?}");
     later.stop().await;
 }

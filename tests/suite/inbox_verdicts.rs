@@ -244,3 +244,25 @@ async fn what_comes_in_another_order_is_late_and_not_missing() {
     assert!(received.missing.is_empty() && trouble(&received.items[0]).is_none());
     assert_eq!(post.receipts(second)[0].contiguous, Some(3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_new_pc_what_was_taken_back_begins_no_stream() {
+    let mut post = Post::start().await;
+    // What an earlier PC has had; then one that waits, one that the relay keeps back, one taken back, and one more.
+    post.skip(us());
+    post.send("2.csv", b"2");
+    post.skip(us());
+    let statement = post.skip(us());
+    post.withdraw(&statement, &post.signing);
+    post.send("5.csv", b"5");
+    let listed = post.app().inbox().await.unwrap();
+    assert!(listed.items.iter().any(|item| item.state() == InboxState::Withdrawn), "it is shown");
+    let received = post.receive().await;
+    let numbers: Vec<_> =
+        received.missing.iter().map(|missing| (missing.numbers.first, missing.numbers.last)).collect();
+    assert_eq!(numbers, [(3, 3)], "what the relay keeps back is missed: {received:?}");
+    let second = received.items.iter().find(|item| {
+        item.record.as_ref().is_some_and(|one| one.content.as_ref().is_some_and(|content| content.sequence == 2))
+    });
+    assert_eq!(post.receipts(second.unwrap().id().unwrap())[0].contiguous, Some(2), "the union sees it, too");
+}

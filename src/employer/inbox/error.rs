@@ -86,6 +86,7 @@ impl InboxTrouble {
             Self::TakenBack => "inbox.taken-back",
             Self::Fetch(error) => error.code().map_or("inbox.not-fetched", crate::wire::problem::Code::as_str),
             Self::Disk(LedgerError::Full { .. }) => "disk.full",
+            Self::Disk(LedgerError::Disk { cause, .. }) if cause.kind() == io::ErrorKind::StorageFull => "disk.full",
             Self::Disk(_) => "disk.error",
             Self::Folder(error) if error.kind() == io::ErrorKind::StorageFull => "disk.full",
             Self::Folder(_) => "folder.write",

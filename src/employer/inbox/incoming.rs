@@ -203,6 +203,7 @@ impl Incoming {
             InboxState::Accepted | InboxState::Returned if self.is_acknowledged() => {
                 self.receipts.iter().filter_map(|own| own.acknowledged_at).max()
             }
+            InboxState::Quarantined => self.acknowledged_at,
             _ => None,
         }
     }

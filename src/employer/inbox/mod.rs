@@ -33,7 +33,7 @@ pub use self::list::{Inbox, InboxItem};
 pub use self::tray::Missing;
 
 use self::take_in::{NotTaken, next_receipt, sign};
-use self::tray::Tray;
+use self::tray::{Keep, Tray};
 use super::alarm::Alarm;
 use super::app::App;
 use super::error::EmployerError;
@@ -174,7 +174,8 @@ impl App {
     /// Tells the relay what is here, and lets go of what is settled.
     async fn finish(&self) -> Result<Vec<(MessageId, u32, InboxTrouble)>, EmployerError> {
         let troubles = self.acknowledge().await?;
-        let (now, keep) = (self.clock.now(), self.home.settings().keep_received);
+        let (now, settings) = (self.clock.now(), self.home.settings());
+        let keep = Keep { received: settings.keep_received, quarantined: settings.keep_quarantined };
         self.on_tray(move |tray| tray.let_go(now, keep)).await?;
         Ok(troubles)
     }

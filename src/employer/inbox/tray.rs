@@ -12,7 +12,7 @@
 //! its way, whatever its file is called; after it the message counts in its stream, and the receipt in its record is the one
 //! that the union gets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,7 @@ use super::incoming::{InboxState, Incoming};
 use crate::domain::address::Address;
 use crate::domain::ids::MessageId;
 use crate::domain::sequence::{Finding, Link, Range, StreamMark};
+use crate::domain::verdict::Warning;
 use crate::employer::disk::{Disk, LocalDisk, TEMPORARY, replace};
 use crate::employer::ledger::LedgerError;
 use crate::stream::platform::make_private_folder;
@@ -65,6 +66,18 @@ struct Arrivals {
     /// How far the relay's list of what was taken back has been read.
     #[serde(default)]
     withdrawals: Option<Cursor>,
+    /// Places of what was taken back in streams that have not begun here: only a message begins a stream.
+    #[serde(default)]
+    unbegun: BTreeMap<Address, Vec<Link>>,
+}
+
+/// How long sealed messages are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keep {
+    /// Those that are verified, after the last receipt.
+    pub(super) received: SignedDuration,
+    /// Those that failed a check.
+    pub(super) quarantined: SignedDuration,
 }
 
 /// Numbers that have not come though higher ones have.
@@ -121,10 +134,14 @@ impl Tray {
         let incoming = match place {
             None => finish(None)?,
             Some((to, link)) => {
+                let taken_back = next.unbegun.remove(to).unwrap_or_default();
                 let mark = next.streams.entry(to.clone()).or_insert_with(|| begin(&link));
                 let seen = mark.covers(link.sequence) && self.has_come(&link)?;
                 let finding = mark.observe(&link, seen);
-                finish(Some((finding, mark)))?
+                let warnings = explain(mark, &taken_back);
+                let mut incoming = finish(Some((finding, mark)))?;
+                incoming.warnings.extend(warnings);
+                incoming
             }
         };
         next.newest = Some(Box::new(incoming.clone()));
@@ -134,6 +151,32 @@ impl Tray {
         self.write_json(&self.record_path(&incoming), &incoming)?;
         crate::failpoint!("inbox.recorded");
         Ok(incoming)
+    }
+
+    /// Keeps what the union says of a number that nobody gets, and puts it into its stream: once that has begun, since an old statement
+    /// says nothing of what came to this PC.
+    pub(super) fn commit_statement(
+        &self,
+        to: &Address,
+        link: Link,
+        finish: impl FnOnce(Option<(Finding, &StreamMark)>) -> Result<Incoming, LedgerError>,
+    ) -> Result<Incoming, LedgerError> {
+        let has_begun = self.lock().streams.contains_key(to);
+        if has_begun {
+            return self.commit(Some((to, link)), finish);
+        }
+        // Kept first: of what is committed after it and cut off, the list is read again.
+        let mut arrivals = self.lock();
+        let mut next = arrivals.clone();
+        let waiting = next.unbegun.entry(to.clone()).or_default();
+        if !waiting.contains(&link) {
+            waiting.push(link);
+            waiting.sort_by_key(|link| link.sequence);
+        }
+        self.write_json(&self.folder.join(ARRIVALS), &next)?;
+        *arrivals = next;
+        drop(arrivals);
+        self.commit(None, finish)
     }
 
     /// Whether this very message is in a record.
@@ -247,9 +290,10 @@ impl Tray {
         same_bytes(&self.part_path(incoming.id), &self.sealed_path(incoming)).unwrap_or(false)
     }
 
-    /// Lets go of sealed messages of which the union has had the last receipt for so long.
-    pub(super) fn let_go(&self, now: Timestamp, keep: SignedDuration) -> Result<(), LedgerError> {
+    /// Lets go of sealed messages of which the union has had the last receipt for so long, or the relay been told that they failed a check.
+    pub(super) fn let_go(&self, now: Timestamp, keep: Keep) -> Result<(), LedgerError> {
         for record in self.records()? {
+            let keep = if record.state() == InboxState::Quarantined { keep.quarantined } else { keep.received };
             if record.settled_at().is_some_and(|settled| now.duration_since(settled) >= keep) {
                 self.remove(&self.sealed_path(&record))?;
             }
@@ -317,6 +361,18 @@ impl Tray {
 /// A stream begins where we meet it: what an earlier PC or user of the office has had is not missed here.
 fn begin(link: &Link) -> StreamMark {
     if link.sequence == 1 { StreamMark::default() } else { StreamMark::starting_at(link) }
+}
+
+/// Puts what was taken back before a stream began here into it, as far as it lies behind its beginning. Gaps before it show by themselves.
+fn explain(mark: &mut StreamMark, taken_back: &[Link]) -> BTreeSet<Warning> {
+    let mut warnings = BTreeSet::new();
+    for link in taken_back {
+        if !mark.covers(link.sequence) {
+            warnings.extend(mark.observe(link, false).warnings());
+        }
+    }
+    warnings.remove(&Warning::SequenceGap);
+    warnings
 }
 
 /// What the files of a record are named by.

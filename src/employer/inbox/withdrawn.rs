@@ -26,6 +26,8 @@ impl App {
         let before = query.after;
         loop {
             let page = self.client.withdrawals(query).await?;
+            // A place of which there is nothing on the page is not believed: what comes before it would never be heard of.
+            let last = page.items.last().map(|withdrawn| withdrawn.cursor);
             for withdrawn in page.items {
                 match self.believe(&withdrawn, union) {
                     Ok(statement) => self.keep_statement(withdrawn, statement).await?,
@@ -35,8 +37,8 @@ impl App {
                     }
                 }
             }
-            query.after = page.next.or(query.after);
-            if !page.more {
+            query.after = last.or(query.after);
+            if !page.more || last.is_none() {
                 break;
             }
         }
@@ -70,7 +72,7 @@ impl App {
             let (sequence, previous) = (statement.sequence, statement.previous);
             let link = Link { sequence, previous, hash: statement.signature_hash };
             let to = statement.to.clone();
-            tray.commit(Some((&to, link)), |found| {
+            tray.commit_statement(&to, link, |found| {
                 let warnings = found.iter().flat_map(|(finding, _)| finding.warnings()).collect();
                 Ok(Incoming { warnings, copy: copy.unwrap_or(0), ..record(withdrawn, statement, now) })
             })

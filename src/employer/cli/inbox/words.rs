@@ -78,6 +78,7 @@ fn trouble_words(trouble: &InboxTrouble) -> (Words, Words) {
         ),
         InboxTrouble::Fetch(cause) => relay_words(cause),
         InboxTrouble::Disk(LedgerError::Full { .. }) => FULL,
+        InboxTrouble::Disk(LedgerError::Disk { cause, .. }) if cause.kind() == std::io::ErrorKind::StorageFull => FULL,
         InboxTrouble::Folder(error) if error.kind() == std::io::ErrorKind::StorageFull => FULL,
         InboxTrouble::Disk(_) => (
             ("フォルダーに書き込めません。", "The home folder could not be written to."),

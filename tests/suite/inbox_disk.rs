@@ -1,0 +1,86 @@
+//! A disk that becomes full in the middle of receiving: nothing half is to be seen, and it goes on where it stopped.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use kenpo_express::employer::inbox::{InboxState, Wanted};
+use kenpo_express::message::receipt::Stage;
+
+use super::inbox_support::{Post, trouble};
+use super::message_support::noise;
+use super::pull_disk::Small;
+
+/// Leaves so many bytes of a disk, more or less.
+fn leave(disk: &Path, bytes: u64) {
+    let free = rustix::fs::statvfs(disk).unwrap();
+    let free = free.f_bavail * free.f_frsize;
+    let mut filler = fs::File::create(disk.join("filler")).unwrap();
+    filler.write_all(&vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_others_fill_meanwhile_keeps_what_came_and_goes_on() {
+    let mut post = Post::start_with("\n[outbox]\nreserve_mib = 0\n").await;
+    let content = noise(3_000_000);
+    let id = post.send("大.bin", &content);
+    // The whole home folder moves to a disk of its own: others may fill it.
+    let disk = Small::mount("12m");
+    let (home, moved) = (post.world.employer_home(), disk.path().join("home"));
+    let copied = std::process::Command::new("cp").arg("-a").arg(&home).arg(&moved).status().unwrap();
+    assert!(copied.success());
+    fs::remove_dir_all(&home).unwrap();
+    std::os::unix::fs::symlink(&moved, &home).unwrap();
+
+    let full = disk.path().to_owned();
+    post.relay().before_content = Some(Box::new(move || leave(&full, 1 << 20)));
+    let received = post.receive().await;
+    assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Waiting, Some("disk.full")));
+    assert!(post.relay().told.is_empty() && Post::names(&post.out()).is_empty());
+    assert!(Post::names(&post.home("received")).is_empty(), "nothing that looks received");
+
+    fs::remove_file(disk.path().join("filler")).unwrap();
+    let received = post.receive().await;
+    assert_eq!(received.items[0].state(), InboxState::Accepted, "{received:?}");
+    assert!(fs::read(post.out().join("大.bin")).unwrap() == content);
+    let offsets = post.relay().offsets.clone();
+    assert!(offsets.len() == 2 && offsets[1] > 0, "it goes on where the disk was full: {offsets:?}");
+    assert_eq!(post.receipts(id).len(), 2);
+    assert!(Post::names(&post.home("inbox")).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_becomes_full_shows_nothing_half() {
+    let mut post = Post::start().await;
+    let content = noise(3_000_000);
+    let id = post.send("大.bin", &content);
+    let disk = Small::mount("2m");
+    let received = post.app().receive(Wanted::All, disk.path()).await.unwrap();
+    assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Verified, Some("disk.full")));
+    assert!(Post::names(disk.path()).is_empty(), "not even under a hidden name: {:?}", Post::names(disk.path()));
+    let stages = |post: &Post| post.receipts(id).iter().map(|receipt| receipt.stage).collect::<Vec<_>>();
+    assert_eq!(stages(&post), [Stage::Verified], "the union hears that it is here, and not that the person has it");
+    disk.resize("8m");
+    let received = post.app().receive(Wanted::All, disk.path()).await.unwrap();
+    assert_eq!(received.items[0].state(), InboxState::Accepted, "{received:?}");
+    assert_eq!(Post::names(disk.path()), ["大.bin"]);
+    assert!(fs::read(disk.path().join("大.bin")).unwrap() == content);
+    assert_eq!(stages(&post), [Stage::Verified, Stage::Accepted]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_a_check_goes_when_its_days_are_over() {
+    let mut post = Post::start_with("\n[received]\nquarantine_days = 0\nkeep_days = 7\n").await;
+    let good = post.send("a.csv", b"content");
+    let draft = post.draft(super::inbox_support::us());
+    let forged = Post::seal_as(&draft, &post.encryption, &post.recipient());
+    post.deposit(draft.id, &forged);
+    post.relay().refusals = 1;
+    post.receive().await;
+    assert_eq!(Post::names(&post.home("quarantine")).len(), 1, "until the relay was told of it");
+    let listed = post.app().inbox().await.unwrap();
+    assert!(Post::names(&post.home("quarantine")).is_empty());
+    assert!(post.home(&format!("received/{good}.kxm")).exists(), "what is verified has its own days");
+    let of_it = listed.items.iter().find(|item| item.id() == Some(draft.id)).unwrap();
+    assert_eq!(of_it.state(), InboxState::Quarantined, "its entry stays");
+}
