@@ -200,7 +200,7 @@ impl Gateway {
         let orders = tasks::orders::start(receiver, &all);
         tasks::certificates::start(receiver, &orders, &all);
         tasks::compare::start(receiver, &orders, &all);
-        tasks::upkeep::start(receiver, &all);
+        tasks::upkeep::start(&self.sender, &all);
         tasks::requests::start(receiver, &orders, &all);
         let reload = Reload::new(receiver, &self.settings, files);
         reload.begin().await?;

@@ -38,7 +38,16 @@ async fn what_arrives_is_told_at_once_to_who_waits_for_it() {
     assert_eq!(answer.body, "content");
     let opened: Value = core.get(&format!("/api/v1/events?after={next}&limit=1")).await.json();
     assert_eq!(kinds(&opened), ["received.opened"]);
-    for wrong in ["?wait=61", "?wait=x", "?after=-1", "?after=x", "?limit=0", "?limit=1001", "?kind=x"] {
+    for wrong in [
+        "?wait=61",
+        "?wait=x",
+        "?after=-1",
+        "?after=x",
+        "?limit=0",
+        "?limit=1001",
+        "?kind=x",
+        "?after=9223372036854775807&wait=60",
+    ] {
         assert_eq!(core.get(&format!("/api/v1/events{wrong}")).await.code(), Code::RequestMalformed, "{wrong}");
     }
 }

@@ -125,7 +125,7 @@ async fn whoever_knows_only_the_documents_meets_only_documented_answers_at_the_r
     probe(folder.path(), &url, &document, &["--request-cert", "union.pem", "--exclude-checks", "ignored_auth"]).await;
 }
 
-const TUSPY: &str = "
+pub(crate) const TUSPY: &str = "
 import json, os, sys
 from tusclient.client import TusClient
 url, file, metadata, headers, cert = sys.argv[1:]

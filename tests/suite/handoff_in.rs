@@ -133,3 +133,29 @@ async fn without_the_folder_it_waits_and_goes_on_where_it_was() {
     assert_eq!(hands.names().len(), 2);
     assert!(hands.names()[0].starts_with(&id.to_string()));
 }
+
+#[tokio::test]
+async fn one_that_cannot_be_read_keeps_nobody_back_and_comes_later() {
+    let hands = Hands::new().await;
+    hands.run().await.unwrap();
+    let mut hanako = hands.world.sender("hanako-1").await;
+    let (one, two) = (hands.world.send(&mut hanako, b"one"), hands.world.send(&mut hanako, b"two"));
+    hands.world.pull().await;
+    // The disk does not give it out.
+    let sealed = hands.world.file(&hands.world.find(one).await.unwrap());
+    let aside = hands.world.folder.path().join("aside");
+    fs::rename(&sealed, &aside).unwrap();
+    fs::create_dir(&sealed).unwrap();
+    assert_eq!(hands.run().await, Err("handoff.late"));
+    assert_eq!(hands.names().len(), 2, "{:?}", hands.names());
+    assert!(hands.names()[0].starts_with(&two.to_string()), "the next one is there");
+    assert_eq!(hands.run().await, Err("handoff.late"), "as long as one is late, that shows");
+    fs::remove_dir(&sealed).unwrap();
+    fs::rename(&aside, &sealed).unwrap();
+    hands.world.clock.advance(jiff::SignedDuration::from_mins(2));
+    hands.run().await.unwrap();
+    assert_eq!(hands.names().len(), 4);
+    assert!(hands.names().contains(&format!("{one}.json")));
+    let entries = audit::list(hands.world.receiver.database.read(), None, 100).await.unwrap();
+    assert_eq!(entries.iter().filter(|entry| entry.action == "message.handed-in").count(), 2, "each once");
+}

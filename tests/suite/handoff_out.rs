@@ -182,3 +182,92 @@ async fn on_a_full_disk_a_file_waits() {
     hands.look().await.unwrap();
     assert!(!path.exists() && hands.sent().await.len() == 1);
 }
+
+#[tokio::test]
+async fn a_file_that_is_put_back_when_the_cause_is_gone_is_sent() {
+    let hands = Hands::new().await;
+    let state = |state| move |user: &mut kenpo_express::store::gateway::users::User| user.state = state;
+    let reason = kenpo_express::domain::user::DisableReason::Other;
+    let disabled = kenpo_express::domain::user::UserState::Disabled { reason, at: hands.world.clock_now() };
+    hands.world.change_user("hanako-1", state(disabled)).await;
+    let path = hands.put("1234-A", "a.csv", b"content");
+    hands.look().await.unwrap();
+    hands.look().await.unwrap();
+    assert!(hands.sent().await.iter().all(|sent| sent.state == "stopped"));
+    hands.world.change_user("hanako-1", state(kenpo_express::domain::user::UserState::Enabled)).await;
+    // Name, size, time and content are what they were.
+    fs::rename(hands.folder.join("failed/1234-A/a.csv"), &path).unwrap();
+    hands.look().await.unwrap();
+    hands.look().await.unwrap();
+    let states: Vec<_> = hands.sent().await.iter().map(|sent| sent.state).collect();
+    assert_eq!(states.iter().filter(|state| **state == "released").count(), 1, "{states:?}");
+    assert_eq!(hands.names("sent/1234-A"), ["a.csv", "a.csv.json"]);
+    // What is on its way is the same however often it is put there.
+    fs::rename(hands.folder.join("sent/1234-A/a.csv"), &path).unwrap();
+    hands.look().await.unwrap();
+    hands.look().await.unwrap();
+    assert_eq!(hands.sent().await.iter().filter(|sent| sent.state == "released").count(), 1);
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_file_overwrites_no_file() {
+    let hands = Hands::new().await;
+    // A file that is called like what would stand beside the next one; then three of one name.
+    for (name, content) in [("a.csv.json", "mine"), ("a.csv", "one"), ("a.csv", "two"), ("a.csv.json", "yours")] {
+        hands.put("1234-A", name, content.as_bytes());
+        hands.look().await.unwrap();
+        hands.look().await.unwrap();
+        assert!(hands.names("out/1234-A").is_empty(), "{name} {content}");
+    }
+    let folder = hands.folder.join("sent/1234-A");
+    assert_eq!(fs::read_to_string(folder.join("a.csv.json")).unwrap(), "mine");
+    let mut contents: Vec<_> = hands
+        .names("sent/1234-A")
+        .iter()
+        .map(|name| fs::read_to_string(folder.join(name)).unwrap())
+        .filter(|text| !text.starts_with('{'))
+        .collect();
+    contents.sort();
+    assert_eq!(contents, ["mine", "one", "two", "yours"]);
+    assert_eq!(hands.names("sent/1234-A").len(), 8, "each has what is known of it beside it");
+}
+
+/// Does something the first time that anybody asks for randomness.
+struct Meddler(std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl std::fmt::Debug for Meddler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddler")
+    }
+}
+
+impl kenpo_express::domain::clock::Random for Meddler {
+    fn fill(&self, bytes: &mut [u8]) {
+        if let Some(meddle) = self.0.lock().unwrap().take() {
+            meddle();
+        }
+        kenpo_express::runtime::clock::SystemRandom.fill(bytes);
+    }
+}
+
+#[tokio::test]
+async fn what_changes_while_it_is_sent_is_not_sent_torn() {
+    let meddler = Arc::new(Meddler(std::sync::Mutex::default()));
+    let random = Arc::clone(&meddler);
+    let world = GatewayWorld::with(|_| (), |receiver| receiver.random = random).await;
+    recipient(&world, "hanako-1").await;
+    let hands = Hands::of(world, 0);
+    let path = hands.put("1234-A", "a.csv", b"first");
+    hands.look().await.unwrap();
+    // It was read once, for its key; now somebody writes to it, in a way that shows nowhere but in the content.
+    let (place, time) = (path.clone(), fs::metadata(&path).unwrap().modified().unwrap());
+    *meddler.0.lock().unwrap() = Some(Box::new(move || {
+        let file = fs::OpenOptions::new().write(true).open(&place).unwrap();
+        std::io::Write::write_all(&mut &file, b"other").unwrap();
+        file.set_modified(time).unwrap();
+    }));
+    hands.look().await.unwrap();
+    assert!(path.exists() && hands.sent().await.is_empty(), "it stays for the next look");
+    hands.look().await.unwrap();
+    assert_eq!((hands.sent().await.len(), hands.names("sent/1234-A").len()), (1, 2));
+}

@@ -16,6 +16,7 @@ use kenpo_express::http::{Edge, Identity, Limits, Metrics, Peers, ServerTls};
 use kenpo_express::pki::{Profile, Subject};
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::secret::mac::hmac_sha256;
+use kenpo_express::store::gateway::events::{self, Kind, NewEvent};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -159,6 +160,50 @@ async fn an_address_that_nobody_vouches_for_is_told_nothing() {
     assert!(listener.take().is_empty());
     let letters = other.admin("tanaka").await.hook_letters(10).await.unwrap();
     assert_eq!(letters[0].problem.as_deref(), Some("url.unreachable"));
+    shutdown.finish(std::time::Duration::from_secs(1)).await;
+}
+
+async fn happen(world: &GatewayWorld, count: usize) {
+    let event = |number: usize| NewEvent {
+        at: world.clock_now(),
+        kind: Kind::SentRelayed,
+        subject: number.to_string(),
+        office: None,
+        user: None,
+    };
+    let database = &world.receiver.database;
+    let mut transaction = database.write().await.unwrap();
+    events::insert(&mut transaction, &(0..count).map(event).collect::<Vec<_>>()).await.unwrap();
+    database.commit(transaction).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_is_deaf_keeps_the_other_from_nothing() {
+    let (world, shutdown) = (GatewayWorld::new().await, Shutdown::new());
+    let (listener, address) = Listener::start(&world, &shutdown).await;
+    let hooks = hooks(&world, &format!("command = ['/bin/false']\nurl = 'https://{address}/kx/events'")).await;
+    run(&hooks).await.unwrap();
+    happen(&world, 250).await;
+    assert_eq!(run(&hooks).await, Err("hooks.not-told"));
+    assert_eq!(listener.take().len(), 250, "all in one run, though the command hears nothing");
+    shutdown.finish(std::time::Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn what_a_wrong_clock_has_put_off_is_told_when_it_is_right_again() {
+    let (world, shutdown) = (GatewayWorld::new().await, Shutdown::new());
+    let (listener, address) = Listener::start(&world, &shutdown).await;
+    let hooks = hooks(&world, &format!("url = 'https://{address}/kx/events'")).await;
+    run(&hooks).await.unwrap();
+    happen(&world, 1).await;
+    listener.answer(503);
+    let years = SignedDuration::from_hours(24 * 365 * 10);
+    world.clock.advance(years);
+    assert_eq!(run(&hooks).await, Err("hooks.not-told"));
+    listener.answer(200);
+    world.clock.advance(-years);
+    run(&hooks).await.unwrap();
+    assert_eq!(listener.take().len(), 2, "it is not put off for ten years");
     shutdown.finish(std::time::Duration::from_secs(1)).await;
 }
 

@@ -17,27 +17,22 @@ pub(crate) struct Small(tempfile::TempDir);
 impl Small {
     pub(crate) fn mount(size: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        mount(&format!("size={size}"), dir.path());
+        let done = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "a full disk can only be tested where a tmpfs may be mounted (as root): {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         Self(dir)
-    }
-
-    /// It has another size from now on.
-    pub(crate) fn resize(&self, size: &str) {
-        mount(&format!("remount,size={size}"), self.path());
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
-}
-
-fn mount(options: &str, place: &Path) {
-    let done = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(place).output().unwrap();
-    assert!(
-        done.status.success(),
-        "a full disk can only be tested where a tmpfs may be mounted (as root): {}",
-        String::from_utf8_lossy(&done.stderr)
-    );
 }
 
 impl Drop for Small {

@@ -69,7 +69,7 @@ impl Server {
     async fn relay(&self, scheme: &str, login: &str, root: bool) -> RelayWorld {
         RelayWorld::start_with(|config| {
             config.mail.transport = format!("{scheme}://localhost:{}", self.port);
-            config.mail.from = "noreply@example.jp".to_owned();
+            "noreply@example.jp".clone_into(&mut config.mail.from);
             config.mail.credentials = self.path(login);
             if root {
                 config.mail.root = self.path("root.pem");

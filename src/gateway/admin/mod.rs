@@ -197,6 +197,11 @@ pub enum AdminError {
     /// Input: a folder, a device, a pipe.
     #[error("ファイルではありません (it is not an ordinary file)")]
     NotAFile,
+    /// Input: somebody writes to the file.
+    #[error(
+        "読み取り中にファイルが変わりました。もう一度実行してください (the file has changed while it was read: run the command again)"
+    )]
+    Changed,
     /// Input: a reason that is too long for the sender's eyes.
     #[error("理由は{MAX_REASON}文字以内にしてください (the reason must have at most {MAX_REASON} characters)")]
     Reason,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{Admin, AdminError};
 use crate::domain::clock::Random;
+use crate::domain::digest::Sha256;
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
@@ -13,6 +14,7 @@ use crate::message::checksum::{Algorithm, Checksum};
 use crate::store::gateway::sent::Filter;
 use crate::store::gateway::{groups, offices, users};
 use crate::store::sqlite::StoreError;
+use crate::stream::unchanged::Unchanged;
 
 /// The longest name of a group, in characters.
 const MAX_NAME: usize = 64;
@@ -90,14 +92,17 @@ impl Admin {
         };
         let random = self.gateway.receiver.random.clone();
         let hashed = file.try_clone()?;
-        let task = tokio::task::spawn_blocking(move || -> std::io::Result<NewDispatch> {
-            new.key = Some(if again { random_key(random.as_ref()) } else { key(&new, hashed)? });
-            Ok(new)
+        let task = tokio::task::spawn_blocking(move || -> std::io::Result<(NewDispatch, Sha256)> {
+            let (key, content) = key(&new, hashed)?;
+            new.key = Some(if again { random_key(random.as_ref()) } else { key });
+            Ok((new, content))
         });
-        let new = task.await.map_err(std::io::Error::other)??;
-        // The copy shares the place with what was hashed.
-        let content = File::open(path)?;
-        Ok(self.gateway.sender.stage(new, content).await?)
+        let (new, hash) = task.await.map_err(std::io::Error::other)??;
+        // The copy shares the place with what was hashed. What is sent must be what the key stands for.
+        let content = Unchanged::new(File::open(path)?, hash);
+        let changed = content.changed();
+        let staged = self.gateway.sender.stage(new, content).await;
+        staged.map_err(|error| if changed.is_true() { AdminError::Changed } else { error.into() })
     }
 
     /// Messages to employers, newest first.
@@ -196,13 +201,14 @@ impl Admin {
     }
 }
 
-/// What makes a dispatch of the command line the same one when it comes again. Blocks.
-fn key(new: &NewDispatch, mut content: File) -> std::io::Result<String> {
+/// What makes a dispatch of the command line the same one when it comes again, and SHA-256 over the file. Blocks.
+fn key(new: &NewDispatch, mut content: File) -> std::io::Result<(String, Sha256)> {
     use std::io::Read;
     let mut to: Vec<String> = new.to.iter().map(|to| format!("{to:?}")).collect();
     to.sort_unstable();
     to.dedup();
     let (mut checksum, mut buffer) = (Checksum::new(Algorithm::Sha256), vec![0; 256 << 10]);
+    let mut file = Checksum::new(Algorithm::Sha256);
     for part in [new.file_name.as_str(), new.comment.as_deref().unwrap_or(""), &to.join(" ")] {
         checksum.update(&(part.len() as u64).to_be_bytes());
         checksum.update(part.as_bytes());
@@ -210,9 +216,11 @@ fn key(new: &NewDispatch, mut content: File) -> std::io::Result<String> {
     loop {
         let count = content.read(&mut buffer)?;
         if count == 0 {
-            return Ok(hex::encode(checksum.finish()));
+            let file = file.finish().as_slice().try_into().expect("SHA-256 has 32 bytes");
+            return Ok((hex::encode(checksum.finish()), file));
         }
         checksum.update(&buffer[..count]);
+        file.update(&buffer[..count]);
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::authorize::Caller;
-use super::page::{Limit, Page, place, wait};
+use super::page::{Limit, Page, malformed, place, wait};
 use crate::http::{Json, Query};
 use crate::store::gateway::events::{self, Event};
 use crate::store::gateway::tokens::Scope;
@@ -60,6 +60,10 @@ pub(super) async fn list(
     let kinds = kinds(&caller);
     if kinds.is_empty() {
         return Err(Problem::new(Code::TokenScope).with_detail("it lacks received:read and sent:read"));
+    }
+    // Whoever waits behind what has happened would never hear of what comes: this database is another one, or came back from a backup.
+    if after > events::newest(app.receiver.database.read()).await? {
+        return Err(malformed("after lies behind the newest event: begin anew without it"));
     }
     let deadline = Instant::now() + Duration::from_secs(wait.into());
     // Listening begins before looking: what comes in between is seen too.

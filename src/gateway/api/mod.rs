@@ -25,6 +25,7 @@ use super::config::{ApiSettings, GatewaySettings};
 use super::flows::receive::Receiver;
 use super::flows::send::Sender;
 use super::flows::upload::Uploads;
+use crate::domain::clock::Clock;
 use crate::http::{Edge, Identity, IdentityError, Limits, Metrics, Observer, Peers, Rate, ServerTls};
 use crate::runtime::lifecycle::Shutdown;
 use crate::runtime::task::Tasks;
@@ -44,6 +45,8 @@ pub struct Api {
     rate: Rate<i64>,
     /// Wrong tokens of each network.
     wrong: Rate<String>,
+    /// Networks whose wrong tokens are in the log already.
+    told: Rate<String>,
     /// Tokens that something is under way with.
     live: Live,
     /// The number of the newest event.
@@ -75,7 +78,7 @@ pub enum ApiError {
     Listen(SocketAddr, #[source] io::Error),
 }
 
-/// Starts it at this address, and answers at which it listens.
+/// Starts it at this address, and answers at which it listens. Requests are counted in `metrics`.
 pub async fn start(
     settings: &Arc<GatewaySettings>,
     sender: &Arc<Sender<UnionClient>>,
@@ -93,6 +96,7 @@ pub async fn start(
         sender: Arc::clone(sender),
         rate: Rate::new(own.requests_per_second),
         wrong: Rate::per_minute(own.wrong_tokens_per_minute),
+        told: Rate::per_minute(1),
         live: Live::default(),
         newest: channel::Sender::new(0),
         decrypting: Arc::new(Semaphore::new(own.decrypt_parallel)),
@@ -110,6 +114,11 @@ pub async fn start(
     let edge = Edge { name: "api", tls: Some(tls), limits: app.limits.clone(), metrics, peers };
     edge.start(listener, router, tasks.shutdown());
     Ok(bound)
+}
+
+/// What is wrong with its certificate and key.
+pub fn check(settings: &ApiSettings, clock: Arc<dyn Clock>) -> Result<(), IdentityError> {
+    identity(settings).and_then(|identity| ServerTls::new(identity, None, clock)).map(drop)
 }
 
 fn identity(settings: &ApiSettings) -> Result<Identity, IdentityError> {

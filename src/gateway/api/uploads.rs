@@ -173,6 +173,10 @@ async fn create_in(
         (Ok((upload, progress)), Some(chunk)) if progress.offset == 0 => {
             app.uploads.append(upload, &caller.actor, chunk, body).await.map_err(|problem| ended(&caller, problem))
         }
+        (Ok((upload, progress)), _) if upload.size > 0 && progress.offset == upload.size => {
+            tus::ignore(body).await;
+            app.uploads.take_whole(upload, &caller.actor).await
+        }
         (Ok(begun), _) => {
             tus::ignore(body).await;
             Ok(begun)

@@ -16,15 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, Command, Json, ListArgs, Quarantine, Received};
 use super::print;
-use crate::config::{Fault, Faults};
+use crate::config::Faults;
 use crate::domain::clock::{Clock, Random};
 use crate::gateway::admin::received::Review;
 use crate::gateway::admin::{Admin, AdminError};
+use crate::gateway::check::check;
 use crate::gateway::config::GatewaySettings;
 use crate::gateway::flows::receive::Cause;
-use crate::gateway::keys::Keys;
 use crate::gateway::start::{Gateway, StartError};
-use crate::gateway::vpn::State;
 use crate::message::keys::KeyError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::{Shutdown, Signal, Signals, notify_ready, notify_stopping};
@@ -32,7 +31,6 @@ use crate::runtime::{telemetry, watchdog};
 use crate::store::gateway::MIGRATIONS;
 use crate::store::gateway::messages::{self, State as MessageState};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
-use crate::wire::client::{Settings, UnionClient};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -127,38 +125,9 @@ fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>
     Ok(printed?)
 }
 
-/// What is wrong with the prescribed way to the relay.
-async fn check_way(relay: &Settings) -> Option<Fault> {
-    let client = match UnionClient::new(relay) {
-        Ok(client) => client,
-        Err(error) => return Some(Fault::new("relay", error.to_string())),
-    };
-    let reason = State::of(&client).await.reason()?;
-    Some(Fault::new("relay", format!("{}: {}", reason.code(), reason.words())))
-}
-
 async fn check_config(args: &Args) -> Result<(), CommandError> {
     let settings = GatewaySettings::read(&args.config)?;
-    let mut faults = match Keys::load(&settings) {
-        Ok((keys, relay)) => {
-            let mut faults = keys.check(SystemClock.now()).err().map_or_else(Vec::new, |faults| faults.0);
-            faults.extend(check_way(&relay).await);
-            faults
-        }
-        Err(Faults(faults)) => faults,
-    };
-    if let Some(scanner) = settings.scan.scanner() {
-        let asked = tokio::task::spawn_blocking(move || scanner.ping(&CancellationToken::new())).await;
-        if let Ok(Err(unscanned)) = asked {
-            faults.push(Fault::new("scan.clamd", format!("{}: {unscanned}", unscanned.code())));
-        }
-    }
-    if let Some(folder) = settings.storage.database.parent()
-        && folder.exists()
-        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err()
-    {
-        faults.push(Fault::new("storage.database", format!("{} cannot be written to", folder.display())));
-    }
+    let faults = check(&settings, &(Arc::new(SystemClock) as Arc<dyn Clock>)).await;
     if !faults.is_empty() {
         return Err(Faults(faults).into());
     }

@@ -1,13 +1,15 @@
 //! Dispatches: one file each, on its way to one or many addressees.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::file_name::FileName;
 use crate::domain::ids::MessageId;
-use crate::store::sqlite::{StoreError, length, micros, moment};
+use crate::store::sqlite::{StoreError, groups, length, micros, moment};
 
 /// A dispatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +86,24 @@ pub async fn find(executor: impl SqliteExecutor<'_>, id: MessageId) -> Result<Op
     row.map(Row::parse).transpose()
 }
 
+/// Those of these ids that are dispatches of ours.
+pub async fn known(connection: &mut SqliteConnection, ids: &[MessageId]) -> Result<HashSet<MessageId>, StoreError> {
+    let mut known = HashSet::with_capacity(ids.len());
+    for group in groups(ids) {
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM dispatches WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in group {
+            list.push_bind(id.to_string());
+        }
+        query.push(")");
+        let rows: Vec<String> = query.build_query_scalar().fetch_all(&mut *connection).await?;
+        for id in rows {
+            known.insert(id.parse().map_err(corrupt("message id"))?);
+        }
+    }
+    Ok(known)
+}
+
 /// One dispatch by its number.
 pub async fn get(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Dispatch, StoreError> {
     let row: Option<Row> =
@@ -103,6 +123,12 @@ pub async fn with_key(
         .fetch_optional(executor)
         .await?;
     row.map(Row::parse).transpose()
+}
+
+/// Lets go of the key: whoever comes with it means another dispatch.
+pub async fn free_key(connection: &mut SqliteConnection, number: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE dispatches SET key = NULL WHERE number = $1").bind(number).execute(connection).await?;
+    Ok(())
 }
 
 /// Notes who approved it.

@@ -61,13 +61,25 @@ pub async fn insert(
     Ok(())
 }
 
-/// Letters whose time has come, in the order of their events.
-pub async fn due(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: u32) -> Result<Vec<Letter>, StoreError> {
+/// Letters of other ways than these whose time has come, in the order of their events; also those whose time lies beyond the
+/// horizon, because the clock was set back.
+pub async fn due(
+    executor: impl SqliteExecutor<'_>,
+    now: Timestamp,
+    horizon: Timestamp,
+    deaf: &[Way],
+    limit: u32,
+) -> Result<Vec<Letter>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT l.number, l.way, l.tries, l.next_try, l.problem, l.event, e.at, e.kind, e.subject, e.office, e.user_id
-         FROM hook_letters l JOIN events e ON e.number = l.event WHERE l.next_try <= $1 ORDER BY l.number LIMIT $2",
+         FROM hook_letters l JOIN events e ON e.number = l.event
+         WHERE (l.next_try <= $1 OR l.next_try > $2) AND NOT ($3 AND l.way = 'command') AND NOT ($4 AND l.way = 'url')
+         ORDER BY l.number LIMIT $5",
     )
     .bind(micros(now))
+    .bind(micros(horizon))
+    .bind(deaf.contains(&Way::Command))
+    .bind(deaf.contains(&Way::Url))
     .bind(limit)
     .fetch_all(executor)
     .await?;

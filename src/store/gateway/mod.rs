@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod figures;
 pub mod gaps;
 pub mod groups;
+pub mod handoff_late;
 pub mod history;
 pub mod hook_letters;
 pub mod incidents;

@@ -183,15 +183,35 @@ pub async fn set_reason(
     Ok(())
 }
 
-/// Messages that a user's app has acknowledged without a receipt that fits, and of which nobody was told yet.
+/// Users whose app has acknowledged a message without any receipt, and of whom nobody was told yet. Of a receipt that does not fit staff
+/// are told when it comes.
 pub async fn silent(executor: impl SqliteExecutor<'_>) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT r.message, r.user_id FROM sent_recipients r JOIN sent s ON s.number = r.message
-         WHERE r.acknowledged_at IS NOT NULL AND r.verified_at IS NULL AND s.alarm IS NULL ORDER BY r.message LIMIT 1000",
+        "SELECT r.message, r.user_id FROM sent_recipients r
+         WHERE r.acknowledged_at IS NOT NULL AND r.verified_at IS NULL AND r.silent_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM sent_receipts x
+                 WHERE x.message = r.message AND x.user_id = r.user_id AND x.refused IS NOT NULL)
+         ORDER BY r.message, r.user_id LIMIT 1000",
     )
     .fetch_all(executor)
     .await?;
     rows.into_iter().map(|(message, user)| Ok((message, user.parse().map_err(corrupt("user id"))?))).collect()
+}
+
+/// Notes that staff were told of a receipt that is missing.
+pub async fn set_silent(
+    connection: &mut SqliteConnection,
+    message: i64,
+    user: &UserId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE sent_recipients SET silent_at = $3 WHERE message = $1 AND user_id = $2")
+        .bind(message)
+        .bind(user.as_str())
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 #[derive(sqlx::FromRow)]

@@ -267,6 +267,7 @@ fn ahead(user: &str) -> User {
         pin_locked: false,
         login_locked_until: None,
         last_login_at: None,
+        mail_failed_at: None,
     }
 }
 

@@ -1,24 +1,29 @@
 //! `in/`: each message that was verified, decrypted, with what is known of it beside it.
 //!
 //! What was handed in is known by the place in the log of events. The names follow from the message's id, so that whoever is
-//! killed before that place is noted finds what is there already and leaves it as it is.
+//! killed before that place is noted finds what is there already and leaves it as it is. One that cannot be handed in for a cause of its own
+//! is noted as late, and keeps nobody back.
 
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::look::may_move;
 use super::place::name;
 use super::{Handoff, code};
 use crate::domain::clock::Random;
 use crate::failpoint;
 use crate::gateway::flows::reveal::{RevealError, Revealable};
+use crate::gateway::patience::Backoff;
 use crate::gateway::relay::Relay;
 use crate::gateway::view::MessageView;
 use crate::store::gateway::events::{self, Event, Kind};
+use crate::store::gateway::handoff_late;
 use crate::store::sqlite::StoreError;
 use crate::stream::unpublished::Unpublished;
 
@@ -26,8 +31,30 @@ use crate::stream::unpublished::Unpublished;
 const READER: &str = "handoff";
 /// Events that are read at once.
 const EVENTS: i64 = 200;
+/// Late ones that are tried in one run.
+const LATE: u32 = 50;
 /// Whoever is in the group of the folder may read.
 const MODE: u32 = 0o640;
+
+/// Between two tries of what is late.
+const BACKOFF: Backoff = Backoff { first: SignedDuration::from_mins(1), longest: SignedDuration::from_hours(1) };
+
+/// Why a message is not handed in.
+enum NotIn {
+    /// Nothing can be at present.
+    Nothing(&'static str),
+    /// This one cannot: others may well.
+    This(&'static str),
+}
+
+impl From<StoreError> for NotIn {
+    fn from(error: StoreError) -> Self {
+        Self::Nothing(store(error))
+    }
+}
+
+/// What became of a message.
+type Done = (Option<Revealable>, &'static str);
 
 /// What stands beside a file.
 #[derive(Debug, Serialize)]
@@ -47,45 +74,85 @@ impl<R: Relay> Handoff<R> {
             let newest = events::newest(database.read()).await.map_err(store)?;
             return self.set_mark(newest, None).await.map_err(store);
         };
-        loop {
-            let found = events::after(database.read(), mark, EVENTS).await.map_err(store)?;
-            let Some(last) = found.last().map(|event| event.number) else { return Ok(()) };
-            for event in found.iter().filter(|event| is_arrival(event)) {
-                if stop.is_cancelled() {
-                    return Ok(());
-                }
-                let done = self.hand_in_one(event).await?;
-                failpoint!("handoff.placed");
-                self.set_mark(event.number, Some(done)).await.map_err(store)?;
-            }
-            self.set_mark(last, None).await.map_err(store)?;
+        self.hand_in_late(stop).await?;
+        while let Some(last) = self.hand_in_after(mark, stop).await? {
             mark = last;
         }
+        let late = handoff_late::any(database.read()).await.map_err(store)?;
+        if late { Err("handoff.late") } else { Ok(()) }
     }
 
-    async fn hand_in_one(&self, event: &Event) -> Result<(Option<Revealable>, &'static str), &'static str> {
+    /// Hands in what arrived after a place, some of it. Answers how far this is; none at the end, or when it is to stop.
+    async fn hand_in_after(&self, mark: i64, stop: &CancellationToken) -> Result<Option<i64>, &'static str> {
+        let found = events::after(self.sender.receiver.database.read(), mark, EVENTS).await.map_err(store)?;
+        let Some(last) = found.last().map(|event| event.number) else { return Ok(None) };
+        for event in found.iter().filter(|event| is_arrival(event)) {
+            if stop.is_cancelled() {
+                return Ok(None);
+            }
+            match self.hand_in_one(event).await {
+                Ok(done) => {
+                    failpoint!("handoff.placed");
+                    self.set_mark(event.number, Some(done)).await.map_err(store)?;
+                }
+                Err(NotIn::Nothing(code)) => return Err(code),
+                Err(NotIn::This(code)) => self.put_off(event, 0, code).await.map_err(store)?,
+            }
+        }
+        self.set_mark(last, None).await.map_err(store)?;
+        Ok(Some(last))
+    }
+
+    /// Tries again what could not be handed in when it was its turn.
+    async fn hand_in_late(&self, stop: &CancellationToken) -> Result<(), &'static str> {
         let receiver = &self.sender.receiver;
-        let id = event.subject.parse().map_err(|_| "database")?;
+        let now = receiver.clock.now();
+        let due = handoff_late::due(receiver.database.read(), now, BACKOFF.horizon(now), LATE).await.map_err(store)?;
+        for late in due {
+            if stop.is_cancelled() {
+                break;
+            }
+            match self.hand_in_one(&late.event).await {
+                Ok(done) => self.no_more_late(&late.event, done).await.map_err(store)?,
+                Err(NotIn::Nothing(code)) => return Err(code),
+                Err(NotIn::This(code)) => self.put_off(&late.event, late.tries, code).await.map_err(store)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_in_one(&self, event: &Event) -> Result<Done, NotIn> {
+        let receiver = &self.sender.receiver;
+        let id = event.subject.parse().map_err(|_| NotIn::This("database"))?;
         let found = match Revealable::find(receiver, id).await {
             Ok(found) => found,
-            Err(RevealError::Store(error)) => return Err(store(error)),
+            Err(RevealError::Store(error)) => return Err(error.into()),
             // Not there any more.
             Err(_) => return Ok((None, "")),
         };
         let size = found.message.content.as_ref().map_or(0, |content| content.size);
-        let Some(_room) = self.disk.admit(size).map_err(|error| code(&error))? else { return Err("disk.low") };
+        let admit = |size| self.disk.admit(size).map_err(|error| NotIn::Nothing(code(&error)));
+        let Some(_room) = admit(size)? else {
+            // A smaller one may have room.
+            let is_full = admit(0)?.is_none();
+            return Err(if is_full { NotIn::Nothing("disk.low") } else { NotIn::This("disk.low") });
+        };
         let (folder, random) = (self.folder.join("in"), Arc::clone(&receiver.random));
         let source = found.clone();
-        let placed = tokio::task::spawn_blocking(move || place(&folder, &source, random.as_ref()));
-        match placed.await.map_err(|_| "internal")? {
+        let placed = tokio::task::spawn_blocking(move || {
+            let placed = place(&folder, &source, random.as_ref());
+            placed.map_err(|error| (error, may_move(&folder)))
+        });
+        match placed.await.map_err(|_| NotIn::This("internal"))? {
             Ok(()) => Ok((Some(found), "message.handed-in")),
-            Err(RevealError::File(error)) if found.is_there() => {
+            Err((RevealError::File(error), is_usable)) if found.is_there() => {
                 let code = code(&error);
                 tracing::warn!(code, message = %id, error = &error as &dyn std::error::Error, "not handed in");
-                Err(code)
+                let is_mine = is_usable && code != "disk.full";
+                Err(if is_mine { NotIn::This(code) } else { NotIn::Nothing(code) })
             }
             // It never will be: that must not keep back the others.
-            Err(error) => {
+            Err((error, _)) => {
                 let detail = &error as &dyn std::error::Error;
                 tracing::error!(code = "handoff.damaged", message = %id, error = detail, "it cannot be handed in");
                 Ok((Some(found), "message.handoff-failed"))
@@ -93,13 +160,36 @@ impl<R: Relay> Handoff<R> {
         }
     }
 
-    async fn set_mark(&self, mark: i64, done: Option<(Option<Revealable>, &'static str)>) -> Result<(), StoreError> {
+    async fn set_mark(&self, mark: i64, done: Option<Done>) -> Result<(), StoreError> {
         let receiver = &self.sender.receiver;
         let mut transaction = receiver.database.write().await?;
         if let Some((Some(found), action)) = done {
             found.log(&mut transaction, "gateway", action, receiver.clock.now()).await?;
         }
         events::set_mark(&mut transaction, READER, mark).await?;
+        receiver.database.commit(transaction).await
+    }
+
+    async fn put_off(&self, event: &Event, tries: u32, code: &'static str) -> Result<(), StoreError> {
+        let receiver = &self.sender.receiver;
+        let now = receiver.clock.now();
+        let next = now.saturating_add(BACKOFF.pause(tries + 1, receiver.random.as_ref())).unwrap_or(now);
+        let mut transaction = receiver.database.write().await?;
+        handoff_late::put_off(&mut transaction, event.number, code, next).await?;
+        let mark = events::mark(&mut *transaction, READER).await?;
+        if mark.is_some_and(|mark| mark < event.number) {
+            events::set_mark(&mut transaction, READER, event.number).await?;
+        }
+        receiver.database.commit(transaction).await
+    }
+
+    async fn no_more_late(&self, event: &Event, (found, action): Done) -> Result<(), StoreError> {
+        let receiver = &self.sender.receiver;
+        let mut transaction = receiver.database.write().await?;
+        if let Some(found) = found {
+            found.log(&mut transaction, "gateway", action, receiver.clock.now()).await?;
+        }
+        handoff_late::done(&mut transaction, event.number).await?;
         receiver.database.commit(transaction).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -51,33 +51,39 @@ pub(super) enum Unfit {
     Changing,
 }
 
-/// Everything that may be sent, as it looks now. Blocks.
-pub(super) fn look(out: &Path) -> io::Result<HashMap<Place, Stamp>> {
-    let mut found = HashMap::new();
+/// Everything that may be sent, as it looks now, and what is the matter with a folder that cannot be looked into. Blocks.
+pub(super) fn look(out: &Path) -> io::Result<(HashMap<Place, Stamp>, io::Result<()>)> {
+    let (mut found, mut trouble) = (HashMap::new(), Ok(()));
     for office in fs::read_dir(out)? {
-        let office = office?;
-        // A link to a folder elsewhere is none of ours.
-        if is_partial(&office.file_name()) || !office.file_type()?.is_dir() {
-            continue;
-        }
-        let entries = match fs::read_dir(office.path()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
-            let metadata = match entry.metadata() {
-                // Gone again.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                metadata => metadata?,
-            };
-            if !is_partial(&name) && !metadata.is_dir() {
-                found.insert((office.file_name(), name), Stamp::new(&metadata));
-            }
+        let looked = office.and_then(|office| look_into(&office, &mut found));
+        if let Err(error) = looked
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            // The other offices do not wait for this one.
+            trouble = Err(error);
         }
     }
-    Ok(found)
+    Ok((found, trouble))
+}
+
+fn look_into(office: &DirEntry, found: &mut HashMap<Place, Stamp>) -> io::Result<()> {
+    // A link to a folder elsewhere is none of ours.
+    if is_partial(&office.file_name()) || !office.file_type()?.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(office.path())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let metadata = match entry.metadata() {
+            // Gone again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            metadata => metadata?,
+        };
+        if !is_partial(&name) && !metadata.is_dir() {
+            found.insert((office.file_name(), name), Stamp::new(&metadata));
+        }
+    }
+    Ok(())
 }
 
 /// A file that nobody writes to.
@@ -86,6 +92,8 @@ pub(super) struct Whole {
     pub(super) file: File,
     /// Names this very file at this very place: sent once, whatever happens in between.
     pub(super) key: Sha256,
+    /// SHA-256 over what is in it.
+    pub(super) content: Sha256,
 }
 
 /// Opens a file that looked like this, and reads it once. Blocks.
@@ -120,7 +128,7 @@ pub(super) fn open(path: &Path, place: &Place, stamp: Stamp) -> io::Result<Resul
     for number in [stamp.size.cast_signed(), stamp.modified.0, stamp.modified.1] {
         key.update(&number.to_be_bytes());
     }
-    Ok(Ok(Whole { file, key: sha256(key) }))
+    Ok(Ok(Whole { file, key: sha256(key), content }))
 }
 
 /// The folder of an office, if it is one and we may move files out of it.

@@ -21,7 +21,11 @@ use crate::failpoint;
 use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
 use crate::gateway::relay::Relay;
 use crate::gateway::view::sent::DispatchView;
+use crate::stream::unchanged::Unchanged;
 use crate::stream::unpublished::Unpublished;
+
+/// What we write beside a file is smaller.
+const MOST_BESIDE: u64 = 1 << 20;
 
 /// How a file ended.
 enum End {
@@ -38,19 +42,21 @@ impl<R: Relay> Handoff<R> {
     pub(super) async fn hand_out(&self, stop: &CancellationToken) -> Result<(), &'static str> {
         let out = self.folder.join("out");
         let looked = tokio::task::spawn_blocking(move || look::look(&out)).await.map_err(|_| "internal")?;
-        let now = looked.map_err(|error| code(&error))?;
+        let (now, trouble) = looked.map_err(|error| code(&error))?;
         let before = std::mem::replace(
             &mut *self.seen.lock().expect("nothing panics while it holds what was seen"),
             now.clone(),
         );
         let mut unchanged: Vec<_> = now.into_iter().filter(|(place, stamp)| before.get(place) == Some(stamp)).collect();
         unchanged.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut result = Ok(());
+        let mut result = trouble.map_err(|error| code(&error));
         for (place, stamp) in unchanged {
             if stop.is_cancelled() {
                 break;
             }
-            result = result.and(self.hand_out_one(place, stamp).await);
+            // Sent whatever is wrong with those before it.
+            let sent = self.hand_out_one(place, stamp).await;
+            result = result.and(sent);
         }
         result
     }
@@ -77,12 +83,14 @@ impl<R: Relay> Handoff<R> {
             End::Stays => Ok(()),
             End::Sent(view) => {
                 let text = serde_json::to_string_pretty(&view).map_err(io::Error::other)?;
-                put_away(&root.join("sent"), &path, &place, &view.id, (".json", &text), random.as_ref())
+                let beside = Beside { ending: ".json", text: &text, is_same: &|there| is_about(there, &view.id) };
+                put_away(&root.join("sent"), &path, &place, &[&view.id, &id.to_string()], &beside, random.as_ref())
             }
             End::Failed(reason) => {
                 tracing::warn!(code = reason.code, "a file in the folder is not sent");
-                let (id, text) = (id.to_string(), reason.text());
-                put_away(&root.join("failed"), &path, &place, &id, (".txt", &text), random.as_ref())
+                let text = reason.text();
+                let beside = Beside { ending: ".txt", text: &text, is_same: &|there| there == text.as_bytes() };
+                put_away(&root.join("failed"), &path, &place, &[&id.to_string()], &beside, random.as_ref())
             }
         });
         moved.await.map_err(|_| "internal")?.map_err(|error| {
@@ -110,8 +118,11 @@ impl<R: Relay> Handoff<R> {
             key: Some(whole.key.to_string()),
             actor: "handoff".to_owned(),
         };
-        match self.sender.stage(new, whole.file).await {
+        let content = Unchanged::new(whole.file, whole.content);
+        let changed = content.changed();
+        match self.sender.stage(new, content).await {
             Ok(view) => Ok(ended(view)),
+            Err(_) if changed.is_true() => Ok(End::Stays),
             // Somebody has written to it after all.
             Err(SendError::Size | SendError::KeyTaken) => Ok(End::Stays),
             Err(
@@ -140,26 +151,52 @@ fn ended(view: DispatchView) -> End {
     }
 }
 
-/// Moves a file, after what is to stand beside it. Blocks.
+/// What is to stand beside a file that is put away.
+struct Beside<'a> {
+    ending: &'static str,
+    text: &'a str,
+    /// Whether what is there already is this one, by whoever was killed before the file was moved.
+    is_same: &'a dyn Fn(&[u8]) -> bool,
+}
+
+/// Moves a file, after what is to stand beside it, to where neither is. Where there is something of that name, both carry an id. Blocks.
 fn put_away(
     parent: &Path,
     path: &Path,
     (office, file): &Place,
-    id: &str,
-    (ending, text): (&str, &str),
+    ids: &[&str],
+    beside: &Beside<'_>,
     random: &dyn Random,
 ) -> io::Result<()> {
     let folder = look::folder_in(parent, office)?;
     let given = file.to_string_lossy();
-    // Where there is one of that name, this one carries its id.
-    let taken = std::fs::symlink_metadata(folder.join(file)).is_ok();
-    let prefix = if taken { format!("{id}_") } else { String::new() };
-    let place: PathBuf = if taken { folder.join(name(&prefix, &given, "")) } else { folder.join(file) };
-    let beside = Unpublished::create(&folder.join(name(&prefix, &given, ending)), random)?;
-    let mut writer = beside.file();
-    writer.write_all(text.as_bytes())?;
-    beside.file().set_permissions(PermissionsExt::from_mode(0o640))?;
-    beside.publish()?;
-    failpoint!("handoff.explained");
-    move_to(path, &place)
+    let prefixes = std::iter::once(String::new()).chain(ids.iter().map(|id| format!("{id}_")));
+    for prefix in prefixes {
+        let place: PathBuf = if prefix.is_empty() { folder.join(file) } else { folder.join(name(&prefix, &given, "")) };
+        let explained = folder.join(name(&prefix, &given, beside.ending));
+        let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+        if is_there(&place) || (is_there(&explained) && !is_ours(&explained, beside)) {
+            continue;
+        }
+        if !is_there(&explained) {
+            let output = Unpublished::create(&explained, random)?;
+            let mut writer = output.file();
+            writer.write_all(beside.text.as_bytes())?;
+            output.file().set_permissions(PermissionsExt::from_mode(0o640))?;
+            output.publish_at_first_free([explained])?;
+        }
+        failpoint!("handoff.explained");
+        return move_to(path, &place);
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn is_ours(path: &Path, beside: &Beside<'_>) -> bool {
+    let is_plain = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_file() && there.len() < MOST_BESIDE);
+    is_plain && std::fs::read(path).is_ok_and(|there| (beside.is_same)(&there))
+}
+
+/// Whether it is what was written beside a file of this dispatch.
+fn is_about(there: &[u8], dispatch: &str) -> bool {
+    serde_json::from_slice::<serde_json::Value>(there).is_ok_and(|there| there["id"] == dispatch)
 }

@@ -79,6 +79,11 @@ struct Told<'a> {
     user: Option<&'a str>,
 }
 
+/// What is wrong with the files that the settings name.
+pub fn check(settings: &HookSettings) -> Result<(), HookError> {
+    settings.url().map_or(Ok(()), |url| Post::open(url, settings).map(drop))
+}
+
 impl<R> Hooks<R> {
     /// Reads what the settings name.
     pub fn open(receiver: &Arc<Receiver<R>>, settings: &HookSettings) -> Result<Self, HookError> {

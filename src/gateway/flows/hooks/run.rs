@@ -21,8 +21,8 @@ impl<R: Relay> Hooks<R> {
         let (mut deaf, mut result) = (Vec::new(), Ok(()));
         loop {
             let now = self.receiver.clock.now();
-            let due = hook_letters::due(self.receiver.database.read(), now, GROUP).await.map_err(store)?;
-            let due: Vec<Letter> = due.into_iter().filter(|letter| !deaf.contains(&letter.way)).collect();
+            let (read, horizon) = (self.receiver.database.read(), self.backoff.horizon(now));
+            let due = hook_letters::due(read, now, horizon, &deaf, GROUP).await.map_err(store)?;
             if due.is_empty() {
                 return result;
             }

@@ -94,9 +94,11 @@ impl<R: Relay> Sender<R> {
         let mut transaction = database.write().await?;
         for (number, user) in silent {
             let message = sent::get(&mut *transaction, number).await?;
-            if sent::alarm(&mut transaction, number, Doubt::Missing.code()).await? {
-                self.alarm(&mut transaction, &message, Some(user), Doubt::Missing).await?;
-            }
+            let now = self.receiver.clock.now();
+            // Each user is told of, whatever else is wrong with the message.
+            sent::alarm(&mut transaction, number, Doubt::Missing.code()).await?;
+            sent_recipients::set_silent(&mut transaction, number, &user, now).await?;
+            self.alarm(&mut transaction, &message, Some(user), Doubt::Missing).await?;
         }
         database.commit(transaction).await
     }

@@ -25,6 +25,7 @@ mod run;
 mod scanned;
 mod seal;
 mod stage;
+mod stray;
 mod take_over;
 mod tell;
 mod trouble;
@@ -116,6 +117,16 @@ impl Origin {
             Self::Folder => "folder",
             Self::Api => "api",
             Self::Console => "console",
+        }
+    }
+
+    /// Whether the same key means a new dispatch once every message of the one before stands so. A program's key is for good; a file that is
+    /// in the folder still may only have been forgotten there, so that what was taken back is not sent by that.
+    const fn begins_anew_after(self, state: Sending) -> bool {
+        match self {
+            Self::Command => state.reached_nobody(),
+            Self::Folder => matches!(state, Sending::Stopped | Sending::Failed),
+            Self::Api | Self::Console => false,
         }
     }
 }

@@ -98,10 +98,22 @@ impl<R: Relay> Sender<R> {
         Ok(to)
     }
 
-    /// The dispatch that came with this key before.
+    /// The dispatch that came with this key before. One that has ended without reaching anybody gives its key back, where a person comes
+    /// again with the file: a new try is meant.
     async fn before(&self, new: &NewDispatch) -> Result<Option<Dispatch>, SendError> {
         let Some(key) = &new.key else { return Ok(None) };
-        Ok(dispatches::with_key(self.receiver.database.read(), new.origin.code(), key).await?)
+        let database = &self.receiver.database;
+        let Some(before) = dispatches::with_key(database.read(), new.origin.code(), key).await? else {
+            return Ok(None);
+        };
+        let states = sent::counts(database.read(), before.number).await?;
+        if !states.iter().all(|(state, _)| new.origin.begins_anew_after(*state)) {
+            return Ok(Some(before));
+        }
+        let mut transaction = database.write().await?;
+        dispatches::free_key(&mut transaction, before.number).await?;
+        database.commit(transaction).await?;
+        Ok(None)
     }
 
     async fn same(

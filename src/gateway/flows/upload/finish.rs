@@ -3,6 +3,7 @@
 use super::{REMEMBERED, Uploads, addressees, failed};
 use crate::failpoint;
 use crate::gateway::flows::send::{NewDispatch, Origin, SendError};
+use crate::http::tus::Progress;
 use crate::store::gateway::api_uploads::{self, Outcome, Upload};
 use crate::store::gateway::tokens;
 use crate::wire::problem::{Code, Problem};
@@ -43,6 +44,18 @@ impl Uploads {
         self.remove(upload.id)?;
         upload.outcome = Some(outcome);
         problem.map_or(Ok(upload), Err)
+    }
+
+    /// Takes an upload that is whole and was not taken, because the process ended in between: its caller is there again, and is told.
+    pub async fn take_whole(&self, upload: Upload, actor: &str) -> Result<(Upload, Progress), Problem> {
+        let _lock = self.lock(upload.id)?;
+        let upload = self.find(upload.token, upload.id).await?;
+        let progress = self.progress(&upload).await?;
+        if upload.outcome.is_some() || progress.offset < upload.size {
+            return Ok((upload, progress));
+        }
+        let upload = self.finish(upload, actor).await?;
+        Ok((upload, Progress::complete(progress.size)))
     }
 
     /// Takes what was whole when the process ended, or could not be taken then.
