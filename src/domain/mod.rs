@@ -6,12 +6,14 @@
 pub mod address;
 mod as_text;
 pub mod base64_bytes;
+pub mod calendar;
 pub mod clock;
 pub mod digest;
 pub mod file_name;
 pub mod ids;
 pub mod person;
 pub mod policy;
+pub mod schedule;
 pub mod sending;
 pub mod sequence;
 pub mod trend;
