@@ -473,6 +473,10 @@ CREATE INDEX orders_open_by_subject ON orders (subject) WHERE confirmed_at IS NU
 CREATE TABLE pull_runs (
     number      INTEGER PRIMARY KEY,
     cause       TEXT    NOT NULL,
+    -- When it was planned; NULL when it was not the schedule that began it.
+    planned_at  INTEGER,
+    -- The account that asked for it.
+    actor       TEXT,
     started_at  INTEGER NOT NULL,
     ended_at    INTEGER,
     result      TEXT,
@@ -483,6 +487,34 @@ CREATE TABLE pull_runs (
     waiting     INTEGER NOT NULL DEFAULT 0,
     bytes       INTEGER NOT NULL DEFAULT 0,
     again       INTEGER NOT NULL DEFAULT 0
+);
+
+-- When the gateway pulls. The one row goes up in version with every change, which is how a running gateway hears of it.
+CREATE TABLE schedule (
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    version      INTEGER NOT NULL DEFAULT 0,
+    -- The plan (JSON); NULL: what the settings say.
+    plan         TEXT,
+    pause_since  INTEGER,
+    pause_until  INTEGER,
+    pause_reason TEXT,
+    pause_by     TEXT,
+    -- Up to where everything that was planned has been dealt with.
+    mark         INTEGER
+);
+INSERT INTO schedule (id) VALUES (1);
+
+-- The union's own days off, beside the national holidays, which are computed. YYYY-MM-DD.
+CREATE TABLE own_holidays (
+    day  TEXT PRIMARY KEY,
+    name TEXT NOT NULL
+);
+
+-- Windows in which nothing is pulled (JSON). AUTOINCREMENT: a number means one window for good.
+CREATE TABLE blackouts (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    blackout TEXT    NOT NULL,
+    name     TEXT    NOT NULL
 );
 
 -- Kept, so that nobody has to count rows.

@@ -8,7 +8,6 @@ mod scan;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::SignedDuration;
@@ -17,6 +16,7 @@ use serde::Deserialize;
 use super::vpn::Rules;
 use crate::config::{Fault, Faults, Settings, load};
 use crate::domain::ids::InsurerNumber;
+use crate::domain::schedule::{Interval, Plan};
 use crate::runtime::telemetry;
 use crate::wire::client::{Guard, RelayUrl};
 
@@ -272,9 +272,9 @@ impl StorageSettings {
 }
 
 impl PullSettings {
-    /// Time between two runs.
-    pub fn interval(&self) -> Duration {
-        Duration::from_secs(self.interval_seconds)
+    /// When it runs while no schedule is set.
+    pub fn plan(&self) -> Plan {
+        Plan::every(Interval::nearest(self.interval_seconds), self.long_poll)
     }
 }
 
@@ -355,7 +355,11 @@ impl Settings for GatewaySettings {
                 "storage.keep_records_days",
                 "must be 100 to 36600: a request must be known for as long as it could be used again",
             ),
-            (self.pull.interval_seconds > 0, "pull.interval_seconds", "must be 1 or more"),
+            (
+                (1..=u64::from(Interval::LONGEST)).contains(&self.pull.interval_seconds),
+                "pull.interval_seconds",
+                "must be 1 to 2678400",
+            ),
             ((1..=256).contains(&self.pull.parallel), "pull.parallel", "must be 1 to 256"),
             ((1..=16).contains(&self.pull.parallel_large), "pull.parallel_large", "must be 1 to 16"),
             ((1..=1_000).contains(&self.pull.batch), "pull.batch", "must be 1 to 1000"),

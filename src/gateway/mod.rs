@@ -2,6 +2,7 @@
 //!
 //! * [`flows`]: what it does. [`flows::receive`] is the main job, the pull.
 //! * [`api`]: where the union's core system comes in.
+//! * [`keeper`]: when it pulls.
 //! * [`registry`]: who signed, as the registry knows it.
 //! * [`relay`]: the other end, as the flows see it.
 //! * [`scan`]: the malware scanner.
@@ -13,6 +14,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod flows;
+pub mod keeper;
 pub mod keys;
 pub mod letter;
 pub mod metrics;

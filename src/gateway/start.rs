@@ -17,6 +17,7 @@ use super::flows::notices::{NoticeSettingsError, StaffNotices};
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
 use super::flows::revocation;
 use super::flows::send::{SendLimits, Sender};
+use super::keeper::Keeper;
 use super::keys::{KeyRing, Keys};
 use super::metrics::GatewayMetrics;
 use super::patience::{Backoff, Breaker};
@@ -205,17 +206,17 @@ impl Gateway {
         let reload = Reload::new(receiver, &self.settings, files);
         reload.begin().await?;
         let keys = tasks::keys::start(reload, &orders, &all);
-        let pull = tasks::pull::start(receiver, self.settings.pull.interval(), &all);
-        if self.settings.pull.long_poll {
-            tasks::arrivals::start(receiver, &pull, &all);
-        }
+        let keeper = Arc::new(Keeper::new(receiver, self.settings.pull.plan()));
+        let pull = tasks::pull::start(receiver, &keeper, &all);
+        tasks::schedule::start(&keeper, &pull, &all);
+        tasks::arrivals::start(receiver, &keeper, &pull, &all);
         let push = tasks::push::start(&self.sender, &all);
         tasks::news::start(&self.sender, &push, &all);
         tasks::scanner::start(receiver, &pull, &all);
         tasks::vpn::start(receiver, vec![orders.clone(), pull.clone(), push.clone()], &all);
         let edges = http::Metrics::new();
         let api_addr = self.integrate(&all, &edges).await?;
-        let watch_addr = watch::serve::serve(receiver, &self.settings, &all, edges)
+        let watch_addr = watch::serve::serve(receiver, &self.settings, &keeper, &all, edges)
             .await
             .map_err(|(address, error)| StartError::Listen(address, error))?;
         Ok(Running { gateway: self, watch_addr, api_addr, tasks: all, pull, orders, push, keys })

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod integration;
+pub mod schedule;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -332,13 +333,21 @@ impl From<&Waiting> for WaitingView {
 }
 
 /// A run of the pull.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct RunView {
     pub run: i64,
+    /// `timer`, `catch-up`, `retry`, `arrival` (long poll), `signal`, `command` (by hand) or `again`.
     pub cause: String,
+    /// Who asked for it.
+    pub actor: Option<String>,
+    pub planned_at: Option<Timestamp>,
     pub started_at: Timestamp,
+    /// From the planned time to the start.
+    pub lateness_seconds: Option<f64>,
     pub ended_at: Option<Timestamp>,
+    /// From start to end.
+    pub seconds: Option<f64>,
     pub result: Option<String>,
     #[serde(flatten)]
     pub tally: crate::store::gateway::runs::Tally,
@@ -349,8 +358,12 @@ impl From<&Run> for RunView {
         Self {
             run: run.number,
             cause: run.cause.clone(),
+            actor: run.actor.clone(),
+            planned_at: run.planned_at,
             started_at: run.started_at,
+            lateness_seconds: run.planned_at.map(|planned| run.started_at.duration_since(planned).as_secs_f64()),
             ended_at: run.ended_at,
+            seconds: run.ended_at.map(|ended| ended.duration_since(run.started_at).as_secs_f64()),
             result: run.result.clone(),
             tally: run.tally,
         }
@@ -358,7 +371,7 @@ impl From<&Run> for RunView {
 }
 
 /// How the gateway is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct StatusView {
     pub union: String,
@@ -392,6 +405,10 @@ pub struct StatusView {
     pub alerts: Vec<AlertView>,
     /// What the running gateway cannot do at present.
     pub troubles: Vec<TroubleView>,
+    /// When the pull runs next, if that is known.
+    pub next_pull_at: Option<Timestamp>,
+    /// What keeps the pull from running now.
+    pub pull_obstacle: Option<schedule::ObstacleView>,
     /// The newest runs, the newest first.
     pub runs: Vec<RunView>,
     /// What the running gateway does by itself; none when it does not run, or says nothing at `metrics.listen`.

@@ -11,6 +11,7 @@ pub mod letters;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
+pub mod schedule;
 pub mod sent;
 pub mod tokens;
 pub mod users;
@@ -214,6 +215,9 @@ pub enum AdminError {
     /// Configuration.
     #[error(transparent)]
     Settings(#[from] Faults),
+    /// Input: a schedule that cannot be.
+    #[error(transparent)]
+    Schedule(#[from] schedule::ScheduleError),
 }
 
 impl From<StoreError> for AdminError {
@@ -236,6 +240,10 @@ fn called(what: &str) -> &str {
         "user" => "利用者",
         "office" => "事業所",
         "certificate" => "電子証明書",
+        "pause" => "停止",
+        "holiday" => "休日",
+        "blackout" => "受信しない時間",
+        "year" => "年",
         other => other,
     }
 }
@@ -265,6 +273,11 @@ impl Admin {
     pub fn known_as(mut self, aliases: Vec<String>) -> Self {
         self.aliases = aliases;
         self
+    }
+
+    /// Who acts, as the audit has it.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
 
     fn is_actor(&self, name: &str) -> bool {
@@ -335,6 +348,7 @@ impl Admin {
         let soon = now.saturating_add(expiry::FIRST).unwrap_or(now);
         let counters = counters::all(read).await?;
         let counter = |name: &str| counters.get(name).copied().unwrap_or(0);
+        let schedule = self.schedule(1).await?;
         let (hooks_waiting, hooks_given_up) = hook_letters::counts(read).await?;
         Ok(StatusView {
             union: receiver.keys.union().to_string(),
@@ -356,6 +370,8 @@ impl Admin {
             hooks_given_up,
             alerts: self.alerts().await?,
             troubles: troubles::list(read).await?.into_iter().map(Into::into).collect(),
+            next_pull_at: schedule.next.iter().find(|planned| planned.runs).map(|planned| planned.at),
+            pull_obstacle: schedule.obstacle,
             runs: runs::list(read, 10).await?.iter().map(Into::into).collect(),
             tasks: self.tasks().await,
         })

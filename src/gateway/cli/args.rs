@@ -2,6 +2,7 @@
 
 pub(super) mod integration;
 pub(super) mod people;
+pub(super) mod schedule;
 pub(super) mod send;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgGroup, Parser, Subcommand};
 
 use integration::{Hook, Token};
 use people::{Office, User};
+use schedule::Schedule;
 use send::{Group, Send, Sent};
 
 use crate::domain::ids::{MessageId, OfficeCode};
@@ -43,6 +45,9 @@ pub enum Command {
         #[command(flatten)]
         json: Json,
     },
+    /// 受信の予定と履歴。When the gateway pulls, and every run.
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// 設定を確認する。Says everything that is wrong with the configuration.
     CheckConfig,
     /// データベースを最新の形にする。Brings the database up to date.

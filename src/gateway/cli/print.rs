@@ -1,5 +1,7 @@
 //! Output: one JSON value for programs, lines for people.
 
+pub(super) mod schedule;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -135,6 +137,12 @@ pub(super) fn status(view: &StatusView) -> io::Result<()> {
     for waiting in &view.waiting {
         let next = jst(waiting.next_try);
         line(format!("    {}  {}  {} bytes  次回 next {next}", waiting.id, waiting.cause, waiting.size))?;
+    }
+    if let Some(obstacle) = &view.pull_obstacle {
+        line(format!("自動受信は休止中です the pull rests: {}", schedule::words(obstacle)))?;
+    }
+    if let Some(at) = view.next_pull_at {
+        line(format!("次の受信 next pull: {}", jst(at)))?;
     }
     if let Some(run) = view.runs.first() {
         let result = run.result.as_deref().unwrap_or("実行中 running");

@@ -3,6 +3,7 @@
 mod integration;
 mod keys;
 mod people;
+mod schedule;
 mod send;
 
 use std::error::Error;
@@ -22,7 +23,7 @@ use crate::gateway::admin::received::Review;
 use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::check::check;
 use crate::gateway::config::GatewaySettings;
-use crate::gateway::flows::receive::Cause;
+use crate::gateway::flows::receive::{Cause, Order};
 use crate::gateway::start::{Gateway, StartError};
 use crate::message::keys::KeyError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
@@ -90,7 +91,8 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
     let actor = format!("uid:{}", rustix::process::getuid().as_raw());
     let admin = Admin::new(&gateway, &actor).known_as(own_names());
     let done = match args.command {
-        Command::Pull { again, json } => pull(&gateway, again, json).await,
+        Command::Pull { again, json } => pull(&gateway, &admin, again, json).await,
+        Command::Schedule(command) => schedule::schedule(&admin, command).await,
         Command::Status(json) => status(&admin, json).await,
         Command::Alerts(Json { json }) => show(json, &admin.alerts().await?, |views| print::alerts(views)),
         Command::Received(command) => received(&admin, command).await,
@@ -168,8 +170,13 @@ async fn serve(settings: GatewaySettings) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn pull(gateway: &Gateway, again: bool, Json { json }: Json) -> Result<(), CommandError> {
+async fn pull(gateway: &Gateway, admin: &Admin, again: bool, Json { json }: Json) -> Result<(), CommandError> {
     telemetry::start(&gateway.settings.log.level).map_err(|error| CommandError::Failed(error.to_string()))?;
+    if admin.obstacle().await?.is_some() {
+        eprintln!(
+            "予定では現在は受信しませんが、指示により受信します (the schedule says not now: pulled all the same, as asked for)"
+        );
+    }
     // A first Ctrl-C parks what is under way.
     let stop = CancellationToken::new();
     let (mut signals, soft) = (Signals::listen()?, stop.clone());
@@ -178,7 +185,7 @@ async fn pull(gateway: &Gateway, again: bool, Json { json }: Json) -> Result<(),
         soft.cancel();
     });
     let cause = if again { Cause::Again } else { Cause::Command };
-    let report = gateway.receiver.run(cause, &stop).await?;
+    let report = gateway.receiver.run(Order::by(cause, admin.actor()), &stop).await?;
     listener.abort();
     if json {
         print::json(&report)?;

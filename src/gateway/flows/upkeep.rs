@@ -2,10 +2,10 @@
 
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
-use crate::store::gateway::{orders, requests};
+use crate::store::gateway::{orders, requests, runs};
 use crate::store::sqlite::StoreError;
 
-/// Deletes answered requests and confirmed orders that are older than the settings want. What waits for staff stays, and of
+/// Deletes answered requests, confirmed orders and runs of the pull that are older than the settings want. What waits for staff stays, and of
 /// each user the newest order of each kind. The audit is never shortened.
 pub async fn trim<R: Relay>(receiver: &Receiver<R>) -> Result<(), StoreError> {
     let now = receiver.clock.now();
@@ -13,10 +13,11 @@ pub async fn trim<R: Relay>(receiver: &Receiver<R>) -> Result<(), StoreError> {
     let mut transaction = receiver.database.write().await?;
     let requests = requests::trim(&mut transaction, before).await?;
     let orders = orders::trim(&mut transaction, before).await?;
+    let runs = runs::trim(&mut transaction, before).await?;
     receiver.database.commit(transaction).await?;
     receiver.database.fold().await;
-    if requests + orders > 0 {
-        tracing::info!(code = "records.trimmed", requests, orders, "old records deleted");
+    if requests + orders + runs > 0 {
+        tracing::info!(code = "records.trimmed", requests, orders, runs, "old records deleted");
     }
     Ok(())
 }

@@ -14,15 +14,15 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) const BREAKER_OPEN: &str = "relay.breaker-open";
 
 /// Asks again at once as long as there are answers, after longer and longer pauses when there is none, and looks every second
-/// whether one may ask while one may not.
-pub(super) fn pause<R: Relay>(receiver: &Arc<Receiver<R>>, closed: &'static [&'static str]) -> Pause {
+/// whether one may ask while one may not. `rests` says whether nothing was asked because nobody wants to know.
+pub(super) fn pause<R: Relay>(receiver: &Arc<Receiver<R>>, rests: impl Fn() -> bool + Send + 'static) -> Pause {
     let (receiver, mut failures) = (Arc::clone(receiver), 0);
     Box::new(move |result| match result {
         Ok(()) => {
             failures = 0;
-            Duration::ZERO
+            if rests() { LOOK } else { Duration::ZERO }
         }
-        Err(code) if code == BREAKER_OPEN || closed.contains(&code) => LOOK,
+        Err(BREAKER_OPEN) => LOOK,
         Err(_) => {
             failures += 1;
             let pause = receiver.backoff.pause(failures, receiver.random.as_ref());

@@ -14,6 +14,7 @@ pub mod pull;
 pub mod push;
 pub mod requests;
 pub mod scanner;
+pub mod schedule;
 mod trouble;
 pub mod upkeep;
 pub mod vpn;
@@ -37,5 +38,7 @@ pub const SCANNER_PERIOD: Duration = Duration::from_secs(5);
 pub const NOTICES_PERIOD: Duration = Duration::from_secs(1);
 /// Between two looks at events that programs are to be told of.
 pub const HOOKS_PERIOD: Duration = Duration::from_secs(1);
+/// Between two looks at schedule and clock.
+pub const SCHEDULE_PERIOD: Duration = Duration::from_secs(1);
 /// Seconds that the relay may hold a question for arrivals or requests.
 pub const ARRIVALS_WAIT: u32 = 50;

@@ -9,7 +9,7 @@ use crate::runtime::task::{Pace, RunResult, Task, Tasks};
 
 /// Starts it. `push` tells the relay what follows from it.
 pub fn start<R: Relay>(sender: &Arc<Sender<R>>, push: &Task, tasks: &Tasks) -> Task {
-    let pause = line::pause(&sender.receiver, &[]);
+    let pause = line::pause(&sender.receiver, || false);
     let (sender, push) = (Arc::clone(sender), push.clone());
     tasks.start("news", Pace::Following(pause), move |_| {
         let (sender, push) = (Arc::clone(&sender), push.clone());

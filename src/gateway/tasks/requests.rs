@@ -17,7 +17,7 @@ const NO_AUTHORITY: Duration = Duration::from_secs(10);
 
 /// Starts it. `orders` carries the answers to the relay.
 pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, orders: &Task, tasks: &Tasks) -> Task {
-    let pause = line::pause(receiver, &[]);
+    let pause = line::pause(receiver, || false);
     let (receiver, orders) = (Arc::clone(receiver), orders.clone());
     let seen: Arc<Mutex<Option<Cursor>>> = Arc::default();
     tasks.start("requests", Pace::Following(pause), move |_| {

@@ -12,6 +12,7 @@ use super::lookout::{Lookout, Senses};
 use super::rules::Thresholds;
 use crate::gateway::config::GatewaySettings;
 use crate::gateway::flows::receive::Receiver;
+use crate::gateway::keeper::Keeper;
 use crate::gateway::tasks;
 use crate::http::{self, Edge, Peers, watch_router};
 use crate::runtime::process::ProcessMetrics;
@@ -23,10 +24,11 @@ use crate::wire::client::UnionClient;
 pub async fn serve(
     receiver: &Arc<Receiver<UnionClient>>,
     settings: &GatewaySettings,
+    keeper: &Arc<Keeper<UnionClient>>,
     tasks: &Tasks,
     edges: http::Metrics,
 ) -> Result<Option<SocketAddr>, (SocketAddr, io::Error)> {
-    let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(receiver, settings, tasks)));
+    let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(receiver, keeper, tasks)));
     tasks::watch::start(&lookout, tasks);
     let Some(address) = settings.metrics.listen() else { return Ok(None) };
     let failed = |error| (address, error);
@@ -58,12 +60,13 @@ pub fn thresholds(settings: &GatewaySettings) -> Thresholds {
     }
 }
 
-fn senses<R>(receiver: &Receiver<R>, settings: &GatewaySettings, tasks: &Tasks) -> Senses {
-    let (tasks, period, vpn) = (tasks.clone(), settings.pull.interval(), receiver.vpn.clone());
+fn senses(receiver: &Receiver<UnionClient>, keeper: &Arc<Keeper<UnionClient>>, tasks: &Tasks) -> Senses {
+    let (tasks, vpn) = (tasks.clone(), receiver.vpn.clone());
+    let (due, late) = (Arc::clone(keeper), Arc::clone(keeper));
     Senses {
         tasks: Box::new(move || tasks.snapshot()),
         vpn: Box::new(move || vpn.state().verdict()),
-        due: Box::new(move |since, now| since.checked_add(period).ok().filter(|due| *due < now)),
-        lateness: Box::new(|| None),
+        due: Box::new(move |since, now| due.due(since, now)),
+        lateness: Box::new(move || late.lateness()),
     }
 }

@@ -26,6 +26,7 @@ pub mod receipts;
 pub mod requests;
 pub mod revocation;
 pub mod runs;
+pub mod schedule;
 pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;

@@ -32,6 +32,10 @@ pub struct Run {
     pub number: i64,
     /// Why it ran, as a code.
     pub cause: String,
+    /// When it was planned, if it was the schedule that began it.
+    pub planned_at: Option<Timestamp>,
+    /// The account that asked for it.
+    pub actor: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended; none while it runs, or when the program was killed in it.
@@ -42,14 +46,36 @@ pub struct Run {
     pub tally: Tally,
 }
 
+/// What begins a run.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    /// Why it runs, as a code.
+    pub cause: &'static str,
+    /// When it was planned, if it is the schedule that begins it.
+    pub planned_at: Option<Timestamp>,
+    /// The account that asks for it.
+    pub actor: Option<&'a str>,
+}
+
 /// Notes that a run starts.
-pub async fn start(connection: &mut SqliteConnection, cause: &str, at: Timestamp) -> Result<i64, StoreError> {
-    let number = sqlx::query_scalar("INSERT INTO pull_runs (cause, started_at) VALUES ($1, $2) RETURNING number")
-        .bind(cause)
-        .bind(micros(at))
-        .fetch_one(connection)
-        .await?;
+pub async fn start(connection: &mut SqliteConnection, new: NewRun<'_>, at: Timestamp) -> Result<i64, StoreError> {
+    let number = sqlx::query_scalar(
+        "INSERT INTO pull_runs (cause, planned_at, actor, started_at) VALUES ($1, $2, $3, $4) RETURNING number",
+    )
+    .bind(new.cause)
+    .bind(new.planned_at.map(micros))
+    .bind(new.actor)
+    .bind(micros(at))
+    .fetch_one(connection)
+    .await?;
     Ok(number)
+}
+
+/// Deletes runs that began before a moment, and says how many.
+pub async fn trim(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let done =
+        sqlx::query("DELETE FROM pull_runs WHERE started_at < $1").bind(micros(before)).execute(connection).await?;
+    Ok(done.rows_affected())
 }
 
 /// Notes how a run ended.
@@ -98,6 +124,8 @@ pub async fn list(executor: impl SqliteExecutor<'_>, limit: u32) -> Result<Vec<R
 struct Row {
     number: i64,
     cause: String,
+    planned_at: Option<i64>,
+    actor: Option<String>,
     started_at: i64,
     ended_at: Option<i64>,
     result: Option<String>,
@@ -116,6 +144,8 @@ impl Row {
         Ok(Run {
             number: self.number,
             cause: self.cause,
+            planned_at: self.planned_at.map(moment).transpose()?,
+            actor: self.actor,
             started_at: moment(self.started_at)?,
             ended_at: self.ended_at.map(moment).transpose()?,
             result: self.result,

@@ -18,6 +18,7 @@ mod item;
 mod judge;
 mod large;
 mod list;
+mod order;
 mod pipeline;
 mod run;
 mod settle;
@@ -44,8 +45,9 @@ use super::super::vpn::Vpn;
 use crate::archive::Archive;
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
-use crate::store::gateway::runs::{self, Tally};
-use crate::store::gateway::set_relay_mark;
+use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::runs::{self, NewRun, Tally};
+use crate::store::gateway::{schedule, set_relay_mark};
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::disk::Disk;
 use crate::stream::spool::Spool;
@@ -53,6 +55,7 @@ use crate::wire::client::ClientError;
 use crate::wire::page::Cursor;
 
 pub use beside::Beside;
+pub use order::{Cause, Order};
 use run::Run;
 
 /// Numbers that bound a run.
@@ -126,35 +129,6 @@ impl Seen {
     /// The highest one.
     pub fn get(&self) -> Cursor {
         Cursor(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Why a run began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Its time had come.
-    Timer,
-    /// Something has arrived at the relay.
-    Arrival,
-    /// A person asked for it: parcels that wait for their next try are tried now.
-    Command,
-    /// A person asked for it, and that everything which the relay keeps be compared with what is here.
-    Again,
-}
-
-impl Cause {
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Timer => "timer",
-            Self::Arrival => "arrival",
-            Self::Command => "command",
-            Self::Again => "again",
-        }
-    }
-
-    const fn is_a_persons(self) -> bool {
-        matches!(self, Self::Command | Self::Again)
     }
 }
 
@@ -238,11 +212,14 @@ impl<R: Relay> Receiver<R> {
 
     /// Does one run, unless the stop is asked for first. Waits for another process that is pulling. One that a person asked
     /// for ends when all that it listed has landed; the others leave large parcels to come in beside the runs that follow.
-    pub async fn run(self: &Arc<Self>, cause: Cause, stop: &CancellationToken) -> Result<Report, StoreError> {
+    pub async fn run(
+        self: &Arc<Self>,
+        order: impl Into<Order> + Send,
+        stop: &CancellationToken,
+    ) -> Result<Report, StoreError> {
+        let order = order.into();
         let locked = self.beside.lock(self.lock.clone()).await;
-        let mut transaction = self.database.write().await?;
-        let number = runs::start(&mut transaction, cause.code(), self.clock.now()).await?;
-        self.database.commit(transaction).await?;
+        let (number, cause) = (self.begin(&order).await?, order.cause);
         self.beside.begins(number);
         let (lock, locked) = match locked {
             Ok(lock) => (Some(lock), Ok(())),
@@ -254,6 +231,30 @@ impl<R: Relay> Receiver<R> {
             Err(error) => Err(error),
         };
         self.finish(&run, result, stop).await
+    }
+
+    /// Writes down that a run begins, with who asked for it and what of the plan is dealt with by it.
+    async fn begin(&self, order: &Order) -> Result<i64, StoreError> {
+        let (now, cause) = (self.clock.now(), order.cause.code());
+        let new = NewRun { cause, planned_at: order.planned_at, actor: order.actor.as_deref() };
+        let mut transaction = self.database.write().await?;
+        let number = runs::start(&mut transaction, new, now).await?;
+        if let Some(mark) = order.mark(now) {
+            schedule::set_mark(&mut transaction, mark).await?;
+        }
+        if let Some(actor) = &order.actor {
+            let entry = Entry {
+                at: now,
+                actor: actor.clone(),
+                action: "pull.ordered",
+                subject: format!("run {number}"),
+                before: String::new(),
+                after: cause.to_owned(),
+            };
+            audit::insert(&mut transaction, &[entry]).await?;
+        }
+        self.database.commit(transaction).await?;
+        Ok(number)
     }
 
     async fn finish(
