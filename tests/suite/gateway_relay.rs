@@ -59,6 +59,8 @@ struct Inner {
     /// From where on the list of what waits was asked for.
     listed_from: Vec<Option<Cursor>>,
     away: bool,
+    /// Questions and answers about parcels, also those that got none.
+    asked: u64,
     keep_listing: bool,
     refuse_acknowledgements: u32,
     next_cursor: i64,
@@ -196,6 +198,11 @@ impl FakeRelay {
     /// Not to be reached, or there again.
     pub(crate) fn away(&self, away: bool) {
         self.0.lock().unwrap().away = away;
+    }
+
+    /// How often anything about parcels was asked since this was last called.
+    pub(crate) fn asked(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 
     /// Does something whenever bytes are asked for.

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::policy::{Facts, Scan};
+use kenpo_express::domain::schedule::{Interval, Plan};
 use kenpo_express::domain::verdict::{Reason, Verdict};
 use kenpo_express::gateway::flows::handoff::Handoff;
 use kenpo_express::gateway::flows::receive::Cause;
 use kenpo_express::gateway::flows::send::{NewDispatch, Origin, To};
+use kenpo_express::gateway::keeper::Keeper;
 use kenpo_express::gateway::scan::{Place, Scanner};
 use kenpo_express::gateway::tasks;
 use kenpo_express::runtime::lifecycle::Shutdown;
@@ -188,9 +190,11 @@ async fn without_the_scanner_parcels_wait_and_they_go_on_by_themselves_when_it_i
     let (world, mut sender) = world(&clamd.scanner()).await;
     let ids = [10, 3_000_000].map(|size| world.send(&mut sender, &noise(size)));
     let shutdown = Shutdown::new();
-    let never = Duration::from_secs(100_000);
     let all = Tasks::new(Arc::clone(&world.receiver.clock), &shutdown);
-    let pull = tasks::pull::start(&world.receiver, never, &all);
+    let never = Plan::every(Interval::nearest(100_000), false);
+    let keeper = Arc::new(Keeper::new(&world.receiver, never));
+    let pull = tasks::pull::start(&world.receiver, &keeper, &all);
+    tasks::schedule::start(&keeper, &pull, &all);
     tasks::scanner::start(&world.receiver, &pull, &all);
     let mut waiting = world.waiting().await;
     while waiting.len() < 2 || troubles::list(world.receiver.database.read()).await.unwrap().is_empty() {

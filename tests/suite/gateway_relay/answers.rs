@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kenpo_express::domain::clock::{Clock, Random};
@@ -27,27 +28,11 @@ pub(super) fn unreachable<T>() -> Result<T, ClientError> {
     Err(ClientError::Unreachable("the line is cut".into()))
 }
 
-impl Relay for FakeRelay {
-    type Content = FakeContent;
+/// How long it holds a question.
+const HELD: Duration = Duration::from_secs(1);
 
-    async fn handshake(&self) -> Result<Handshake, ClientError> {
-        if self.0.lock().unwrap().away {
-            return unreachable();
-        }
-        Ok(Handshake {
-            version: wire::VERSION.to_owned(),
-            union: "06123456".parse().unwrap(),
-            now: SystemClock.now(),
-            last_seen: None,
-            entrance: kenpo_express::wire::union::Entrance { url: "https://localhost:1".to_owned(), roots: vec![] },
-            receipt_certificate: Der(Vec::new()),
-            acknowledged: self.0.lock().unwrap().newest(),
-            newest_delivery: self.1.newest().0,
-            newest_event: self.1.newest().1,
-        })
-    }
-
-    async fn parcels(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+impl FakeRelay {
+    fn page(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
         let mut inner = self.0.lock().unwrap();
         if inner.away {
             return unreachable();
@@ -66,9 +51,43 @@ impl Relay for FakeRelay {
         items.truncate(limit);
         Ok(Page { next: items.last().map(|parcel| parcel.cursor), more, items })
     }
+}
+
+impl Relay for FakeRelay {
+    type Content = FakeContent;
+
+    async fn handshake(&self) -> Result<Handshake, ClientError> {
+        self.0.lock().unwrap().asked += 1;
+        if self.0.lock().unwrap().away {
+            return unreachable();
+        }
+        Ok(Handshake {
+            version: wire::VERSION.to_owned(),
+            union: "06123456".parse().unwrap(),
+            now: SystemClock.now(),
+            last_seen: None,
+            entrance: kenpo_express::wire::union::Entrance { url: "https://localhost:1".to_owned(), roots: vec![] },
+            receipt_certificate: Der(Vec::new()),
+            acknowledged: self.0.lock().unwrap().newest(),
+            newest_delivery: self.1.newest().0,
+            newest_event: self.1.newest().1,
+        })
+    }
+
+    async fn parcels(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
+        self.0.lock().unwrap().asked += 1;
+        let page = self.page(state, query)?;
+        if page.items.is_empty() && query.wait.is_some() {
+            // The question is held until something comes, for as long as this relay likes.
+            tokio::time::sleep(HELD).await;
+            return self.page(state, query);
+        }
+        Ok(page)
+    }
 
     async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<FakeContent, ClientError> {
         let mut inner = self.0.lock().unwrap();
+        inner.asked += 1;
         if inner.away {
             return unreachable();
         }
@@ -107,6 +126,7 @@ impl Relay for FakeRelay {
 
     async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         let mut inner = self.0.lock().unwrap();
+        inner.asked += 1;
         if inner.away || inner.refuse_acknowledgements > 0 {
             inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
             return unreachable();
