@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use kenpo_express::domain::digest::Tag;
 use kenpo_express::domain::ids::MessageId;
+use kenpo_express::domain::verdict::{Reason, Verdict};
 use kenpo_express::message::receipt::Stage;
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::store::gateway::{audit, receipts};
@@ -148,6 +149,8 @@ async fn the_same_id_listed_again_with_other_bytes_is_a_replay_and_overwrites_no
     let kept = world.kept().await;
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert_eq!(kept[0], archived);
+    let Verdict::Quarantined { reasons, .. } = &kept[1].verdict else { panic!("{:?}", kept[1]) };
+    assert_eq!(Vec::from_iter(reasons.clone()), [Reason::ReplayDuplicate]);
     assert_eq!(std::fs::read(world.file(&archived)).unwrap(), sealed);
     assert_eq!(std::fs::read(world.file(&kept[1])).unwrap(), other);
     assert!(

@@ -316,3 +316,15 @@ fn issue(authority: &Authority, union: &InsurerNumber, user: &str, now: Timestam
     let year = SignedDuration::from_hours(24 * 365);
     Credential::new(authority.issue(&request, &Profile::UserSigning, year, now, &SystemRandom).unwrap(), key).unwrap()
 }
+
+/// The list of reasons and these tests grow together.
+#[test]
+fn there_is_a_message_for_every_reason() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let pulls = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("pull_"));
+    let text: String = pulls.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for reason in Reason::ALL {
+        assert!(text.contains(&format!("Reason::{reason:?}")), "no pull meets {reason}");
+    }
+}

@@ -38,14 +38,8 @@ const TROUBLES: [Trouble; 5] = [
     Trouble {
         code: "vpn.source-absent",
         at_once: true,
-        begin: |hosts| {
-            hosts.ip_at("gateway", "addr add 10.20.0.3/16 dev vpn0");
-            hosts.ip_at("gateway", "addr del 10.20.0.2/16 dev vpn0");
-        },
-        end: |hosts| {
-            hosts.ip_at("gateway", "addr del 10.20.0.3/16 dev vpn0");
-            hosts.ip_at("gateway", "addr add 10.20.0.2/16 dev vpn0");
-        },
+        begin: |hosts| hosts.ip_at("gateway", "addr del 10.20.0.2/16 dev vpn0"),
+        end: |hosts| hosts.ip_at("gateway", "addr add 10.20.0.2/16 dev vpn0"),
     },
     Trouble { code: "vpn.interface-absent", at_once: true, begin: Hosts::end_vpn, end: Hosts::lay_vpn },
 ];

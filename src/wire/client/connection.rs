@@ -148,8 +148,7 @@ impl Connection {
     pub(super) async fn check_way(&self) -> Result<bool, ClientError> {
         let line = self.line.load_full();
         let Some(way) = &line.way else { return Ok(false) };
-        let checked = tokio::time::timeout(line.idle_timeout, way.check()).await;
-        checked.map_err(|_| ClientError::TimedOut)?.map(|()| true)
+        way.check().await.map(|()| true)
     }
 
     pub(super) fn idle_timeout(&self) -> Duration {
