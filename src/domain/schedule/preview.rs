@@ -19,7 +19,7 @@ pub struct Planned {
     pub obstacle: Option<Obstacle>,
 }
 
-/// The next `runs` runs from `now` on, and between them what does not run and why. `mark` as for [`decide`]; none before the first
+/// The next `runs` runs from `now` on, and between them what does not run and why. `mark` as for [`decide()`]; none before the first
 /// run ever.
 pub fn preview(schedule: &Schedule, mark: Option<Timestamp>, now: Timestamp, runs: usize) -> Vec<Planned> {
     let (first, anchor) = match mark.map(|mark| decide(schedule, mark, now)) {
