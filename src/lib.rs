@@ -9,6 +9,7 @@
 //! * The edges, each apart: [`config`] (settings), [`runtime`] (time, signals, logs, metrics, tasks), [`http`] (what every
 //!   server stands behind), [`wire`] (the contract between the parties), [`store`] (databases), [`stream`] (files on
 //!   their way), [`archive`] (files that stay), [`mail`] (what goes out to people).
+//! * [`operations`]: what either server has for whoever operates it: checks, the first set-up, the doctor.
 //! * The sides, which never use each other: [`gateway`], [`relay`], [`employer`].
 //!
 //! What runs in data centres and at unions is for Unix only; what people's PCs need is written for Windows too.
@@ -25,6 +26,8 @@ pub mod http;
 #[cfg(unix)]
 pub mod mail;
 pub mod message;
+#[cfg(unix)]
+pub mod operations;
 pub mod pki;
 #[cfg(unix)]
 pub mod relay;

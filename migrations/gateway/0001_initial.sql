@@ -65,6 +65,19 @@ CREATE TABLE enrolments (
 );
 CREATE UNIQUE INDEX enrolments_open ON enrolments (user_id) WHERE ended_at IS NULL;
 
+-- Accounts of the union's staff, for the console. Of a password only what it turns into (Argon2id).
+CREATE TABLE staff (
+    name        TEXT    PRIMARY KEY,
+    role        TEXT    NOT NULL CHECK (role IN ('reader', 'clerk', 'manager', 'auditor', 'officer')),
+    salt        BLOB    NOT NULL,
+    hash        BLOB    NOT NULL,
+    -- Somebody else has seen the password: it is changed at the next sign-in.
+    must_change INTEGER NOT NULL,
+    password_at INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    disabled_at INTEGER
+);
+
 -- Requests for certificates, each answered once; the same bytes again get the same answer.
 CREATE TABLE requests (
     id          TEXT    PRIMARY KEY,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-/// Every leaf of the document by its dotted key. Arrays are leaves.
+/// Every leaf of the document by its dotted key. Arrays are leaves, and headings with nothing below them.
 pub(super) fn flatten(table: &Table) -> BTreeMap<String, Value> {
     let mut leaves = BTreeMap::new();
     collect(table, "", &mut leaves);
@@ -15,14 +15,14 @@ fn collect(table: &Table, prefix: &str, leaves: &mut BTreeMap<String, Value>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
-            Value::Table(table) => collect(table, &key, leaves),
+            Value::Table(table) if !table.is_empty() => collect(table, &key, leaves),
             leaf => drop(leaves.insert(key, leaf.clone())),
         }
     }
 }
 
 /// The known key that somebody most likely meant, if one is near enough.
-pub(super) fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
+pub fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let scored = known.map(|candidate| (score(key, candidate), candidate.as_str()));
     scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
 }

@@ -5,5 +5,7 @@
 
 mod keys;
 mod load;
+mod units;
 
-pub use load::{Fault, Faults, Settings, load, load_from};
+pub use keys::nearest;
+pub use load::{Examined, Fault, Faults, Settings, describe, examine, examine_from, load, load_from};

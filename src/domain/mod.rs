@@ -16,6 +16,7 @@ pub mod policy;
 pub mod schedule;
 pub mod sending;
 pub mod sequence;
+pub mod staff;
 pub mod trend;
 pub mod user;
 pub mod verdict;

@@ -1,8 +1,11 @@
-//! What can be wrong with settings beyond their text: files that they name, the way to the relay, the scanner.
+//! What can be wrong with a configuration: its text, and the files, folders and addresses that it names. Everything at once.
 
-use std::error::Error;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use rustix::fs::Access;
 use tokio_util::sync::CancellationToken;
 
 use super::api;
@@ -11,42 +14,36 @@ use super::flows::{hooks, notices};
 use super::keys::Keys;
 use super::vpn::State;
 use crate::config::{Fault, Faults};
-use crate::domain::clock::Clock;
-use crate::wire::client::{Settings, UnionClient};
+use crate::domain::clock::ManualClock;
+use crate::operations::places;
+use crate::runtime::telemetry::chain;
+use crate::wire::client::{self, UnionClient};
 
-/// Everything that would keep the gateway, or a part of it, from starting or from its work.
-pub async fn check(settings: &GatewaySettings, clock: &Arc<dyn Clock>) -> Vec<Fault> {
-    let mut faults = match Keys::load(settings) {
-        Ok((keys, relay)) => {
-            let mut faults = keys.check(clock.now()).err().map_or_else(Vec::new, |faults| faults.0);
-            faults.extend(way(&relay).await);
-            faults
-        }
-        Err(Faults(faults)) => faults,
-    };
-    if let Some(scanner) = settings.scan.scanner() {
-        let asked = tokio::task::spawn_blocking(move || scanner.ping(&CancellationToken::new())).await;
-        if let Ok(Err(unscanned)) = asked {
-            faults.push(Fault::new("scan.clamd", format!("{}: {unscanned}", unscanned.code())));
-        }
+/// The metric by which a running gateway is known.
+pub(super) const METRIC: &str = "kx_gateway_build_info";
+
+/// Everything that is wrong with the configuration in a file, with the prescribed way to the relay, and with the scanner.
+pub(super) async fn check(file: &Path, now: Timestamp) -> Vec<Fault> {
+    let at = file.to_owned();
+    let looked = tokio::task::spawn_blocking(move || {
+        let faults = on_this_machine(&at, now);
+        let settings = GatewaySettings::examine(&at).ok().map(|(settings, _)| settings);
+        let relay = settings.as_ref().and_then(|settings| Keys::load(settings).ok()).map(|(_, relay)| relay);
+        let asked = settings.as_ref().and_then(|settings| settings.scan.scanner());
+        let asked = asked.and_then(|scanner| scanner.ping(&CancellationToken::new()).err());
+        let scanner = asked.map(|error| Fault::new("scan.clamd", format!("{}: {error}", error.code())));
+        (faults, relay, scanner)
+    });
+    let (mut faults, relay, scanner) = looked.await.expect("looking does not panic");
+    if let Some(relay) = relay.filter(|_| faults.iter().all(|fault| fault.key != "relay.url")) {
+        faults.extend(way(&relay).await);
     }
-    if let Some(folder) = settings.storage.database.parent()
-        && folder.exists()
-        && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err()
-    {
-        faults.push(Fault::new("storage.database", format!("{} cannot be written to", folder.display())));
-    }
-    if settings.api.listen().is_some() {
-        let wrong = api::check(&settings.api, Arc::clone(clock)).err();
-        faults.extend(wrong.map(|error| Fault::new("api.certificate", chain(&error))));
-    }
-    faults.extend(hooks::check(&settings.hooks).err().map(|error| Fault::new("hooks", chain(&error))));
-    faults.extend(notices::check(settings).err().map(|error| Fault::new("mail", chain(&error))));
+    faults.extend(scanner);
     faults
 }
 
 /// What is wrong with the prescribed way to the relay.
-async fn way(relay: &Settings) -> Option<Fault> {
+async fn way(relay: &client::Settings) -> Option<Fault> {
     let client = match UnionClient::new(relay) {
         Ok(client) => client,
         Err(error) => return Some(Fault::new("relay", error.to_string())),
@@ -55,12 +52,88 @@ async fn way(relay: &Settings) -> Option<Fault> {
     Some(Fault::new("relay", format!("{}: {}", reason.code(), reason.words())))
 }
 
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+fn on_this_machine(file: &Path, now: Timestamp) -> Vec<Fault> {
+    let (settings, mut faults) = match GatewaySettings::examine(file) {
+        Ok(examined) => examined,
+        Err(Faults(faults)) => return faults,
+    };
+    let union = Some(settings.insurer()).filter(|_| faults.iter().all(|fault| fault.key != "insurer"));
+    let mut more = Keys::examine(&settings, union.as_ref(), now);
+    more.extend(secrets(&settings).into_iter().filter_map(|(key, path)| places::secret(key, path)));
+    more.extend(folders(&settings));
+    more.extend(api(&settings, now));
+    more.extend(hooks(&settings));
+    more.extend(mail(&settings));
+    more.extend(addresses(&settings));
+    let said: Vec<String> = faults.iter().map(|fault| fault.key.clone()).collect();
+    faults.extend(more.into_iter().filter(|fault| !said.contains(&fault.key)));
+    faults
+}
+
+/// Every file that nobody else may read, by the key that names it.
+pub(super) fn secrets(settings: &GatewaySettings) -> Vec<(&'static str, &Path)> {
+    let (keys, hooks) = (&settings.keys, &settings.hooks);
+    let lists = [("keys.signing", &keys.signing), ("keys.encryption", &keys.encryption)];
+    let lists = lists.into_iter().flat_map(|(key, paths)| paths.iter().map(move |path| (key, path.as_path())));
+    let single = [
+        ("relay.credential", Some(settings.relay.credential.as_path())),
+        ("keys.ca_key", keys.ca_key()),
+        ("api.key", settings.api.listen().map(|_| settings.api.key.as_path())),
+        ("hooks.secret", hooks.url().and_then(|_| hooks.secret())),
+        ("mail.credentials", Some(settings.mail.credentials.as_path()).filter(|path| !path.as_os_str().is_empty())),
+    ];
+    let single = single.into_iter().filter_map(|(key, path)| Some((key, path?)));
+    lists.chain(single).collect()
+}
+
+/// Every folder that is written to, by the key that names it.
+pub(super) fn all_folders(settings: &GatewaySettings) -> Vec<(&'static str, &Path)> {
+    let storage = &settings.storage;
+    let always = [
+        ("storage.spool", Some(storage.spool.as_path())),
+        ("storage.archive", Some(storage.archive.as_path())),
+        ("storage.quarantine", Some(storage.quarantine.as_path())),
+        ("storage.outbox", Some(storage.outbox.as_path())),
+        ("storage.database", storage.database.parent()),
+        ("api.uploads", settings.api.listen().map(|_| settings.api.uploads.as_path())),
+        ("handoff.folder", settings.handoff.folder()),
+    ];
+    always.into_iter().filter_map(|(key, path)| Some((key, path?))).collect()
+}
+
+fn folders(settings: &GatewaySettings) -> Vec<Fault> {
+    let folders = all_folders(settings);
+    let wrong = folders.iter().filter_map(|(key, path)| places::folder(key, path));
+    wrong.chain(places::one_file_system(&folders[..3])).collect()
+}
+
+fn api(settings: &GatewaySettings, now: Timestamp) -> Option<Fault> {
+    settings.api.listen()?;
+    let wrong = api::check(&settings.api, Arc::new(ManualClock::new(now))).err()?;
+    Some(Fault::new("api.certificate", chain(&wrong)))
+}
+
+fn hooks(settings: &GatewaySettings) -> Vec<Fault> {
+    let program = settings.hooks.command.first().map(Path::new).filter(|program| program.is_absolute());
+    let cannot_run = program.filter(|program| rustix::fs::access(*program, Access::EXEC_OK).is_err());
+    let program = cannot_run.map(|program| Fault::new("hooks.command", format!("{} cannot be run", program.display())));
+    let post = hooks::check(&settings.hooks).err().map(|error| Fault::new("hooks", chain(&error)));
+    program.into_iter().chain(post).collect()
+}
+
+fn mail(settings: &GatewaySettings) -> Option<Fault> {
+    let folder = settings.file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let way = notices::mailer(&settings.mail, folder).err().map(|error| chain(&error));
+    let wrong = way.or_else(|| notices::check(settings).err().map(|error| chain(&error)))?;
+    Some(Fault::new("mail", wrong))
+}
+
+fn addresses(settings: &GatewaySettings) -> Vec<Fault> {
+    let (watch, api) = (settings.metrics.listen(), settings.api.listen());
+    let all = [("metrics.listen", watch), ("api.listen", api)];
+    let all: Vec<(&str, SocketAddr)> = all.into_iter().filter_map(|(key, address)| Some((key, address?))).collect();
+    // Without an address for health nobody can tell whose the others are.
+    let is_ours = || watch.is_none_or(|watch| places::answers(watch, METRIC));
+    let wrong = all.iter().filter_map(|(key, address)| places::address(key, *address, is_ours));
+    wrong.chain(places::twice(&all)).collect()
 }

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::vpn::Rules;
-use crate::config::{Fault, Faults, Settings, load};
+use crate::config::{Fault, Faults, Settings, examine, load};
 use crate::domain::ids::InsurerNumber;
 use crate::domain::schedule::{Interval, Plan};
 use crate::runtime::telemetry;
@@ -198,6 +198,20 @@ impl GatewaySettings {
     pub fn read(file: &Path) -> Result<Self, Faults> {
         let settings: Self = load(file)?;
         Ok(Self { file: Some(file.to_owned()), ..settings })
+    }
+
+    /// Reads as much of a file as can be read, and says everything that is wrong with it. What nobody can guess has something in
+    /// its place, so that the rest can be looked at. Fails only when the file cannot be read at all.
+    pub fn examine(file: &Path) -> Result<(Self, Vec<Fault>), Faults> {
+        let examined = examine::<Self>(file)?;
+        let mut settings = Self { file: Some(file.to_owned()), ..examined.settings };
+        if settings.insurer.parse::<InsurerNumber>().is_err() {
+            "00000000".clone_into(&mut settings.insurer);
+        }
+        if !settings.url_is_valid() {
+            "https://localhost".clone_into(&mut settings.relay.url);
+        }
+        Ok((settings, examined.faults))
     }
 
     /// Number of the union.

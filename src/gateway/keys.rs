@@ -91,32 +91,63 @@ impl Keys {
 }
 
 impl Keys {
+    /// Everything that is wrong with the files that the settings name, or with what is in them now. What cannot be read hides
+    /// nothing of the rest. Without a union nobody knows whose they must be.
+    pub fn examine(settings: &GatewaySettings, union: Option<&InsurerNumber>, now: Timestamp) -> Vec<Fault> {
+        let mut faults = Self::load(settings).err().map_or_else(Vec::new, |faults| faults.0);
+        // What cannot be read has been said by now.
+        let mut reader = Reader::default();
+        let Some(ca) = reader.certificates("keys.ca", &settings.keys.ca).into_iter().next() else { return faults };
+        let own = Own { ca: &ca, union: union.cloned().map(Address::Union), now };
+        let mut read = |key, paths: &[PathBuf]| -> Vec<Option<Credential>> {
+            paths.iter().map(|path| reader.credential(key, path)).collect()
+        };
+        let signing = read("keys.signing", &settings.keys.signing);
+        let encryption = read("keys.encryption", &settings.keys.encryption);
+        let tls = reader.credential("relay.credential", &settings.relay.credential);
+        faults.extend(own.check("keys.signing", signing.iter().map(Option::as_ref), may_sign));
+        faults.extend(own.check("keys.encryption", encryption.iter().map(Option::as_ref), may_encrypt));
+        faults.extend(tls.and_then(|tls| check_tls(tls.certificate(), now)));
+        faults
+    }
+
     /// Whether employers and the relay can work with them now: what the union signs with and is sealed to is of its CA, its
     /// own and for that use, and the newest of each kind is valid, as is what the relay is shown. Says everything that is
     /// wrong.
     pub fn check(&self, now: Timestamp) -> Result<(), Faults> {
-        let mut faults = Vec::new();
-        faults.extend(self.check_own("keys.signing", &self.signing, may_sign, now));
-        faults.extend(self.check_own("keys.encryption", &self.encryption, may_encrypt, now));
-        if !(self.tls.not_before()..self.tls.not_after()).contains(&now) {
-            faults.push(Fault::new("relay.credential", "the certificate is not valid now"));
-        }
+        let own = Own { ca: &self.ca, union: Some(self.address()), now };
+        let mut faults = own.check("keys.signing", self.signing.iter().map(Some), may_sign);
+        faults.extend(own.check("keys.encryption", self.encryption.iter().map(Some), may_encrypt));
+        faults.extend(check_tls(&self.tls, now));
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
     }
+}
 
-    fn check_own(
+fn check_tls(certificate: &Certificate, now: Timestamp) -> Option<Fault> {
+    let is_valid = (certificate.not_before()..certificate.not_after()).contains(&now);
+    (!is_valid).then(|| Fault::new("relay.credential", "the certificate is not valid now"))
+}
+
+/// What the union's own certificates must fit.
+struct Own<'a> {
+    ca: &'a Certificate,
+    union: Option<Address>,
+    now: Timestamp,
+}
+
+impl Own<'_> {
+    /// A list, the newest first; without those that cannot be read.
+    fn check<'c>(
         &self,
         key: &'static str,
-        credentials: &[Credential],
+        credentials: impl Iterator<Item = Option<&'c Credential>>,
         is_fit: fn(&Certificate) -> bool,
-        now: Timestamp,
     ) -> Vec<Fault> {
         let ca = TrustStore::new(vec![self.ca.clone()]);
-        let us = Some(self.address());
-        let problem = |(place, credential): (usize, &Credential)| {
-            let certificate = credential.certificate();
-            let problem = match ca.path(certificate, &[], now) {
-                _ if owner(certificate) != us => "does not name this union",
+        let problem = |(place, credential): (usize, Option<&Credential>)| {
+            let certificate = credential?.certificate();
+            let problem = match ca.path(certificate, &[], self.now) {
+                _ if self.union.is_some() && owner(certificate) != self.union => "does not name this union",
                 _ if !is_fit(certificate) => "is not for this use",
                 Err(Untrusted::Expired | Untrusted::NotYetValid) if place == 0 => "is not valid now, and is the newest",
                 // Old ones stay for what was sealed to them.
@@ -125,7 +156,7 @@ impl Keys {
             };
             Some(Fault::new(key, format!("certificate {} of the list {problem}", place + 1)))
         };
-        credentials.iter().enumerate().filter_map(problem).collect()
+        credentials.enumerate().filter_map(problem).collect()
     }
 }
 

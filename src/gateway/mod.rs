@@ -10,10 +10,12 @@
 
 pub mod admin;
 pub mod api;
-pub mod check;
+mod check;
 pub mod cli;
 pub mod config;
+mod doctor;
 pub mod flows;
+pub mod init;
 pub mod keeper;
 pub mod keys;
 pub mod letter;

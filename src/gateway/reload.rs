@@ -11,6 +11,7 @@ use super::flows::revocation::{self, RevocationError};
 use super::keys::Keys;
 use crate::config::Faults;
 use crate::runtime::files::Files;
+use crate::runtime::telemetry;
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::orders::{self, NewOrder};
 use crate::store::gateway::{registry_changed, set_keys_problem};
@@ -125,6 +126,8 @@ impl Reload {
             Some(file) => GatewaySettings::read(file)?,
             None => named,
         };
+        // It was checked when it was read.
+        let _ = telemetry::set_filter(&settings.log.level);
         self.files.look(settings.files());
         self.lock().clone_from(&settings);
         if settings.insurer() != *self.receiver.keys.union() {

@@ -93,6 +93,28 @@ impl Mailer {
     }
 }
 
+impl Mailer {
+    /// Whether a mail could go out now: the server answers, speaks TLS and takes the login, or the folder can be written to.
+    /// Nothing is sent.
+    pub async fn test(&self) -> Result<(), MailError> {
+        match self {
+            Self::Smtp(transport) => {
+                let answered = timeout(PATIENCE, transport.test_connection()).await.map_err(|_| MailError::Slow)??;
+                if answered { Ok(()) } else { Err(MailError::Slow) }
+            }
+            Self::Directory(folder) => {
+                let folder = folder.clone();
+                let tried = tokio::task::spawn_blocking(move || {
+                    make_folder(&folder)?;
+                    rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)
+                });
+                Ok(tried.await.map_err(io::Error::other)??)
+            }
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
+
 impl Mail {
     fn message(&self) -> Result<Message, MailError> {
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");

@@ -45,22 +45,23 @@ pub struct Authority {
 impl Authority {
     /// Makes a union's authority, with a new P-256 key, valid for [`AUTHORITY_VALIDITY`]. The name is for people.
     pub fn create(union: &InsurerNumber, name: &str, now: Timestamp, random: &dyn Random) -> Result<Self, PkiError> {
-        Self::create_named(name, Some(union.as_str()), now, random)
+        Self::create_with(new_key(KeyKind::P256)?, Some(union), name, now, random)
     }
 
     /// Makes the authority of an operator (for the relay's certificates), which belongs to no union.
     pub fn create_operator(name: &str, now: Timestamp, random: &dyn Random) -> Result<Self, PkiError> {
-        Self::create_named(name, None, now, random)
+        Self::create_with(new_key(KeyKind::P256)?, None, name, now, random)
     }
 
-    fn create_named(
+    /// Makes an authority with a key that is there: a union's, or an operator's without one.
+    pub fn create_with(
+        key: PrivateKey,
+        union: Option<&InsurerNumber>,
         name: &str,
-        organisation: Option<&str>,
         now: Timestamp,
         random: &dyn Random,
     ) -> Result<Self, PkiError> {
-        let key = new_key(KeyKind::P256)?;
-        let name = distinguished_name(name, organisation)?;
+        let name = distinguished_name(name, union.map(InsurerNumber::as_str))?;
         let mut builder = builder(now, end(now, AUTHORITY_VALIDITY)?, random)?;
         builder.set_subject_name(&name)?;
         builder.set_issuer_name(&name)?;

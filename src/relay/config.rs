@@ -320,7 +320,7 @@ impl Settings for Config {
 }
 
 /// An address that paths can be put behind.
-fn is_entrance(url: &str) -> bool {
+pub(super) fn is_entrance(url: &str) -> bool {
     let host = url.strip_prefix("https://").unwrap_or_default();
     !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
 }

@@ -2,6 +2,7 @@
 
 use super::bytes::BytesError;
 use crate::message::receipt::ReceiptError;
+pub use crate::runtime::telemetry::chain;
 use crate::store::sqlite::StoreError;
 use crate::wire::problem::{Code, Problem};
 
@@ -32,15 +33,4 @@ impl From<ReceiptError> for Problem {
         tracing::error!(code = "receipt.not-signed", error = chain(&error), "the relay cannot sign receipts");
         Self::new(Code::Internal)
     }
-}
-
-/// An error with its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod failpoint;
 #[cfg(unix)]
 pub mod files;
+pub mod finding;
 #[cfg(unix)]
 pub mod lifecycle;
 pub mod metrics;

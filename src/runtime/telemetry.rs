@@ -55,6 +55,17 @@ pub fn set_filter(filter: &str) -> Result<(), InvalidFilter> {
     Ok(())
 }
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Whether [`start`] would take it.
 pub fn check(filter: &str) -> Result<(), InvalidFilter> {
     parse(filter).map(drop)

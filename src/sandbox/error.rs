@@ -11,8 +11,7 @@ use crate::employer::EmployerError;
 use crate::employer::cli::complain;
 use crate::gateway;
 use crate::gateway::admin::AdminError;
-use crate::message::keys::KeyError;
-use crate::pki::PkiError;
+use crate::operations::keyfiles::KeyFileError;
 use crate::relay;
 use crate::store::sqlite::StoreError;
 
@@ -25,12 +24,9 @@ pub enum SandboxError {
     /// Environment: another sandbox has the folder.
     #[error("another kx-sandbox is running in {}", .0.display())]
     Busy(PathBuf),
-    /// Input: a certificate or key in the folder that was tampered with.
-    #[error("{} does not hold what it should", .0.display())]
-    Key(PathBuf, #[source] KeyError),
-    /// Us: certificates.
-    #[error("a certificate could not be issued")]
-    Pki(#[from] PkiError),
+    /// Keys and certificates in the folder.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
     /// Configuration: a TOML file in the folder.
     #[error("{}: {faults}", path.display())]
     Settings {

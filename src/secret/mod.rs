@@ -5,6 +5,7 @@
 //! * [`mac`]: texts that are authenticated with such a key (HMAC-SHA-256).
 //! * [`pin`]: four digits that are worth nothing without the relay (RFC 9497).
 //! * [`token`]: what names a session or a link, known to the relay by its hash only.
+//! * [`staff`]: passwords of the union's staff.
 //! * [`sealed`]: bytes at rest, under a derived key (AES-256-GCM).
 //!
 //! The primitives are those of `aws-lc-rs` (which TLS runs on), `argon2` (RFC 9106) and `voprf` (RFC 9497).
@@ -13,6 +14,7 @@ pub mod mac;
 pub mod password;
 pub mod pin;
 pub mod sealed;
+pub mod staff;
 mod stretch;
 pub mod token;
 
@@ -20,5 +22,6 @@ pub use mac::{MacKey, Maced};
 pub use password::{DownloadKeys, LoginKey, LoginVerifier, PasswordKeys};
 pub use pin::{Pin, PinKey};
 pub use sealed::BoxKey;
+pub use staff::{StaffVerifier, WeakStaffPassword};
 pub use stretch::Salt;
 pub use token::Token;

@@ -157,6 +157,19 @@ pub async fn migration_state(path: &Path, migrations: &Migrator) -> Result<Migra
     Ok(if pending == 0 { MigrationState::UpToDate } else { MigrationState::Pending(pending) })
 }
 
+/// A connection that only looks, and changes nothing.
+pub async fn look(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |source| StoreError::Open { path: path.to_owned(), source };
+    options(path).read_only(true).connect().await.map_err(failed)
+}
+
+/// What is damaged in a database, as SQLite says it; nothing if it is whole.
+pub async fn quick_check(path: &Path) -> Result<Vec<String>, StoreError> {
+    let mut connection = look(path).await?;
+    let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(20)").fetch_all(&mut connection).await?;
+    Ok(said.into_iter().filter(|line| line != "ok").collect())
+}
+
 /// Makes the file when it is not there; nobody but its owner reads it. SQLite gives the files beside it the same mode.
 fn owners_only(path: &Path) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;

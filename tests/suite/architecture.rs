@@ -31,6 +31,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["domain", "message", "pki", "secret", "stream", "wire"]),
     ("archive", &["domain", "message", "pki", "stream", "store"]),
     ("mail", &["domain", "message", "pki", "stream", "runtime", "config"]),
+    // For those who operate a server.
+    ("operations", &["domain", "message", "pki", "secret", "stream", "runtime", "config", "http", "store", "mail"]),
     // The sides: they share edges and never each other.
     ("gateway", EDGES),
     ("relay", EDGES),
@@ -42,15 +44,57 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 const FOUNDATION: &[&str] = &["domain", "message", "pki"];
-const EDGES: &[&str] =
-    &["domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail"];
+const EDGES: &[&str] = &[
+    "domain",
+    "message",
+    "pki",
+    "secret",
+    "stream",
+    "runtime",
+    "config",
+    "wire",
+    "http",
+    "store",
+    "archive",
+    "mail",
+    "operations",
+];
 const SIDES: &[&str] = &[
-    "domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail",
-    "gateway", "relay", "employer",
+    "domain",
+    "message",
+    "pki",
+    "secret",
+    "stream",
+    "runtime",
+    "config",
+    "wire",
+    "http",
+    "store",
+    "archive",
+    "mail",
+    "operations",
+    "gateway",
+    "relay",
+    "employer",
 ];
 const EVERYTHING: &[&str] = &[
-    "domain", "message", "pki", "secret", "stream", "runtime", "config", "wire", "http", "store", "archive", "mail",
-    "gateway", "relay", "employer", "sandbox",
+    "domain",
+    "message",
+    "pki",
+    "secret",
+    "stream",
+    "runtime",
+    "config",
+    "wire",
+    "http",
+    "store",
+    "archive",
+    "mail",
+    "operations",
+    "gateway",
+    "relay",
+    "employer",
+    "sandbox",
 ];
 
 /// Parts of a room that belong to one side, and who may use them beside the room itself.
@@ -96,6 +140,7 @@ const UNIX_ONLY: &[&[&str]] = &[
     &["gateway"],
     &["http"],
     &["mail"],
+    &["operations"],
     &["relay"],
     &["runtime", "files"],
     &["runtime", "lifecycle"],

@@ -143,6 +143,11 @@ pub(crate) fn wait_for(mut is_true: impl FnMut() -> bool, what: &str) {
 pub(crate) struct Server(Child);
 
 impl Server {
+    /// Starts one by a command.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
     /// Asks it to stop, as systemd does, and waits until it has.
     pub(crate) fn stop(mut self) {
         assert_eq!(self.stop_with("TERM"), Some(0), "it stops in good order");

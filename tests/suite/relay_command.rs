@@ -69,7 +69,9 @@ impl Operator {
 fn write(stem: &Path, credential: &Credential) {
     std::fs::create_dir_all(stem.parent().unwrap()).unwrap();
     std::fs::write(stem.with_extension("pem"), credential.certificate().pem()).unwrap();
-    std::fs::write(stem.with_extension("key"), credential.key().to_pem()).unwrap();
+    let key = stem.with_extension("key");
+    std::fs::write(&key, credential.key().to_pem()).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 fn write_certificate(path: &str, certificate: &Certificate) {

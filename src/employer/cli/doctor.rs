@@ -17,7 +17,7 @@ pub(super) async fn run(folder: &Path, kit: Option<&Path>, json: bool, asker: &A
     let text = if json {
         serde_json::to_string_pretty(&findings).expect("findings are plain data") + "\n"
     } else {
-        findings.iter().map(words).collect()
+        findings.iter().map(Finding::words).collect()
     };
     // Whoever closed our output does not want to read it.
     let _ = write!(std::io::stdout().lock(), "{text}");
@@ -42,18 +42,4 @@ async fn look(folder: &Path, kit: Option<&Path>, asker: &Asker) -> Result<Vec<Fi
         tracing::info!(check = finding.check, result = ?finding.result, "looked at");
     }
     Ok(findings)
-}
-
-fn words(finding: &Finding) -> String {
-    let mark = match finding.result {
-        Health::Good => "正常/OK     ",
-        Health::Warning => "注意/WARNING",
-        Health::Bad => "異常/BAD    ",
-        Health::Skipped => "省略/SKIPPED",
-    };
-    let found = format!("{mark} {}\n             {} ({})\n", finding.found, finding.found_en, finding.check);
-    match (finding.todo, finding.todo_en) {
-        (Some(todo), Some(todo_en)) => format!("{found}             → {todo}\n             → {todo_en}\n"),
-        _ => found,
-    }
 }

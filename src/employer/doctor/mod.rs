@@ -9,62 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use serde::Serialize;
 
 use super::home::{Home, HomeError, SETTINGS};
 use super::keys::KeyBox;
 use super::pc::Pc;
 use super::settings::Settings;
 use crate::domain::clock::{Clock, Random};
+pub use crate::runtime::finding::{Finding, Health};
 use crate::secret::Pin;
 use crate::wire::enrolment::PcId;
-
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// A stable name.
-    pub check: &'static str,
-    /// How it went.
-    pub result: Health,
-    /// What was found, in Japanese.
-    pub found: String,
-    /// What was found, in English.
-    pub found_en: String,
-    /// What to do, in Japanese, where something is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub todo: Option<&'static str>,
-    /// What to do, in English.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub todo_en: Option<&'static str>,
-}
-
-/// How a check went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Health {
-    /// As it should be.
-    Good,
-    /// It works, but not for ever or not everywhere.
-    Warning,
-    /// It does not work.
-    Bad,
-    /// Something else has to be done first.
-    Skipped,
-}
-
-impl Finding {
-    fn good(check: &'static str, found: impl Into<String>, found_en: impl Into<String>) -> Self {
-        Self { check, result: Health::Good, found: found.into(), found_en: found_en.into(), todo: None, todo_en: None }
-    }
-
-    fn skipped(check: &'static str, found: &str, found_en: &str) -> Self {
-        Self { result: Health::Skipped, ..Self::good(check, found, found_en) }
-    }
-
-    fn todo(self, result: Health, todo: &'static str, todo_en: &'static str) -> Self {
-        Self { result, todo: Some(todo), todo_en: Some(todo_en), ..self }
-    }
-}
 
 /// Looks at everything. With a PIN, which counts as a try, also at what only the user's own keys can see. Before the set-up
 /// is finished the way to the relay is looked at with the kit: this one, or the one that the set-up was begun with.

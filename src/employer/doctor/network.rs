@@ -9,6 +9,7 @@ use crate::employer::home::way_out;
 use crate::employer::pc::{Pc, User};
 use crate::employer::refusal::PinRefused;
 use crate::employer::settings::Settings;
+use crate::runtime::telemetry::chain;
 use crate::secret::Pin;
 use crate::wire::client::{ClientError, DeviceClient, RelayUrl};
 use crate::wire::problem::Code;
@@ -135,15 +136,4 @@ async fn address(user: &User) -> Finding {
         }
         Err(error) => Finding::skipped(CHECK, "サーバーに確認できません", &error.to_string()),
     }
-}
-
-/// The whole chain of causes.
-fn chain(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -13,6 +13,7 @@ pub mod quarantine;
 pub mod received;
 pub mod schedule;
 pub mod sent;
+pub mod staff;
 pub mod tokens;
 pub mod users;
 
@@ -34,6 +35,7 @@ use crate::message::receipt::MAX_REASON;
 use crate::pki::PkiError;
 use crate::runtime::task::Snapshot;
 use crate::runtime::version::VERSION;
+use crate::secret::WeakStaffPassword;
 use crate::store::gateway::audit::Entry;
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::Message;
@@ -81,6 +83,14 @@ pub enum AdminError {
     /// Input: a token that ends before it begins.
     #[error("トークンの期限が過去です: {} (the token would have ended already)", super::view::jst(*.0))]
     TokenExpired(Timestamp),
+    /// Input: a password of staff that is too easy.
+    #[error(transparent)]
+    StaffPassword(#[from] WeakStaffPassword),
+    /// Input: nobody would be left to look after accounts.
+    #[error(
+        "最後の責任者は無効にできません。先に別の責任者を追加してください (this is the last officer who is enabled: add another one first)"
+    )]
+    LastOfficer,
     /// Input: the second person is missing or the first one again.
     #[error("承認者には、操作者とは別の人の名前を指定してください (--approver must name a second person)")]
     Approver,
@@ -244,6 +254,7 @@ fn called(what: &str) -> &str {
         "holiday" => "休日",
         "blackout" => "受信しない時間",
         "year" => "年",
+        "staff" => "職員",
         other => other,
     }
 }

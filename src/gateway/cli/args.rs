@@ -1,6 +1,7 @@
 //! Arguments of `kx-gateway`.
 
 pub(super) mod integration;
+pub(super) mod operate;
 pub(super) mod people;
 pub(super) mod schedule;
 pub(super) mod send;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Parser, Subcommand};
 
 use integration::{Hook, Token};
+use operate::{Init, Logs, Staff};
 use people::{Office, User};
 use schedule::Schedule;
 use send::{Group, Send, Sent};
@@ -48,8 +50,16 @@ pub enum Command {
     /// 受信の予定と履歴。When the gateway pulls, and every run.
     #[command(subcommand)]
     Schedule(Schedule),
+    /// 最初の設定を行う。鍵・証明書・設定ファイル・データベース・最初の職員を作る。あるものは変更しない。Sets up: keys, certificates,
+    /// configuration, database, the first of the staff. Leaves alone what is there, so it can be run again.
+    Init(Init),
     /// 設定を確認する。Says everything that is wrong with the configuration.
     CheckConfig,
+    /// 時計・VPN・KXサーバー・ディスク・証明書・メール・権限などを調べ、対処を示す。Examines everything from the clock to the certificates, and
+    /// says what to do; exit status 1 when something is bad.
+    Doctor(Json),
+    /// 調査用のログをZIPにまとめる。個人情報と鍵は含まない。Collects what is needed to look for a cause: no secrets, no persons.
+    Logs(Logs),
     /// データベースを最新の形にする。Brings the database up to date.
     Migrate {
         /// 確認だけする。Only tells whether there is something to do; exit status 1 when there is.
@@ -83,6 +93,9 @@ pub enum Command {
     /// 利用者。Users.
     #[command(subcommand)]
     User(User),
+    /// 職員のアカウント。Accounts of the staff, for the console.
+    #[command(subcommand)]
+    Staff(Staff),
     /// 基幹システム用のトークン。Tokens of the API for the union's core system.
     #[command(subcommand)]
     Token(Token),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::verdict::{Reason, Warning};
 use crate::gateway::admin::keys::{OwnCertificate, Revoked};
+use crate::gateway::admin::staff::{MadeAccount, StaffView};
 use crate::gateway::view::alerts::AlertView;
 use crate::gateway::view::integration::{LetterView, TokenView};
 pub(super) use crate::gateway::view::jst;
@@ -205,6 +206,26 @@ pub(super) fn token(view: &TokenView) -> io::Result<()> {
     let used =
         view.last_used_at.map_or("未使用 never used".to_owned(), |at| format!("最終使用 last used {}", jst(at)));
     line(format!("{}  {}  {state}  {used}", view.name, view.scopes.join(" ")))
+}
+
+/// An account of the staff in one line.
+pub(super) fn account(view: &StaffView) -> io::Result<()> {
+    let state = match (view.disabled_at, view.must_change) {
+        (Some(at), _) => format!("無効 disabled {}", jst(at)),
+        (None, true) => "有効・パスワード変更待ち enabled, password to be changed".to_owned(),
+        (None, false) => "有効 enabled".to_owned(),
+    };
+    line(format!("{}  {} {}  {state}", view.name, view.role_name, view.role))
+}
+
+/// An account, and the password that was made for it.
+pub(super) fn made_account(made: &MadeAccount) -> io::Result<()> {
+    account(&made.view)?;
+    if let Some(password) = &made.password {
+        eprintln!("このパスワードは二度と表示されません (this password is not shown again):");
+        line(password)?;
+    }
+    Ok(())
 }
 
 /// An event that a program is still to be told of, in one line.

@@ -2,13 +2,14 @@
 
 mod integration;
 mod keys;
+mod operate;
 mod people;
 mod schedule;
 mod send;
 
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::check::check;
 use crate::gateway::config::GatewaySettings;
 use crate::gateway::flows::receive::{Cause, Order};
+use crate::gateway::init::InitError;
 use crate::gateway::start::{Gateway, StartError};
 use crate::message::keys::KeyError;
 use crate::runtime::clock::{SystemClock, SystemRandom};
@@ -50,6 +52,8 @@ enum CommandError {
     File(PathBuf, #[source] io::Error),
     #[error("電子証明書を読めません (the certificate cannot be read)")]
     Certificate(#[from] KeyError),
+    #[error(transparent)]
+    Init(#[from] InitError),
     #[error("{0}")]
     Failed(String),
 }
@@ -76,8 +80,12 @@ pub async fn run(args: Args) -> ExitCode {
 }
 
 async fn dispatch(args: Args) -> Result<(), CommandError> {
-    if let Command::CheckConfig = args.command {
-        return check_config(&args).await;
+    match args.command {
+        Command::CheckConfig => return check_config(&args.config).await,
+        Command::Init(arguments) => return operate::init(&args.config, arguments).await,
+        Command::Doctor(json) => return operate::doctor(&args.config, json).await,
+        Command::Logs(arguments) => return operate::logs(&args.config, arguments).await,
+        _ => {}
     }
     let settings = GatewaySettings::read(&args.config)?;
     match args.command {
@@ -105,7 +113,15 @@ async fn dispatch(args: Args) -> Result<(), CommandError> {
         Command::User(command) => people::user(&admin, command).await,
         Command::Token(command) => integration::token(&admin, command).await,
         Command::Hook(command) => integration::hook(&admin, command).await,
-        Command::CheckConfig | Command::Migrate { .. } | Command::Serve => unreachable!("done above"),
+        Command::Staff(command) => operate::staff(&admin, command).await,
+        Command::CheckConfig
+        | Command::Init(_)
+        | Command::Doctor(_)
+        | Command::Logs(_)
+        | Command::Migrate { .. }
+        | Command::Serve => {
+            unreachable!("done above")
+        }
     };
     gateway.receiver.database.close().await;
     done
@@ -127,9 +143,8 @@ fn show<T: Serialize>(json: bool, view: &T, words: impl Fn(&T) -> io::Result<()>
     Ok(printed?)
 }
 
-async fn check_config(args: &Args) -> Result<(), CommandError> {
-    let settings = GatewaySettings::read(&args.config)?;
-    let faults = check(&settings, &(Arc::new(SystemClock) as Arc<dyn Clock>)).await;
+async fn check_config(file: &Path) -> Result<(), CommandError> {
+    let faults = check(file, SystemClock.now()).await;
     if !faults.is_empty() {
         return Err(Faults(faults).into());
     }

@@ -30,6 +30,7 @@ pub mod schedule;
 pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;
+pub mod staff;
 pub mod staff_notices;
 pub mod standings;
 pub mod stream_marks;

@@ -12,7 +12,7 @@ use crate::domain::ids::{MessageId, OfficeCode};
 pub struct Send {
     /// 宛先: 利用者ID、事業所記号、またはグループ (user:ID, office:CODE, group:NAME)。複数指定可。Whom to: a user, an office, or a group of
     /// offices; each office gets a message of its own. Where an id could mean more than one, write user:ID or office:CODE.
-    #[arg(long, required = true, num_args = 1..)]
+    #[arg(long, required = true)]
     pub to: Vec<String>,
     /// コメント (500文字以内)。A line for the reader.
     #[arg(long)]

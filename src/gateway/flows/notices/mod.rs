@@ -171,7 +171,8 @@ impl<R> StaffNotices<R> {
     }
 }
 
-fn mailer(settings: &MailSettings, folder: &Path) -> Result<Mailer, MailerError> {
+/// The way out that is configured.
+pub(crate) fn mailer(settings: &MailSettings, folder: &Path) -> Result<Mailer, MailerError> {
     let given = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
     let login = given(&settings.credentials).map(|file| Login::read(&file)).transpose()?;
     let root = given(&settings.root)

@@ -1,5 +1,7 @@
 //! `kx-server`: the relay.
 
+mod operate;
+
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,8 +14,10 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::InsurerNumber;
 use kenpo_express::http;
 use kenpo_express::message::keys::{Certificate, KeyError};
+use kenpo_express::operations::handover::HandoverError;
 use kenpo_express::relay::admin::CameBack;
 use kenpo_express::relay::bytes::Directory;
+use kenpo_express::relay::init::InitError;
 use kenpo_express::relay::tasks::{delete_batch, end_of_grace, purge_batch};
 use kenpo_express::relay::{Config, Relay, StartError, admin, check};
 use kenpo_express::runtime::clock::SystemClock;
@@ -31,7 +35,7 @@ use serde::Serialize;
 #[command(name = "kx-server", version = VERSION)]
 struct Arguments {
     /// The configuration (TOML).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "KX_SERVER_CONFIG", default_value = "/etc/kenpo-express/relay.toml")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -43,6 +47,27 @@ enum Command {
     Serve,
     /// Says everything that is wrong with the configuration.
     CheckConfig,
+    /// Sets up: the operator's CA, keys, certificates, configuration. Leaves alone what is there, so it can be run again.
+    Init {
+        /// Answers to all questions (TOML), in place of asking. No secret is in it.
+        #[arg(long, value_name = "FILE")]
+        answers: Option<PathBuf>,
+    },
+    /// Examines everything from the clock to the certificates, and says what to do; exit status 1 when something is bad.
+    Doctor {
+        /// One JSON value on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Collects what is needed to look for a cause in a ZIP: no secrets, no persons.
+    Logs {
+        /// The archive that is made.
+        #[arg(long, value_name = "ZIP")]
+        out: PathBuf,
+        /// How many days of the journal.
+        #[arg(long, default_value_t = 7)]
+        days: u32,
+    },
     /// Brings the database up to date.
     Migrate {
         /// Only says whether there is something to do; exit status 1 if so.
@@ -72,17 +97,20 @@ enum UnionCommand {
     /// Adds a union, or gives a known one this name and these certificates.
     Add {
         /// The union's number (保険者番号), 8 digits.
-        #[arg(long, value_name = "NUMBER")]
-        insurer: InsurerNumber,
+        #[arg(long, value_name = "NUMBER", required_unless_present = "handover")]
+        insurer: Option<InsurerNumber>,
         /// The union's name, for the operator.
-        #[arg(long)]
-        name: String,
+        #[arg(long, required_unless_present = "handover")]
+        name: Option<String>,
         /// The certificates with which its gateway comes in.
-        #[arg(long, value_name = "PEM")]
-        client_cert: PathBuf,
+        #[arg(long, value_name = "PEM", required_unless_present = "handover")]
+        client_cert: Option<PathBuf>,
         /// The authorities that issue its users' certificates.
-        #[arg(long, value_name = "PEM")]
-        ca: PathBuf,
+        #[arg(long, value_name = "PEM", required_unless_present = "handover")]
+        ca: Option<PathBuf>,
+        /// All of these in the file that `kx-gateway init` has made. Compare its fingerprints by telephone.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["insurer", "name", "client_cert", "ca"])]
+        handover: Option<PathBuf>,
     },
     /// Lists them.
     List {
@@ -121,6 +149,12 @@ enum Failure {
     Certificate(PathBuf, #[source] KeyError),
     #[error("standard output")]
     Output(#[from] io::Error),
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    #[error("{0}")]
+    Unwell(&'static str),
     #[error("{0} migration(s) are to be run: kx-server migrate")]
     Behind(usize),
 }
@@ -141,10 +175,20 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let config: Config = load(&arguments.config)?;
+    let file = &arguments.config;
     match arguments.command {
-        Command::Serve => serve(config).await,
-        Command::CheckConfig => check_config(&config),
+        Command::CheckConfig => return check_config(file),
+        Command::Init { answers } => return operate::init(file, answers.as_deref()),
+        Command::Doctor { json } => return operate::doctor(file, json).await,
+        Command::Logs { out, days } => return operate::logs(file, out, days).await,
+        _ => {}
+    }
+    let config: Config = load(file)?;
+    match arguments.command {
+        Command::Serve => serve(config, file).await,
+        Command::CheckConfig | Command::Init { .. } | Command::Doctor { .. } | Command::Logs { .. } => {
+            unreachable!("done above")
+        }
         Command::Migrate { check } => migrate(&config, check).await,
         Command::Status { json } => status(&config, json).await,
         Command::Union { command } => union(&config, command).await,
@@ -153,7 +197,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, file: &Path) -> Result<(), Failure> {
     telemetry::start(&config.log.filter)?;
     let mut signals = Signals::listen()?;
     let shutdown = Shutdown::new();
@@ -164,6 +208,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
     notify_ready();
     watchdog::start(&shutdown);
     while signals.next().await == Signal::Reload {
+        match load::<Config>(file).map(|config| telemetry::set_filter(&config.log.filter)) {
+            Ok(_) => {}
+            Err(faults) => tracing::error!(code = "server.config-faulty", %faults, "the settings are those of before"),
+        }
         match running.reload().await {
             Ok(()) => tracing::info!(code = "server.reloaded", "certificates and registry were read again"),
             Err(error) => tracing::error!(
@@ -180,8 +228,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_config(config: &Config) -> Result<(), Failure> {
-    let faults = check(config, &(Arc::new(SystemClock) as Arc<dyn Clock>));
+fn check_config(file: &Path) -> Result<(), Failure> {
+    let faults = check(file, &(Arc::new(SystemClock) as Arc<dyn Clock>));
     if !faults.is_empty() {
         return Err(Faults(faults).into());
     }
@@ -241,9 +289,14 @@ async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {
     make_folder(&config.data)?;
     let database = admin::open(config).await?;
     match command {
-        UnionCommand::Add { insurer, name, client_cert, ca } => {
-            let (clients, authorities) = (certificates(&client_cert)?, certificates(&ca)?);
-            let union = NewUnion { insurer, name, clients, authorities };
+        UnionCommand::Add { insurer, name, client_cert, ca, handover } => {
+            let union = match (insurer, name, client_cert, ca, handover) {
+                (Some(insurer), Some(name), Some(client), Some(ca), _) => {
+                    NewUnion { insurer, name, clients: certificates(&client)?, authorities: certificates(&ca)? }
+                }
+                (.., Some(file)) => operate::handed_over(&file)?,
+                _ => unreachable!("the arguments ask for one or the other"),
+            };
             admin::add_union(&database, &union, SystemClock.now()).await?;
             say("the union is registered");
         }

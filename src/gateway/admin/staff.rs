@@ -1,0 +1,181 @@
+//! Accounts of the union's staff, for the console.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{Admin, AdminError};
+use crate::domain::clock::Random;
+use crate::domain::staff::{Role, StaffName};
+use crate::secret::StaffVerifier;
+use crate::secret::password::make_password;
+use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::staff::{self as rows, Account};
+use crate::store::sqlite::{Connection, StoreError};
+
+/// An account that nobody knows of yet.
+#[derive(Debug)]
+pub struct NewAccount {
+    name: StaffName,
+    role: Role,
+    verifier: StaffVerifier,
+    must_change: bool,
+}
+
+impl NewAccount {
+    /// With this password, or with one that is made: then it is answered too, and has to be changed at the first sign-in. Blocks
+    /// for a tenth of a second or two.
+    pub fn make(
+        name: StaffName,
+        role: Role,
+        password: Option<Zeroizing<String>>,
+        random: &dyn Random,
+    ) -> Result<(Self, Option<Zeroizing<String>>), AdminError> {
+        let made = password.is_none().then(|| make_password(random));
+        let password = password.or_else(|| made.clone()).unwrap_or_default();
+        let verifier = StaffVerifier::new(&password, random)?;
+        Ok((Self { name, role, verifier, must_change: made.is_some() }, made))
+    }
+}
+
+/// An account as programs and people see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct StaffView {
+    /// What is typed to sign in.
+    pub name: String,
+    /// The code of its role.
+    pub role: &'static str,
+    /// What staff call the role.
+    pub role_name: &'static str,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its password was set last.
+    pub password_at: Timestamp,
+    /// Whether the password has to be changed at the next sign-in.
+    pub must_change: bool,
+    /// When it was shut.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl From<&Account> for StaffView {
+    fn from(account: &Account) -> Self {
+        Self {
+            name: account.name.to_string(),
+            role: account.role.code(),
+            role_name: account.role.japanese(),
+            created_at: account.created_at,
+            password_at: account.password_at,
+            must_change: account.must_change,
+            disabled_at: account.disabled_at,
+        }
+    }
+}
+
+/// An account that was made, or has another password.
+#[derive(Serialize)]
+pub struct MadeAccount {
+    /// The account.
+    #[serde(flatten)]
+    pub view: StaffView,
+    /// The password, where one was made: told this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// Adds an account, with its entry in the audit.
+pub async fn insert(
+    connection: &mut Connection,
+    account: &NewAccount,
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    rows::insert(connection, (&account.name, account.role), &account.verifier, account.must_change, now).await?;
+    let entry = Entry {
+        at: now,
+        actor: actor.to_owned(),
+        action: "staff.added",
+        subject: subject(&account.name),
+        before: String::new(),
+        after: account.role.code().to_owned(),
+    };
+    audit::insert(connection, &[entry]).await
+}
+
+fn subject(name: &StaffName) -> String {
+    format!("staff:{name}")
+}
+
+impl Admin {
+    /// Makes an account: with this password, or with one that is made and told once.
+    pub async fn add_staff(
+        &self,
+        name: StaffName,
+        role: Role,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<MadeAccount, AdminError> {
+        let (account, made) = self.new_account(name.clone(), role, password).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        insert(&mut transaction, &account, &self.actor, self.now()).await?;
+        database.commit(transaction).await?;
+        self.made(&name, made).await
+    }
+
+    /// Gives an account another password: this one, or one that is made and told once.
+    pub async fn set_staff_password(
+        &self,
+        name: StaffName,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<MadeAccount, AdminError> {
+        let (account, made) = self.new_account(name.clone(), Role::Reader, password).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        rows::set_password(&mut transaction, &name, &account.verifier, account.must_change, self.now()).await?;
+        self.log(&mut transaction, "staff.password", &subject(&name), "", "").await?;
+        database.commit(transaction).await?;
+        self.made(&name, made).await
+    }
+
+    /// Every account, by name.
+    pub async fn staff(&self) -> Result<Vec<StaffView>, AdminError> {
+        Ok(rows::list(self.read()).await?.iter().map(Into::into).collect())
+    }
+
+    /// Shuts an account at once. The last one that can look after accounts stays.
+    pub async fn disable_staff(&self, name: &StaffName) -> Result<StaffView, AdminError> {
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        let all = rows::list(&mut *transaction).await?;
+        let account = all.iter().find(|account| account.name == *name).ok_or(AdminError::Missing("staff"))?;
+        let is_officer = |account: &&Account| account.role == Role::Officer && account.disabled_at.is_none();
+        if is_officer(&account) && all.iter().filter(is_officer).count() == 1 {
+            return Err(AdminError::LastOfficer);
+        }
+        if rows::disable(&mut transaction, name, self.now()).await? {
+            self.log(&mut transaction, "staff.disabled", &subject(name), account.role.code(), "disabled").await?;
+        }
+        database.commit(transaction).await?;
+        self.one_of_staff(name).await
+    }
+
+    async fn new_account(
+        &self,
+        name: StaffName,
+        role: Role,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<(NewAccount, Option<Zeroizing<String>>), AdminError> {
+        let random = std::sync::Arc::clone(&self.gateway.receiver.random);
+        let made = tokio::task::spawn_blocking(move || NewAccount::make(name, role, password, random.as_ref()));
+        made.await.expect("stretching a password does not panic")
+    }
+
+    async fn made(&self, name: &StaffName, password: Option<Zeroizing<String>>) -> Result<MadeAccount, AdminError> {
+        let view = self.one_of_staff(name).await?;
+        Ok(MadeAccount { view, password: password.map(|password| password.as_str().to_owned()) })
+    }
+
+    async fn one_of_staff(&self, name: &StaffName) -> Result<StaffView, AdminError> {
+        let found = self.staff().await?.into_iter().find(|view| view.name == name.as_str());
+        found.ok_or(AdminError::Missing("staff"))
+    }
+}

@@ -1,0 +1,148 @@
+//! The first set-up of a gateway: keys, configuration, folders, database, the first of the staff, and what the operator of the
+//! KX server needs. Each step leaves alone what is there, so a second run goes on where the first one stopped.
+
+mod answers;
+pub mod keys;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::admin::AdminError;
+use super::admin::staff::{self, NewAccount};
+use super::check::check;
+use super::config::GatewaySettings;
+use crate::config::{Fault, Faults};
+use crate::domain::clock::{Clock, Random};
+use crate::domain::staff::{Role, StaffName};
+use crate::operations::handover::{ForOperator, Handover};
+use crate::operations::keyfiles::{KeyFileError, KeyFiles};
+use crate::operations::questions::Questions;
+use crate::store::gateway::{MIGRATIONS, claim};
+use crate::store::sqlite::{Database, StoreError};
+use crate::stream::platform;
+
+/// What the union gives to the operator of the KX server, beside the configuration.
+pub const FOR_OPERATOR: &str = "for-the-operator.toml";
+/// What was answered, beside the configuration. No secret is in it.
+const ANSWERED: &str = "init-answers.toml";
+/// Held while a set-up goes on.
+const LOCK: &str = ".init.lock";
+
+/// Why the set-up stops. It goes on from there when it is run again.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// Input: answers, or the configuration that is there.
+    #[error(transparent)]
+    Answers(#[from] Faults),
+    /// Environment: a file or folder.
+    #[error("{}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// Keys and certificates.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// Environment: the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Input: the first of the staff.
+    #[error(transparent)]
+    Staff(#[from] AdminError),
+    /// Environment: another set-up is under way.
+    #[error("別の init が実行中です: {} (another init is at work)", .0.display())]
+    Busy(PathBuf),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Done {
+    /// What the operator gets.
+    pub for_operator: PathBuf,
+    /// To be compared by telephone.
+    pub fingerprints: Vec<String>,
+    /// The first of the staff, if the account was made now, and the password if it was made too: it is shown this once.
+    pub staff: Option<(StaffName, Option<Zeroizing<String>>)>,
+    /// What is still wrong with the configuration.
+    pub faults: Vec<Fault>,
+}
+
+/// Where the answers of a terminal are kept for a configuration.
+pub fn answers_beside(config: &Path) -> PathBuf {
+    config.with_file_name(ANSWERED)
+}
+
+/// Sets up the gateway of this configuration file. A password that is given is that of the first of the staff.
+pub async fn run(
+    config: &Path,
+    mut questions: Questions,
+    password: Option<Zeroizing<String>>,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Done, InitError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| InitError::File(path, error)
+    };
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let answers = answers::ask(config, &mut questions, random)?;
+    let owner = answers.owner;
+    owner.make_config_folder(folder).map_err(failed(folder))?;
+    let lock = folder.join(LOCK);
+    let held = platform::lock(&lock).map_err(failed(&lock))?;
+    let _held = held.ok_or_else(|| InitError::Busy(folder.to_owned()))?;
+
+    let files = KeyFiles { folder, owner, now: clock.now(), random };
+    let certificates = keys::make(&files, &answers.insurer, &answers.union_name)?;
+    files.certificates("relay-ca.pem", &answers.relay.authorities)?;
+    files.certificates("relay-receipt.pem", &answers.relay.receipt_certificates)?;
+    if !config.exists() {
+        owner.write_new(config, answers.settings().as_bytes(), random).map_err(failed(config))?;
+    }
+    // What counts is what stands there, be it from before.
+    let settings = GatewaySettings::read(config)?;
+    if settings.insurer() != answers.insurer {
+        let problem = format!("the configuration is that of the union {}", settings.insurer());
+        return Err(Faults(vec![Fault::new("insurer", problem)]).into());
+    }
+    let storage = &settings.storage;
+    let database = storage.database.parent().unwrap_or(Path::new("."));
+    for folder in [database, &storage.spool, &storage.archive, &storage.quarantine, &storage.outbox] {
+        owner.make_data_folder(folder).map_err(failed(folder))?;
+    }
+    owner.make_data_file(&storage.database).map_err(failed(&storage.database))?;
+    let staff = first_of_the_staff(&settings, &answers.staff, password, clock, random).await?;
+    let hand = ForOperator {
+        insurer: answers.insurer.clone(),
+        name: answers.union_name.clone(),
+        client_certificates: certificates.tls.pem(),
+        authorities: certificates.ca.pem(),
+    };
+    let for_operator = folder.join(FOR_OPERATOR);
+    owner.replace(&for_operator, hand.text().as_bytes(), random).map_err(failed(&for_operator))?;
+    let faults = check(config, clock.now()).await;
+    Ok(Done { for_operator, fingerprints: hand.fingerprints(), staff, faults })
+}
+
+/// The account, and its password where one was made. None when there is somebody already.
+async fn first_of_the_staff(
+    settings: &GatewaySettings,
+    name: &StaffName,
+    password: Option<Zeroizing<String>>,
+    clock: &dyn Clock,
+    random: &dyn Random,
+) -> Result<Option<(StaffName, Option<Zeroizing<String>>)>, InitError> {
+    let database = Database::open(&settings.storage.database, &MIGRATIONS).await?;
+    let mut transaction = database.write().await?;
+    claim(&mut transaction, &settings.insurer()).await?;
+    let is_first = crate::store::gateway::staff::list(&mut *transaction).await?.is_empty();
+    let made = if is_first {
+        let (account, shown) = NewAccount::make(name.clone(), Role::Officer, password, random)?;
+        staff::insert(&mut transaction, &account, "init", clock.now()).await?;
+        Some((name.clone(), shown))
+    } else {
+        None
+    };
+    database.commit(transaction).await?;
+    database.close().await;
+    Ok(made)
+}

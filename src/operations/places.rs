@@ -1,0 +1,140 @@
+//! Files, folders and addresses that a configuration names: what would keep a server from using them.
+
+use std::fs::{self, Metadata};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::Access;
+
+use crate::config::Fault;
+
+/// What nobody may have of a secret file: its group may read it (the service's own), others nothing.
+const TOO_OPEN: u32 = 0o027;
+/// How long a server of ours on this machine may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A file that must be there and be readable.
+pub fn file(key: &str, path: &Path) -> Option<Fault> {
+    let problem = match fs::metadata(path) {
+        Err(error) => format!("{} cannot be read: {error}", path.display()),
+        Ok(found) if !found.is_file() => format!("{} is not a file", path.display()),
+        Ok(_) => match fs::File::open(path) {
+            Err(error) => format!("{} cannot be read: {error}", path.display()),
+            Ok(_) => return None,
+        },
+    };
+    Some(Fault::new(key, problem))
+}
+
+/// A file with a secret, which is there: whether others than its account may read or change it.
+pub fn secret(key: &str, path: &Path) -> Option<Fault> {
+    let found = fs::metadata(path).ok()?;
+    let mode = openness(&found)?;
+    let path = path.display();
+    Some(Fault::new(key, format!("{path} is too open (mode {mode:04o}) for a secret: chmod 600 {path}, or 640")))
+}
+
+/// The mode of a file that is too open for a secret.
+pub fn openness(found: &Metadata) -> Option<u32> {
+    let mode = found.permissions().mode() & 0o7777;
+    (mode & TOO_OPEN != 0).then_some(mode)
+}
+
+/// A folder that is there and can be written to, or can be made.
+pub fn folder(key: &str, path: &Path) -> Option<Fault> {
+    let nearest = path.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+    let Some(nearest) = nearest.into_iter().find(|above| fs::symlink_metadata(above).is_ok()) else {
+        return Some(Fault::new(key, format!("{} cannot be made", path.display())));
+    };
+    let (shown, above) = (path.display(), nearest.display());
+    let problem = match fs::metadata(nearest) {
+        Err(error) => format!("{above}: {error}"),
+        Ok(found) if !found.is_dir() => format!("{above} is not a folder"),
+        Ok(_) if rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK).is_ok() => return None,
+        Ok(_) if nearest == path => format!("{shown} cannot be written to"),
+        Ok(_) => format!("{shown} cannot be made: {above} cannot be written to"),
+    };
+    Some(Fault::new(key, problem))
+}
+
+/// Folders between which files are moved: they must be on one file system. Those that are not there yet are judged by what
+/// they will be made in.
+pub fn one_file_system(folders: &[(&str, &Path)]) -> Option<Fault> {
+    let device = |path: &Path| path.ancestors().find_map(|above| fs::metadata(above).ok()).map(|found| found.dev());
+    let (first, rest) = folders.split_first()?;
+    let other = rest.iter().find(|(_, path)| device(path) != device(first.1))?;
+    Some(Fault::new(other.0, format!("is not on the same file system as {} ({})", first.0, first.1.display())))
+}
+
+/// An address that can be listened at. One that is in use is no fault while `is_ours` says that it is the server itself that
+/// uses it.
+pub fn address(key: &str, address: SocketAddr, is_ours: impl Fn() -> bool) -> Option<Fault> {
+    let problem = match TcpListener::bind(address) {
+        Ok(_) => return None,
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_ours() => return None,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => "another program listens there".to_owned(),
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(Fault::new(key, format!("cannot listen at {address}: {problem}")))
+}
+
+/// Addresses of which two are the same.
+pub fn twice(addresses: &[(&str, SocketAddr)]) -> Option<Fault> {
+    let with_port = || addresses.iter().filter(|(_, address)| address.port() != 0);
+    let of_another = |key: &str, address: &SocketAddr| {
+        with_port().take_while(|(other, _)| *other != key).find(|(_, other)| other == address).map(|(other, _)| *other)
+    };
+    let (key, other) = with_port().find_map(|(key, address)| Some((*key, of_another(key, address)?)))?;
+    Some(Fault::new(key, format!("is the address of {other} too")))
+}
+
+/// Whether a server of ours answers at its address for health and metrics: one whose metrics have this name.
+pub fn answers(watch: SocketAddr, metric: &str) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&watch, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.take(4 << 20).read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    ask().is_ok_and(|answer| answer.contains(metric))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_place_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("a.key");
+        let problem = |fault: Option<Fault>| fault.map_or(String::new(), |fault| fault.problem);
+        assert!(problem(file("k", &key)).contains("cannot be read"));
+        fs::write(&key, "x").unwrap();
+        for (mode, is_fine) in [(0o600, true), (0o640, true), (0o400, true), (0o644, false), (0o660, false)] {
+            fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(secret("k", &key).is_none(), is_fine, "{mode:o}");
+        }
+        assert_eq!(file("k", &key), None);
+        assert!(problem(file("k", dir.path())).contains("not a file"));
+        assert_eq!(folder("k", &dir.path().join("new/deeper")), None);
+        assert!(problem(folder("k", &key.join("below"))).contains("not a folder"));
+        assert!(problem(one_file_system(&[("a", dir.path()), ("b", Path::new("/proc"))])).contains("same file system"));
+    }
+
+    #[test]
+    fn addresses_are_tried() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = taken.local_addr().unwrap();
+        assert!(address("k", at, || false).is_some());
+        assert_eq!(address("k", at, || true), None);
+        assert!(address("k", "192.0.2.1:0".parse().unwrap(), || true).unwrap().problem.contains("no such address"));
+        assert_eq!(twice(&[("a", at), ("b", at)]).unwrap().key, "b");
+        assert_eq!(twice(&[("a", "127.0.0.1:0".parse().unwrap()), ("b", "127.0.0.1:0".parse().unwrap())]), None);
+    }
+}

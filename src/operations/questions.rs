@@ -1,0 +1,153 @@
+//! Questions of the first set-up: to somebody at a terminal, or answered by a file. All that is missing or wrong in a file is
+//! said at once. No secret is asked here.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::owner::Owner;
+use crate::config::{Fault, Faults, nearest};
+use crate::domain::clock::Random;
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// Its key in a file of answers.
+    pub key: &'static str,
+    /// For people, in Japanese and English.
+    pub words: &'a str,
+    /// What an empty answer means; none where there must be one.
+    pub default: Option<&'a str>,
+}
+
+/// Where the answers come from.
+#[derive(Debug)]
+pub struct Questions {
+    given: BTreeMap<String, Value>,
+    /// Whether somebody can be asked.
+    asks: bool,
+    /// Where what was answered is kept.
+    kept: Option<(PathBuf, Table)>,
+    asked: Vec<String>,
+    faults: Vec<Fault>,
+}
+
+impl Questions {
+    /// Of a file alone: nobody is asked.
+    pub fn of_file(file: &Path) -> Result<Self, Faults> {
+        Ok(Self { given: read(file)?.into_iter().collect(), asks: false, kept: None, asked: vec![], faults: vec![] })
+    }
+
+    /// At a terminal. What was answered is kept in a file, so that nobody is asked twice.
+    pub fn at_terminal(keep: &Path) -> Result<Self, Faults> {
+        let table = if keep.exists() { read(keep)? } else { Table::new() };
+        let given = table.clone().into_iter().collect();
+        Ok(Self { given, asks: true, kept: Some((keep.to_owned(), table)), asked: vec![], faults: vec![] })
+    }
+
+    /// Asks, and checks the answer: again, where somebody sits there. None when there is no good answer; [`Self::finish`]
+    /// says why.
+    pub fn ask<T>(&mut self, question: &Question<'_>, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        self.asked.push(question.key.to_owned());
+        if let Some(given) = self.given.remove(question.key) {
+            let checked = given.as_str().ok_or_else(|| "expected text".to_owned()).and_then(&check);
+            match checked {
+                Ok(answer) => return Some(answer),
+                Err(problem) if !self.asks => return self.fault(question.key, problem),
+                Err(_) => (),
+            }
+        }
+        if !self.asks {
+            let Some(default) = question.default else {
+                return self.fault(question.key, "must be answered".to_owned());
+            };
+            return match check(default) {
+                Ok(answer) => Some(answer),
+                Err(problem) => self.fault(question.key, problem),
+            };
+        }
+        loop {
+            let Some(line) = prompt(question) else {
+                self.asks = false;
+                return self.fault(question.key, "must be answered".to_owned());
+            };
+            let text = if line.is_empty() { question.default.unwrap_or_default() } else { &line };
+            match check(text) {
+                Ok(answer) => {
+                    if let Some((_, table)) = &mut self.kept {
+                        table.insert(question.key.to_owned(), Value::String(text.to_owned()));
+                    }
+                    return Some(answer);
+                }
+                Err(problem) => eprintln!("  {problem}"),
+            }
+        }
+    }
+
+    /// Whether every question had its answer, and nothing else was answered. Keeps what was.
+    pub fn finish(&mut self, owner: Owner, random: &dyn Random) -> Result<(), Faults> {
+        let asked = &self.asked;
+        let unknown =
+            self.given.keys().filter(|key| !asked.contains(key)).map(|key| match nearest(key, asked.iter()) {
+                Some(near) => Fault::new(key, format!("there is no such question; did you mean {near}?")),
+                None => Fault::new(key, "there is no such question"),
+            });
+        let faults: Vec<Fault> = self.faults.iter().cloned().chain(unknown).collect();
+        if let Some((file, table)) = &self.kept {
+            let failed = |error: io::Error| Faults(vec![Fault::new(file.display().to_string(), error.to_string())]);
+            owner.replace(file, table.to_string().as_bytes(), random).map_err(failed)?;
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+
+    fn fault<T>(&mut self, key: &str, problem: String) -> Option<T> {
+        self.faults.push(Fault::new(key, problem));
+        None
+    }
+}
+
+/// What is between two marks of a sentence for people, on standard error; the answer from standard input.
+fn prompt(question: &Question<'_>) -> Option<String> {
+    let default = question.default.filter(|text| !text.is_empty()).map_or(String::new(), |text| format!(" [{text}]"));
+    eprint!("{}{default}: ", question.words);
+    let _ = io::stderr().flush();
+    let mut line = String::new();
+    match io::stdin().lock().read_line(&mut line) {
+        Ok(1..) => Some(line.trim().to_owned()),
+        _ => None,
+    }
+}
+
+fn read(file: &Path) -> Result<Table, Faults> {
+    let wrong = |problem: String| Faults(vec![Fault::new(file.display().to_string(), problem)]);
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    text.parse().map_err(|error: toml::de::Error| wrong(format!("is not TOML: {}", error.message())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::clock::SystemRandom;
+
+    #[test]
+    fn a_file_is_told_all_its_faults() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("answers.toml");
+        std::fs::write(&file, "number = 'x'\nnmae = 'A union'\n").unwrap();
+        let mut questions = Questions::of_file(&file).unwrap();
+        let question = |key| Question { key, words: "?", default: None };
+        let number = |text: &str| text.parse::<u32>().map_err(|error| error.to_string());
+        assert_eq!(questions.ask(&question("number"), number), None);
+        assert_eq!(questions.ask(&question("name"), |text| Ok(text.to_owned())), None);
+        let usual = Question { default: Some("7"), ..question("usual") };
+        assert_eq!(questions.ask(&usual, number), Some(7));
+        let said = questions.finish(Owner::default(), &SystemRandom).unwrap_err().to_string();
+        for expected in
+            ["number: invalid digit", "name: must be answered", "nmae: there is no such question; did you mean name?"]
+        {
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+}

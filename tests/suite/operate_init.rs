@@ -1,0 +1,161 @@
+//! `init` of both servers by the real programs: what is made, for whom, again, and after being killed at any step.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::exchange_support::text;
+use crate::operate_support::{Operated, everything};
+
+fn json(operated: &Operated, program: &str, arguments: &[&str]) -> Value {
+    serde_json::from_slice(&operated.done(program, arguments).stdout).unwrap()
+}
+
+#[test]
+fn both_are_set_up_and_speak_to_each_other_and_a_second_run_changes_nothing() {
+    let operated = Operated::new();
+    operated.set_up();
+    for program in ["kx-server", "kx-gateway"] {
+        operated.done(program, &["check-config"]);
+    }
+    for folder in ["relay", "gateway"] {
+        let mode = fs::metadata(operated.path(folder).join(if folder == "relay" { "ca" } else { "data" })).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o700);
+        for (path, mode, _) in everything(&operated.path(folder)) {
+            assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+        }
+    }
+    // Every comment of the shipped configuration is there.
+    let own = fs::read_to_string(operated.path("gateway/gateway.toml")).unwrap();
+    let shipped = include_str!("../../config/gateway.toml");
+    for line in shipped.lines().filter(|line| line.starts_with('#')) {
+        assert!(own.contains(line), "{line}");
+    }
+    // Public material only is handed over.
+    for name in ["relay/for-unions.toml", "gateway/for-the-operator.toml"] {
+        let handed = fs::read_to_string(operated.path(name)).unwrap();
+        assert!(handed.contains("BEGIN CERTIFICATE") && !handed.contains("PRIVATE"), "{handed}");
+    }
+
+    let keys = |folder: &str| -> Vec<_> {
+        let all = everything(&operated.path(folder));
+        all.into_iter().filter(|(path, ..)| !path.to_string_lossy().contains("/data/")).collect()
+    };
+    let before = (keys("relay"), keys("gateway"));
+    assert!(before.0.len() > 8 && before.1.len() > 8, "{} {}", before.0.len(), before.1.len());
+    for program in ["kx-server", "kx-gateway"] {
+        let again = operated.init(program).output().unwrap();
+        assert!(again.status.success() && again.stdout.is_empty(), "{}", text(&again.stderr));
+    }
+    assert!(before == (keys("relay"), keys("gateway")), "a second run changes something");
+
+    let relay = operated.serve("kx-server");
+    let gateway = operated.serve("kx-gateway");
+    operated.done("kx-gateway", &["pull"]);
+    gateway.stop();
+    relay.stop();
+}
+
+#[test]
+fn a_set_up_that_is_killed_at_any_step_goes_on_with_the_keys_that_are_there() {
+    let operated = Operated::new();
+    for program in ["kx-server", "kx-gateway"] {
+        let folder = operated.path(if program == "kx-server" { "relay" } else { "gateway" });
+        let mut seen: Vec<(std::path::PathBuf, Vec<u8>)> = Vec::new();
+        let mut kills = 0;
+        loop {
+            // Each run writes one thing more, and dies.
+            let made = operated.init(program).env("KX_FAILPOINT", "operations.written:1").output().unwrap();
+            for (path, _, bytes) in everything(&folder) {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                assert!(!name.contains("tmp") && !name.contains("part"), "{name} is left");
+                let is_key = bytes.windows(7).any(|bytes| bytes == b"PRIVATE");
+                match seen.iter().find(|(before, _)| *before == path) {
+                    Some((_, before)) => assert!(!is_key || *before == bytes, "{name} was written over"),
+                    None => seen.push((path, bytes)),
+                }
+            }
+            if kills > 20 || made.status.code().is_some() {
+                break;
+            }
+            // What is replaced each time would stop each run: the last thing that is done.
+            if folder.join("for-unions.toml").exists() || folder.join("for-the-operator.toml").exists() {
+                break;
+            }
+            kills += 1;
+        }
+        assert!(kills >= 5, "{program} was killed {kills} times");
+        let done = operated.init(program).output().unwrap();
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        operated.done(program, &["check-config"]);
+    }
+    let staff = json(&operated, "kx-gateway", &["staff", "list", "--json"]);
+    assert_eq!((&staff[0]["name"], &staff[0]["role"]), (&"suzuki".into(), &"officer".into()));
+}
+
+#[test]
+fn what_is_missing_in_the_answers_is_said_at_once_and_a_terminal_is_asked() {
+    let operated = Operated::new();
+    fs::write(operated.path("gateway-answers.toml"), "insurer = '6'\nunion_nmae = 'A union'\nstaff = 'S'\n").unwrap();
+    let refused = operated.init("kx-gateway").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = text(&refused.stderr);
+    for expected in
+        ["insurer: ", "union_name: must be answered", "did you mean union_name?", "from_operator: ", "staff: "]
+    {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert!(fs::read_dir(operated.path("gateway")).unwrap().next().is_none(), "nothing is made of half the answers");
+
+    // At a terminal: a wrong answer is asked for again, an empty one takes what stands in brackets.
+    let mut command = operated.command("kx-server");
+    let mut asked = command.arg("init").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let base = operated.base;
+    let answers = format!(
+        "\nOperator\n\n127.0.0.1:{base}\nnonsense\nhttps://127.0.0.1:{base}\n127.0.0.1:{}\nhttps://localhost:{}\n127.0.0.1:{}\n\
+         https://localhost:{}\ndirectory:mail\n\n",
+        base + 1,
+        base + 1,
+        base + 2,
+        base + 2
+    );
+    asked.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+    let done = asked.wait_with_output().unwrap();
+    let said = text(&done.stderr);
+    assert!(done.status.success() && said.contains("Name of the operator") && said.contains("運営者の名称"), "{said}");
+    assert!(said.contains("expected https://HOST"), "{said}");
+    // What was answered is known: nobody is asked again.
+    let again = operated.run("kx-server", &["init"]);
+    assert!(again.status.success(), "{}", text(&again.stderr));
+}
+
+#[test]
+fn accounts_of_the_staff_are_looked_after() {
+    let operated = Operated::new();
+    fs::write(operated.path("password.txt"), "a password of mine\n").unwrap();
+    assert!(operated.init("kx-server").status().unwrap().success());
+    let mut init = operated.init("kx-gateway");
+    let made = init.arg("--password-file").arg(operated.path("password.txt")).output().unwrap();
+    assert!(made.status.success() && made.stdout.is_empty(), "{}", text(&made.stderr));
+    let added = json(&operated, "kx-gateway", &["staff", "add", "k.tanaka", "--role", "担当", "--json"]);
+    assert_eq!((&added["role"], &added["must_change"]), (&"clerk".into(), &true.into()));
+    assert_eq!(added["password"].as_str().unwrap().len(), 16);
+    assert_eq!(operated.run("kx-gateway", &["staff", "add", "k.tanaka", "--role", "reader"]).status.code(), Some(1));
+    assert_eq!(operated.run("kx-gateway", &["staff", "add", "Tanaka", "--role", "reader"]).status.code(), Some(2));
+    let last = operated.run("kx-gateway", &["staff", "disable", "suzuki"]);
+    assert!(last.status.code() == Some(1) && text(&last.stderr).contains("責任者"), "{}", text(&last.stderr));
+    let shut = json(&operated, "kx-gateway", &["staff", "disable", "k.tanaka", "--json"]);
+    assert!(shut["disabled_at"].is_string(), "{shut}");
+    let other = json(&operated, "kx-gateway", &["staff", "password", "suzuki", "--json"]);
+    assert_ne!(other["password"], added["password"]);
+    let all = json(&operated, "kx-gateway", &["staff", "list", "--json"]);
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    // Of the passwords nothing is kept that could be read.
+    let database = fs::read(operated.path("gateway/data/gateway.db")).unwrap();
+    for password in ["a password of mine", added["password"].as_str().unwrap(), other["password"].as_str().unwrap()] {
+        assert!(!database.windows(password.len()).any(|bytes| bytes == password.as_bytes()));
+    }
+}
