@@ -285,6 +285,27 @@ async fn a_scanner_that_breaks_off_falls_silent_or_talks_nonsense_lets_nothing_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scanner_that_finds_a_file_clean_before_it_has_all_of_it_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("early");
+    faulty(&socket, |mut stream| {
+        let mut some = [0; 100_000];
+        let _ = stream.read_exact(&mut some);
+        let _ = stream.write_all(b"stream: OK\0");
+        // Nothing more is taken, and what is said stays to be read.
+        let _ = stream.shutdown(std::net::Shutdown::Read);
+        std::thread::sleep(Duration::from_secs(20));
+    });
+    let scanner = Arc::new(Scanner::new(Place::Socket(socket), Duration::from_secs(1)));
+    let (world, mut sender) = world(&scanner).await;
+    let id = world.send(&mut sender, &noise(3_000_000));
+    world.pull().await;
+    assert_eq!(world.waiting().await.get(&id).map(String::as_str), Some("scanner.failed"));
+    assert!(!world.relay.acknowledged(id));
+    assert_eq!((world.kept().await.len(), world.files("archive"), world.files("quarantine")), (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_does_not_wait_for_a_scanner_that_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("hangs");

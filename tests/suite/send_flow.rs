@@ -1,8 +1,10 @@
 //! From a file to signed receipts: to a user, to an office, to many; returned, repeated, approved.
 
+use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::Sha256;
 use kenpo_express::gateway::flows::send::{NewDispatch, SendError};
 use kenpo_express::store::gateway::events::Kind;
+use kenpo_express::store::gateway::figures;
 use kenpo_express::wire::problem::Code;
 
 use crate::gateway_support::GatewayWorld;
@@ -183,6 +185,9 @@ async fn a_second_person_approves_where_that_is_asked_for() {
     let view = world.stage(vec![user(&person.id)], b"content").await;
     assert_eq!(view.states["waits-for-approval"], 1);
     assert_eq!(world.event_count(Kind::SentWaitsForApproval).await, 1);
+    let mut reader = world.gateway.receiver.database.reader().await.unwrap();
+    assert_eq!(figures::read(&mut reader, world.gateway.clock.now()).await.unwrap().held, 1);
+    drop(reader);
     assert_eq!(world.run().await.sealed, 0);
     for name in ["token:core", " TOKEN:CORE ", ""] {
         let error = world.push.approve(id(&view.id), name).await.unwrap_err();

@@ -82,12 +82,20 @@ impl Line {
 
     /// Says that the file ends, and waits for the answer.
     pub(super) fn end(&mut self, stop: &CancellationToken) -> Result<Answer, Unscanned> {
-        self.put(&mut [IoSlice::new(&[0; 4])], stop)?;
-        self.answer(stop)
+        let heard = self.put(&mut [IoSlice::new(&[0; 4])], stop)?;
+        if heard { self.answer(stop) } else { self.early(stop) }
     }
 
     fn unless(&mut self, heard: bool, stop: &CancellationToken) -> Result<Option<Answer>, Unscanned> {
-        if heard { Ok(None) } else { self.answer(stop).map(Some) }
+        if heard { Ok(None) } else { self.early(stop).map(Some) }
+    }
+
+    /// What it says without having heard all of the file: that cannot be that there is nothing in it.
+    fn early(&mut self, stop: &CancellationToken) -> Result<Answer, Unscanned> {
+        match self.answer(stop)? {
+            Answer::Clean => Err(Unscanned::Failed),
+            answer => Ok(answer),
+        }
     }
 
     /// Writes it all. `false`: nobody listens any more; there may be an answer that says why.

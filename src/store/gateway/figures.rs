@@ -90,7 +90,7 @@ pub async fn read(connection: &mut SqliteConnection, day_ago: Timestamp) -> Resu
              (SELECT min(requested_at) FROM orders WHERE confirmed_at IS NULL) AS orders_since,
              (SELECT count(*) FROM sent WHERE state IN ('released', 'sealed')) AS to_send,
              (SELECT min(created_at) FROM sent WHERE state IN ('released', 'sealed')) AS to_send_since,
-             (SELECT count(*) FROM sent WHERE state = 'held') AS held,
+             (SELECT count(*) FROM sent WHERE state = 'waits-for-approval') AS held,
              (SELECT count(*) FROM hook_letters WHERE next_try IS NOT NULL) AS hooks,
              (SELECT count(*) FROM hook_letters WHERE next_try IS NULL) AS hooks_given_up,
              (SELECT count(*) FROM staff_mails WHERE next_at IS NOT NULL) AS mails,
