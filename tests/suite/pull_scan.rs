@@ -289,7 +289,7 @@ async fn a_scanner_that_finds_a_file_clean_before_it_has_all_of_it_is_not_believ
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("early");
     faulty(&socket, |mut stream| {
-        let mut some = [0; 100_000];
+        let mut some = vec![0; 100_000];
         let _ = stream.read_exact(&mut some);
         let _ = stream.write_all(b"stream: OK\0");
         // Nothing more is taken, and what is said stays to be read.
