@@ -62,6 +62,10 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
     fn at<'a>(folder: &'a Path, now: Timestamp, random: &'a dyn Random) -> KeyFiles<'a> {
         KeyFiles { folder, owner: Owner::default(), now, random }
     }
+    for folder in ["relay", "gateway"] {
+        let folder = dir.join(folder);
+        make_folder(&folder).map_err(|error| SandboxError::Folder(folder.clone(), error))?;
+    }
     let operator = at(dir, now, random).authority("operator/ca", None, "KX Sandbox Operator")?;
     let reached = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let names = relay::Names { vpn: reached.clone(), employer: reached };

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::error::{ClientError, Fault};
+use super::error::{ClientError, Fault, was_never_sent};
 use super::guard::{Guard, Way};
 use super::proxy::Proxy;
 use super::relay_url::RelayUrl;
@@ -27,6 +27,8 @@ const POOL_IDLE: Duration = Duration::from_secs(45);
 const PACE_WINDOW: Duration = Duration::from_mins(1);
 /// ... at least so many bytes must come: 1 KiB a second.
 const PACE_BYTES: usize = 60 * 1024;
+/// How many connections are asked to take a request that none has taken.
+const BEGINNINGS: u32 = 4;
 /// The largest JSON answer: a full page with receipts stays well below it.
 const MAX_JSON: usize = 16 * 1024 * 1024;
 /// The largest problem document that is read.
@@ -184,7 +186,7 @@ impl Connection {
         let (http, request) = request.build_split();
         let request = request.map_err(ClientError::from_transport)?;
         let (method, url, began_at) = (request.method().clone(), request.url().clone(), Instant::now());
-        let answer = http.execute(request).await.map_err(ClientError::from_transport);
+        let answer = begun(&http, request).await.map_err(ClientError::from_transport);
         let path = if self.line.load().names_paths { url.path() } else { "-" };
         let seconds = began_at.elapsed().as_secs_f64();
         match &answer {
@@ -336,6 +338,20 @@ pub(super) fn anonymous(relay: RelayUrl, roots: &[Certificate]) -> Result<Connec
     let builder = builder(trusting(roots)?.with_no_client_auth());
     let http = builder.build().map_err(SettingsError::Client)?;
     Ok(Connection::on(Line { http, relay, way: None, idle_timeout, names_paths: false }))
+}
+
+/// Sends a request. In TLS 1.3 a relay refuses our certificate after our part of the handshake is done: when the refusal comes
+/// before the request goes out, all that is known of it is a connection that takes nothing. Nothing was sent then, and a new
+/// connection tells why.
+async fn begun(http: &reqwest::Client, mut request: reqwest::Request) -> Result<Response, reqwest::Error> {
+    for _ in 1..BEGINNINGS {
+        let Some(again) = request.try_clone() else { break };
+        match http.execute(request).await {
+            Err(error) if was_never_sent(&error) => request = again,
+            answer => return answer,
+        }
+    }
+    http.execute(request).await
 }
 
 pub(super) fn builder(tls: ClientConfig) -> reqwest::ClientBuilder {

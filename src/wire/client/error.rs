@@ -185,6 +185,11 @@ fn tls_error(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
     chain(error).find_map(|cause| cause.downcast_ref::<rustls::Error>().cloned())
 }
 
+/// Whether no connection has taken the request.
+pub(super) fn was_never_sent(error: &reqwest::Error) -> bool {
+    chain(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
 /// The library's error of a failed CONNECT has no public type, only its words.
 fn is_of_proxy(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|cause| cause.to_string().starts_with("tunnel error"))
