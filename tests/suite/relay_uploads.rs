@@ -247,21 +247,24 @@ async fn one_writer_at_a_time() {
     let world = World::start().await;
     let id = world.id();
     world.client().send(create(id, 1_000)).await.unwrap();
-    let (feed, body) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
-    let body = futures_util::stream::unfold(body, |mut body| async { body.recv().await.map(|item| (item, body)) });
-    let first = chunk(id, 0).body(Body::from_stream(body)).unwrap();
-    let client = world.client();
-    let running = tokio::spawn(async move { client.send(first).await });
-    feed.send(Ok(bytes::Bytes::from(vec![1; 600]))).await.unwrap();
-    // Until the first has come in far enough to hold the upload, the second would be let in: it is given a wrong offset,
-    // which says the same without changing anything.
-    loop {
-        let second = world.client().send(append(id, 7, b"x")).await.unwrap();
-        if second.code() == Code::UploadBusy {
-            assert_eq!(second.status, 423);
-            break;
+    // Whichever comes first holds the upload. The second asks with a wrong offset, which changes nothing where it is let in; a first
+    // that came while the second was looked at is refused like any other, and begins again.
+    let (feed, running) = 'held: loop {
+        let (feed, body) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
+        feed.send(Ok(bytes::Bytes::from(vec![1; 600]))).await.unwrap();
+        let body = futures_util::stream::unfold(body, |mut body| async { body.recv().await.map(|item| (item, body)) });
+        let first = chunk(id, 0).body(Body::from_stream(body)).unwrap();
+        let client = world.client();
+        let running = tokio::spawn(async move { client.send(first).await });
+        while !running.is_finished() {
+            let second = world.client().send(append(id, 7, b"x")).await.unwrap();
+            if second.code() == Code::UploadBusy {
+                assert_eq!(second.status, 423);
+                break 'held (feed, running);
+            }
         }
-    }
+        assert_eq!(running.await.unwrap().unwrap().code(), Code::UploadBusy);
+    };
     feed.send(Ok(bytes::Bytes::from(vec![1; 400]))).await.unwrap();
     drop(feed);
     let done = running.await.unwrap().unwrap();
