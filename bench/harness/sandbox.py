@@ -27,6 +27,14 @@ def ports():
     raise Failed("no six free ports in a row")
 
 
+def free_port_beside(base):
+    """A free port beyond the six of a sandbox."""
+    for port in range(base + 6, base + 60):
+        if not listening(port)():
+            return port
+    raise Failed("no free port beside the sandbox")
+
+
 class Sandbox:
     """One set of folders below `folder`."""
 
