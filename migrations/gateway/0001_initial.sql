@@ -11,9 +11,15 @@ CREATE TABLE gateway (
     relay_mark       INTEGER,
     -- How employers reach the relay, as its last handshake said (JSON): goes into kits.
     entrance         TEXT,
-    -- Up to which places of the relay's list of what we sent, and of its list of what became of it, everything is here.
+    -- Up to which places of the relay's list of what we sent, and of its list of what became of it, everything is here; and what
+    -- stood at those places. Something else there, or nothing, means that the relay came back from a backup.
     delivery_mark    INTEGER,
+    delivery_there   TEXT,
     news_mark        INTEGER,
+    news_there       TEXT,
+    -- When that was last found, and when the relay last said of its own lists what they themselves deny.
+    relay_forgot_at  INTEGER,
+    relay_denied_at  INTEGER,
     -- What is wrong with the certificates and keys in the files, in words; others are in use, then.
     keys_problem     TEXT
 );
@@ -207,6 +213,8 @@ CREATE TABLE dispatches (
     held         INTEGER NOT NULL,
     approver     TEXT,
     approved_at  INTEGER,
+    -- Whether the file that it came from was put away from the folder where it lay.
+    put_away     INTEGER NOT NULL DEFAULT 0,
     file_name    TEXT    NOT NULL,
     content_type TEXT    NOT NULL,
     comment      TEXT,

@@ -208,6 +208,36 @@ pub enum News {
     Deleted,
 }
 
+impl News {
+    /// The stable code of its kind, as on the wire.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Relayed { .. } => "relayed",
+            Self::Fetched { .. } => "fetched",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Receipt { .. } => "receipt",
+            Self::Reminded { .. } => "reminded",
+            Self::Dropped { .. } => "dropped",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired { .. } => "expired",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The recipient whom it is about, if it is about one.
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Fetched { user }
+            | Self::Acknowledged { user }
+            | Self::Receipt { user, .. }
+            | Self::Reminded { user }
+            | Self::Dropped { user } => Some(user),
+            Self::Expired { user } => user.as_ref(),
+            Self::Relayed { .. } | Self::Withdrawn | Self::Deleted => None,
+        }
+    }
+}
+
 /// Body of PUT [`withdrawal`]. Refused with `delivery.collected` once somebody has fetched it, unless its time is over: then the
 /// statement is taken for those who have not. An id that is not known here, or whose upload is under way, is taken: it can never be
 /// deposited afterwards.

@@ -105,7 +105,8 @@ pub struct Handshake {
     /// ones has forgotten something.
     pub acknowledged: Option<Cursor>,
     /// The place of what the union has sent last. A relay that tells an earlier one than the union has seen has forgotten
-    /// something: it came back from a backup.
+    /// something: it came back from a backup. So has one that has something else at a place that the union has seen, however far it is now: a
+    /// union asks with `after` one before that place and `limit=1`.
     pub newest_delivery: Option<Cursor>,
     /// The place of the newest thing that became of what the union has sent, likewise.
     pub newest_event: Option<Cursor>,

@@ -271,3 +271,47 @@ async fn what_changes_while_it_is_sent_is_not_sent_torn() {
     hands.look().await.unwrap();
     assert_eq!((hands.sent().await.len(), hands.names("sent/1234-A").len()), (1, 2));
 }
+
+async fn disable(hands: &Hands) {
+    let reason = kenpo_express::domain::user::DisableReason::Other;
+    let state = kenpo_express::domain::user::UserState::Disabled { reason, at: hands.world.clock_now() };
+    hands.world.change_user("hanako-1", |user| user.state = state).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_away_is_taken_in_once_and_not_at_every_look() {
+    let meddler = Arc::new(Meddler(std::sync::Mutex::default()));
+    let random = Arc::clone(&meddler);
+    let world = GatewayWorld::with(|_| (), |receiver| receiver.random = random).await;
+    recipient(&world, "hanako-1").await;
+    let hands = Hands::of(world, 0);
+    disable(&hands).await;
+    let path = hands.put("1234-A", "a.csv", b"content");
+    hands.look().await.unwrap();
+    // While it is taken in, something gets in the way of where it is to go.
+    let obstacle = hands.folder.join("failed/1234-A");
+    let place = obstacle.clone();
+    *meddler.0.lock().unwrap() = Some(Box::new(move || fs::write(place, b"in the way").unwrap()));
+    for _ in 0..5 {
+        assert!(hands.look().await.is_err());
+    }
+    assert!(path.exists());
+    assert_eq!(hands.sent().await.len(), 1, "one dispatch, however often it is looked at");
+    let copies = || hands.names("../outbox").iter().filter(|name| name.ends_with(".staged")).count();
+    assert_eq!(copies(), 1);
+    fs::remove_file(&obstacle).unwrap();
+    hands.look().await.unwrap();
+    assert_eq!((hands.names("failed/1234-A").len(), hands.sent().await.len(), copies()), (2, 1, 1));
+    // Put there once more it is a new try.
+    fs::rename(obstacle.join("a.csv"), &path).unwrap();
+    hands.look().await.unwrap();
+    hands.look().await.unwrap();
+    assert_eq!((hands.sent().await.len(), copies()), (2, 2));
+    // What is in the way before is seen before anything is read.
+    fs::remove_dir_all(&obstacle).unwrap();
+    fs::write(&obstacle, b"in the way").unwrap();
+    hands.put("1234-A", "b.csv", b"content");
+    hands.look().await.unwrap();
+    assert_eq!(hands.look().await, Err("handoff.permission"));
+    assert_eq!((hands.sent().await.len(), copies()), (2, 2));
+}

@@ -110,6 +110,7 @@ mod send_crash;
 mod send_ends;
 mod send_faults;
 mod send_flow;
+mod send_lies;
 mod send_real;
 mod send_receipts;
 mod send_relay;

@@ -41,6 +41,10 @@ struct Inner {
     meeting: Option<Arc<tokio::sync::Barrier>>,
     /// The relay keeps its receipt back.
     silent: bool,
+    /// Places that other unions' events have used up.
+    used: i64,
+    /// What it says of its newest places, whatever its lists have.
+    newest: Option<(Option<Cursor>, Option<Cursor>)>,
 }
 
 /// What a relay has from the union.
@@ -131,8 +135,29 @@ impl FakeDeliveries {
     /// Puts news into the list with a time that the relay chooses.
     pub(crate) fn tell_as_of(&self, at: Timestamp, id: MessageId, news: News) {
         let mut inner = self.lock();
-        let cursor = Cursor(i64::try_from(inner.events.len()).unwrap() + 1 + NEWS);
+        let last = inner.events.last().map_or(NEWS, |event| event.cursor.0);
+        let cursor = Cursor(last.max(inner.used) + 1);
         inner.events.push(DeliveryEvent { cursor, id, at, news });
+    }
+
+    /// Says of a delivery that it ends at another moment.
+    pub(crate) fn end_at(&self, id: MessageId, at: Timestamp) {
+        self.change(id, |delivery| delivery.expires_at = at);
+    }
+
+    /// Says of a delivery that the union took it back, and that this is what it said.
+    pub(crate) fn say_withdrawn(&self, id: MessageId, statement: Option<Der>) {
+        self.change(id, |delivery| (delivery.state, delivery.statement) = (DeliveryState::Withdrawn, statement));
+    }
+
+    /// What happens at other unions uses up the places of news up to this one.
+    pub(crate) fn others_use(&self, place: i64) {
+        self.lock().used = place;
+    }
+
+    /// Says that its newest places are these, or the truth.
+    pub(crate) fn say_newest(&self, newest: Option<(Option<Cursor>, Option<Cursor>)>) {
+        self.lock().newest = newest;
     }
 
     /// Its time is over, and nobody is told.
@@ -193,6 +218,9 @@ impl FakeDeliveries {
     /// The newest places of deliveries and events.
     pub(crate) fn newest(&self) -> (Option<Cursor>, Option<Cursor>) {
         let inner = self.lock();
+        if let Some(newest) = inner.newest {
+            return newest;
+        }
         (inner.deliveries.iter().map(|(one, _)| one.cursor).max(), inner.events.iter().map(|one| one.cursor).max())
     }
 

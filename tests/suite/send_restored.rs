@@ -18,11 +18,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// What the gateway had at one moment.
-struct Backup(TempDir);
+pub(crate) struct Backup(TempDir);
 
 impl Backup {
     /// All of it in one file, as a backup has it; the gateway goes on.
-    async fn of(world: SendWorld) -> (SendWorld, Self) {
+    pub(crate) async fn of(world: SendWorld) -> (SendWorld, Self) {
         let backup = tempfile::tempdir().unwrap();
         world.gateway.receiver.database.close().await;
         copy(world.gateway.folder.path(), &backup.path().join("state"));
@@ -30,7 +30,7 @@ impl Backup {
     }
 
     /// The gateway, started again on what it had then.
-    async fn restore(&self, world: SendWorld) -> SendWorld {
+    pub(crate) async fn restore(&self, world: SendWorld) -> SendWorld {
         let state = world.gateway.folder.path();
         world.gateway.receiver.database.close().await;
         for entry in std::fs::read_dir(state).unwrap() {

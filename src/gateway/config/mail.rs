@@ -66,7 +66,7 @@ pub(super) fn faults(mail: &MailSettings, notices: &NoticeSettings) -> Vec<Fault
             "must be set when mails go out by SMTP: the address that they come from",
         ),
         (addresses, "notices.staff", "each needs a mail address"),
-        (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected, alarm and alert"),
+        (kinds, "notices.staff", "kinds are arrival, quarantine, returned, uncollected, alarm, relay and alert"),
     ];
     checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem)).collect()
 }

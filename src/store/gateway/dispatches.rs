@@ -40,6 +40,8 @@ pub struct Dispatch {
     pub copy: Option<StagedCopy>,
     /// When the copy was durable.
     pub staged_at: Timestamp,
+    /// Whether the file that it came from was put away from the folder where it lay.
+    pub put_away: bool,
 }
 
 /// What names our own sealed copy, and the file in it.
@@ -131,6 +133,12 @@ pub async fn free_key(connection: &mut SqliteConnection, number: i64) -> Result<
     Ok(())
 }
 
+/// Notes that the file that it came from was put away from the folder where it lay.
+pub async fn put_away(connection: &mut SqliteConnection, id: MessageId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE dispatches SET put_away = 1 WHERE id = $1").bind(id.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 /// Notes who approved it.
 pub async fn approve(
     connection: &mut SqliteConnection,
@@ -165,6 +173,7 @@ struct Row {
     tag: Option<Vec<u8>>,
     digest: Option<Vec<u8>>,
     staged_at: i64,
+    put_away: bool,
 }
 
 impl Row {
@@ -192,6 +201,7 @@ impl Row {
             size: u64::try_from(self.size).map_err(corrupt("size"))?,
             copy,
             staged_at: moment(self.staged_at)?,
+            put_away: self.put_away,
         })
     }
 }

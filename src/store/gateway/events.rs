@@ -70,6 +70,10 @@ kinds! {
     SentLeftOut = "sent.left-out";
     /// A receipt for a message of ours, or what the relay tells of it, does not fit: somebody lies, or something is broken.
     SentAlarm = "sent.alarm";
+    /// The relay has forgotten what it had and told, as after a restore from a backup: everything is gone through again.
+    RelayForgot = "relay.forgot";
+    /// The relay says of its own lists what they themselves deny: it lies, or something is broken.
+    RelayDenied = "relay.denied";
     /// Something is wrong with the gateway itself, or will be. The subject is the rule's code.
     AlertFired = "alert.fired";
     /// It is over. The subject is the rule's code.

@@ -19,6 +19,7 @@ pub mod handoff_late;
 pub mod history;
 pub mod hook_letters;
 pub mod incidents;
+pub mod marks;
 pub mod messages;
 pub mod offices;
 pub mod orders;
@@ -80,58 +81,6 @@ pub async fn relay_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>
 pub async fn set_relay_mark(connection: &mut SqliteConnection, mark: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE gateway SET relay_mark = $1 WHERE id = 1").bind(mark).execute(connection).await?;
     Ok(())
-}
-
-/// Up to which place of the relay's list of what we sent everything is here.
-pub async fn delivery_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT delivery_mark FROM gateway WHERE id = 1").fetch_one(executor).await?)
-}
-
-/// Notes that place. False when it was another than `from`: somebody else was faster.
-pub async fn set_delivery_mark(
-    connection: &mut SqliteConnection,
-    from: Option<i64>,
-    to: i64,
-) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("UPDATE gateway SET delivery_mark = $2 WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1")
-            .bind(from)
-            .bind(to)
-            .execute(connection)
-            .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Up to which place of the relay's list of what became of what we sent everything is here.
-pub async fn news_mark(executor: impl SqliteExecutor<'_>) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar("SELECT news_mark FROM gateway WHERE id = 1").fetch_one(executor).await?)
-}
-
-/// Notes that place. False when it was another than `from`: somebody else was faster.
-pub async fn set_news_mark(connection: &mut SqliteConnection, from: Option<i64>, to: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE gateway SET news_mark = $2 WHERE id = 1 AND news_mark IS NOT DISTINCT FROM $1")
-        .bind(from)
-        .bind(to)
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Both places are unknown again: the relay's lists have become others. False when one of them has moved since.
-pub async fn forget_sent_marks(
-    connection: &mut SqliteConnection,
-    delivery: Option<i64>,
-    news: Option<i64>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "UPDATE gateway SET delivery_mark = NULL, news_mark = NULL
-         WHERE id = 1 AND delivery_mark IS NOT DISTINCT FROM $1 AND news_mark IS NOT DISTINCT FROM $2",
-    )
-    .bind(delivery)
-    .bind(news)
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// How employers reach the relay, as its last handshake said.

@@ -22,13 +22,15 @@ pub enum Kind {
     Uncollected,
     /// A receipt does not fit.
     Alarm,
+    /// The relay's lists are not what they were.
+    Relay,
     /// Something is wrong with the gateway itself, or is well again.
     Alert,
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Arrival, Self::Quarantine, Self::Returned, Self::Uncollected, Self::Alarm, Self::Alert];
+    const ALL: [Self; 7] =
+        [Self::Arrival, Self::Quarantine, Self::Returned, Self::Uncollected, Self::Alarm, Self::Relay, Self::Alert];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Returned => "returned",
             Self::Uncollected => "uncollected",
             Self::Alarm => "alarm",
+            Self::Relay => "relay",
             Self::Alert => "alert",
         }
     }
@@ -55,6 +58,7 @@ impl Kind {
             events::Kind::SentReturned => Some(Self::Returned),
             events::Kind::SentExpired => Some(Self::Uncollected),
             events::Kind::SentAlarm => Some(Self::Alarm),
+            events::Kind::RelayForgot | events::Kind::RelayDenied => Some(Self::Relay),
             events::Kind::AlertFired | events::Kind::AlertCleared => Some(Self::Alert),
             _ => None,
         }

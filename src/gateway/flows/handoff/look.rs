@@ -1,7 +1,7 @@
 //! Looking at `out/`: which files are there, and which of them nobody is writing to any more.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, File, Metadata};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
@@ -131,10 +131,27 @@ pub(super) fn open(path: &Path, place: &Place, stamp: Stamp) -> io::Result<Resul
     Ok(Ok(Whole { file, key: sha256(key), content }))
 }
 
-/// The folder of an office, if it is one and we may move files out of it.
+/// Whether we may move files into a folder and out of it.
 pub(super) fn may_move(folder: &Path) -> bool {
     use rustix::fs::Access;
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// Whether a file of an office can be moved to where it belongs when it was looked into, as far as can be told before: out of its folder, and into
+/// either place on the same file system.
+pub(super) fn may_put_away(root: &Path, office: &OsStr) -> bool {
+    let from = root.join("out").join(office);
+    let Ok(device) = fs::metadata(&from).map(|folder| folder.dev()) else { return false };
+    let leads_there = |part: &str| {
+        let (all, own) = (root.join(part), root.join(part).join(office));
+        // As long as the office has no folder there, one has to be made.
+        let (folder, found) = match fs::symlink_metadata(&own) {
+            Ok(found) => (own, Ok(found)),
+            Err(_) => (all.clone(), fs::metadata(&all)),
+        };
+        found.is_ok_and(|found| found.is_dir() && found.dev() == device) && may_move(&folder)
+    };
+    may_move(&from) && leads_there("sent") && leads_there("failed")
 }
 
 /// Makes a folder below one of ours, unless there is something else in its place.

@@ -31,8 +31,8 @@ const MOST_BESIDE: u64 = 1 << 20;
 enum End {
     /// It is on its way.
     Sent(Box<DispatchView>),
-    /// It never will be.
-    Failed(Reason),
+    /// It never will be; when it was taken in before that showed, as this dispatch.
+    Failed(Reason, Option<MessageId>),
     /// It stays where it is, for the next look.
     Stays,
 }
@@ -62,19 +62,23 @@ impl<R: Relay> Handoff<R> {
     }
 
     async fn hand_out_one(&self, place: Place, stamp: Stamp) -> Result<(), &'static str> {
-        let folder = self.folder.join("out").join(&place.0);
-        if !look::may_move(&folder) {
+        if !look::may_put_away(&self.folder, &place.0) {
             // Sending what cannot be moved away would mean reading it again at every look.
             return Err("handoff.permission");
         }
-        let path = folder.join(&place.1);
+        let path = self.folder.join("out").join(&place.0).join(&place.1);
         let (at, of) = (path.clone(), place.clone());
         let opened = tokio::task::spawn_blocking(move || look::open(&at, &of, stamp)).await.map_err(|_| "internal")?;
         let end = match opened.map_err(|error| code(&error))? {
             Ok(whole) => self.send(&place, stamp, whole).await?,
             Err(Unfit::Changing) => End::Stays,
-            Err(Unfit::Special) => End::Failed(Reason::of("file.special")),
-            Err(Unfit::Unreadable) => End::Failed(Reason::of("file.unreadable")),
+            Err(Unfit::Special) => End::Failed(Reason::of("file.special"), None),
+            Err(Unfit::Unreadable) => End::Failed(Reason::of("file.unreadable"), None),
+        };
+        let dispatch = match &end {
+            End::Sent(view) => view.id.parse().ok(),
+            End::Failed(_, dispatch) => *dispatch,
+            End::Stays => None,
         };
         failpoint!("handoff.staged");
         let (root, random) = (self.folder.clone(), Arc::clone(&self.sender.receiver.random));
@@ -86,7 +90,7 @@ impl<R: Relay> Handoff<R> {
                 let beside = Beside { ending: ".json", text: &text, is_same: &|there| is_about(there, &view.id) };
                 put_away(&root.join("sent"), &path, &place, &[&view.id, &id.to_string()], &beside, random.as_ref())
             }
-            End::Failed(reason) => {
+            End::Failed(reason, _) => {
                 tracing::warn!(code = reason.code, "a file in the folder is not sent");
                 let text = reason.text();
                 let beside = Beside { ending: ".txt", text: &text, is_same: &|there| there == text.as_bytes() };
@@ -97,16 +101,20 @@ impl<R: Relay> Handoff<R> {
             let code = code(&error);
             tracing::warn!(code, error = &error as &dyn std::error::Error, "a file cannot be put away");
             code
-        })
+        })?;
+        match dispatch {
+            Some(dispatch) => self.sender.put_away(dispatch).await.map_err(|error| error.code()),
+            None => Ok(()),
+        }
     }
 
     async fn send(&self, place: &Place, stamp: Stamp, whole: Whole) -> Result<End, &'static str> {
         let (office, name) = place;
         let Some(office) = office.to_str().and_then(|code| code.parse::<OfficeCode>().ok()) else {
-            return Ok(End::Failed(Reason::of("office.unknown")));
+            return Ok(End::Failed(Reason::of("office.unknown"), None));
         };
         let Some(file_name) = name.to_str().and_then(|name| FileName::normalize(name).ok()) else {
-            return Ok(End::Failed(Reason::of("file-name.refused")));
+            return Ok(End::Failed(Reason::of("file-name.refused"), None));
         };
         let new = NewDispatch {
             to: vec![To::Office(office)],
@@ -138,15 +146,18 @@ impl<R: Relay> Handoff<R> {
                 tracing::warn!(code = error.code(), error = detail, "a file in the folder waits");
                 Err(error.code())
             }
-            Err(error) => Ok(End::Failed((&error).into())),
+            Err(error) => Ok(End::Failed((&error).into(), None)),
         }
     }
 }
 
 /// A dispatch that goes to nobody has failed.
 fn ended(view: DispatchView) -> End {
-    match view.messages.iter().find(|message| message.state == "stopped") {
-        Some(stopped) => End::Failed(Reason::of(stopped.reasons.first().map_or("stopped", String::as_str))),
+    match view.messages.iter().find(|message| matches!(message.state, "stopped" | "failed")) {
+        Some(ended) => {
+            let reason = Reason::of(ended.reasons.first().map_or(ended.state, String::as_str));
+            End::Failed(reason, view.id.parse().ok())
+        }
         None => End::Sent(Box::new(view)),
     }
 }

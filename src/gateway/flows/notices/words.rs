@@ -4,12 +4,17 @@ use crate::gateway::view::jst;
 use crate::gateway::watch::rules::{Rule, Severity};
 use crate::store::gateway::staff_notices::{Fired, Gathered, Kind};
 
-const LINES: [(Kind, &str, &str); 5] = [
+const LINES: [(Kind, &str, &str); 6] = [
     (Kind::Arrival, "・新しく受信したファイル: {}件", "- New files: {}"),
     (Kind::Quarantine, "・検証に失敗し、隔離されたファイル: {}件", "- Files in quarantine: {}"),
     (Kind::Returned, "・事業所から差し戻されたファイル: {}件", "- Files that employers returned: {}"),
     (Kind::Uncollected, "・期限までに受信されなかったファイル: {}件", "- Files that nobody received in time: {}"),
     (Kind::Alarm, "・【重要】受領証が一致しない送信: {}件", "- ALARM: files whose receipts do not fit: {}"),
+    (
+        Kind::Relay,
+        "・【重要】KXサーバーの記録が以前と異なります（バックアップからの復元、または異常）。KXサーバーの運用者にご確認ください。",
+        "- ALARM: the KX server's records are not what they were (restored from a backup, or it lies). Ask its operator.",
+    ),
 ];
 
 /// The subject: the gravest that the mail tells.
@@ -17,6 +22,8 @@ pub(super) fn subject(gathered: &Gathered) -> &'static str {
     let has = |kind: Kind| gathered.files.contains_key(kind.code());
     if has(Kind::Alarm) {
         "[Kenpo eXpress] 【重要】受領証の不一致について"
+    } else if has(Kind::Relay) {
+        "[Kenpo eXpress] 【重要】KXサーバーの記録について"
     } else if gathered.fired.iter().any(is_critical) {
         "[Kenpo eXpress] 【重要】ゲートウェイの警報"
     } else if !gathered.fired.is_empty() {

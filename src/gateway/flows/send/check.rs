@@ -14,10 +14,11 @@ use crate::message::keys::{Certificate, Credential};
 use crate::message::receipt::{MAX_REASON, Receipt, Return, SignedReceipt, Stage};
 use crate::message::{relayed, words};
 use crate::store::gateway::certificates::{Purpose, Registered};
-use crate::store::gateway::sent::Sent;
+use crate::store::gateway::sent::{self, Sent};
 use crate::store::gateway::{standings, users};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
+use crate::wire::delivery::{Delivery, DeliveryState};
 
 /// What does not fit. The codes are those that an employer's app uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,11 @@ pub(super) enum Doubt {
     Chain,
     /// The app has the message and gives no receipt: it could not verify it, or somebody keeps the receipt back.
     Missing,
+    /// A recipient's later receipt says that this number is missing there, long after the relay had our statement about it.
+    Gap,
     /// Of a user whom the message is not for.
     Recipient,
-    /// The relay says that its time is over, and by our clock it is not.
+    /// The relay says that its time is over, and by our clock it is not; or that it ends earlier than the relay had said.
     Early,
     /// The relay says that a user was disabled, and ours is not.
     Dropped,
@@ -48,6 +51,8 @@ pub(super) enum Doubt {
     Lost,
     /// The relay gave out what it had said that nobody gets.
     Collected,
+    /// The relay says that we took it back, or what we said about its number, and we signed nothing of the kind.
+    Statement,
 }
 
 impl Doubt {
@@ -61,11 +66,13 @@ impl Doubt {
             Self::Order => "receipt.order",
             Self::Chain => "receipt.chain",
             Self::Missing => "receipt.missing",
+            Self::Gap => "receipt.gap",
             Self::Recipient => "receipt.recipient",
             Self::Early => "delivery.expired-early",
             Self::Dropped => "delivery.dropped-enabled",
             Self::Lost => "delivery.lost",
             Self::Collected => "delivery.collected",
+            Self::Statement => "delivery.statement",
         }
     }
 }
@@ -130,6 +137,29 @@ impl<R: Relay> Sender<R> {
         let skew = i64::try_from(self.receiver.limits.rules.clock_skew_seconds).unwrap_or(i64::MAX);
         let now = self.receiver.clock.now().saturating_add(SignedDuration::from_secs(skew)).unwrap_or(Timestamp::MAX);
         expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Notes what the relay says of a message's time there. That it ends earlier than was said before, or has ended before that, is not believed.
+    pub(super) async fn note_times(
+        &self,
+        connection: &mut Connection,
+        message: &Sent,
+        delivery: &Delivery,
+    ) -> Result<(), StoreError> {
+        let ends = Some(delivery.expires_at);
+        sent::set_relay_times(connection, message.number, delivery.deposited_at, ends).await?;
+        let is_early = match delivery.state {
+            DeliveryState::Withdrawn => false,
+            DeliveryState::Expired if !self.is_over(message.expires_at.max(ends)) => true,
+            _ => message.expires_at > ends,
+        };
+        if is_early
+            && !message.state.has_ended()
+            && sent::alarm(connection, message.number, Doubt::Early.code()).await?
+        {
+            self.alarm(connection, message, None, Doubt::Early).await?;
+        }
+        Ok(())
     }
 
     /// Whether our registry has a user shut out, or had at some time since a moment.

@@ -2,6 +2,7 @@
 //! they were heard. News that come twice change nothing.
 
 mod apply;
+mod gap;
 mod page;
 
 use std::sync::Arc;
@@ -12,12 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::Sender;
 use super::check::Doubt;
 use super::outcome::SendRunError;
+use super::standing;
 use crate::domain::sending::Sending;
 use crate::failpoint;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::events::Kind;
+use crate::store::gateway::marks::{self, List};
 use crate::store::gateway::sent::{self, Filter};
-use crate::store::gateway::{news_mark, sent_recipients};
+use crate::store::gateway::sent_recipients;
 use crate::store::sqlite::StoreError;
 use crate::wire::page::{Cursor, PageQuery};
 
@@ -66,15 +69,21 @@ impl<R: Relay> Sender<R> {
     /// Answers how many news there were, and whether there are more.
     async fn hear_page(self: &Arc<Self>, wait: Option<u32>, place: Place<'_>) -> Result<(u64, bool), SendRunError> {
         let database = &self.receiver.database;
-        let mark = news_mark(database.read()).await?;
-        let query = PageQuery { after: mark.map(Cursor), limit: Some(PAGE), wait };
+        let mark = marks::get(database.read(), List::News).await?;
+        let query = PageQuery { after: mark.as_ref().map(|mark| Cursor(mark.place)), limit: Some(PAGE), wait };
         let asked = self.receiver.clock.now();
         let page = self.receiver.relay.delivery_events(query).await?;
         self.receiver.breaker.answered();
         failpoint!("send.followed");
         let count = page.items.len() as u64;
-        if let Some(next) = page.next {
-            self.apply(mark, next, page.items, place).await?;
+        if let Some(last) = page.items.last() {
+            // A relay that came back from a backup may have gone on beyond our mark before we asked: what it told up to there is not heard.
+            if !self.still_has(List::News, mark.as_ref()).await? {
+                self.owes.store(true, Ordering::SeqCst);
+                return Err(SendRunError::Forgotten);
+            }
+            let next = standing::of_event(last);
+            self.apply(mark.as_ref(), &next, page.items, place).await?;
             failpoint!("send.receipt-stored");
         }
         if !page.more {

@@ -1,5 +1,5 @@
-//! A relay that came back from a backup has forgotten what it got, gave out and was told since. Its newest places lie behind those that we
-//! have seen then: its lists are gone through from the beginning, it is told again what it was told, and asked for all that is on its way.
+//! A relay that came back from a backup has forgotten what it got, gave out and was told since. At the last places that we have seen there
+//! is nothing then, or something else: its lists are gone through from the beginning, it is told again what it was told, and asked for all that is on its way.
 //! What it does not have, and nobody had from it, is deposited again: the same bytes under the same number.
 
 use std::sync::atomic::Ordering;
@@ -13,19 +13,34 @@ use super::outcome::SendRunError;
 use crate::domain::sending::Sending;
 use crate::gateway::relay::{Relay, is_outage};
 use crate::store::gateway::audit::{self, Entry};
+use crate::store::gateway::events::{self, Kind, NewEvent};
+use crate::store::gateway::marks::{self, List, Mark, Marks};
 use crate::store::gateway::sent::{self, Sent};
-use crate::store::gateway::{delivery_mark, forget_sent_marks, news_mark, sent_receipts, sent_recipients};
+use crate::store::gateway::{sent_receipts, sent_recipients};
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::ClientError;
 use crate::wire::delivery::{Delivery, DeliveryState};
 use crate::wire::page::Cursor;
 use crate::wire::problem::Code;
+use crate::wire::union::Handshake;
 
 /// What nobody has fetched for so long is asked for.
 const LONG: SignedDuration = SignedDuration::from_hours(24);
+/// Whatever the relay does to its lists: so seldom they are gone through again, and people hear of it.
+const SELDOM: SignedDuration = SignedDuration::from_hours(1);
 /// Messages that are looked for at once, and how often in one run: what is to be sent does not wait for all of them.
 const AT_ONCE: u32 = 50;
 const ROUNDS: u32 = 4;
+
+fn place(mark: Option<&Mark>) -> Option<i64> {
+    mark.map(|mark| mark.place)
+}
+
+/// Until when nothing more is done about something that was last done at `at`. A clock that was set back holds nothing up for longer.
+fn pause_after(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let until = at.saturating_add(SELDOM).ok()?;
+    (at <= now && now < until).then_some(until)
+}
 
 impl<R: Relay> Sender<R> {
     /// Before when the relay must have been asked for what it has signed for.
@@ -34,48 +49,90 @@ impl<R: Relay> Sender<R> {
     }
 
     /// Whether the relay has forgotten something since we heard it last. Then everything is gone through again by the next run.
+    ///
+    /// What stands at the places that we know decides; the newest places that the relay tells only have to agree with that.
     pub async fn compare_marks(&self) -> Result<bool, SendRunError> {
-        let database = &self.receiver.database;
+        let receiver = &self.receiver;
         // Read before the relay answers: its lists only grow.
-        let mut reader = database.reader().await?;
-        let (delivery, news) = (delivery_mark(&mut *reader).await?, news_mark(&mut *reader).await?);
-        drop(reader);
-        let hello = self.receiver.relay.handshake().await?;
-        self.receiver.breaker.answered();
-        let is_behind = |newest: Option<Cursor>, mark: Option<i64>| {
-            mark.is_some_and(|mark| newest.is_none_or(|newest| newest.0 < mark))
-        };
-        if !is_behind(hello.newest_delivery, delivery) && !is_behind(hello.newest_event, news) {
-            self.compared.store(true, Ordering::SeqCst);
-            return Ok(false);
+        let before = marks::all(receiver.database.read()).await?;
+        let hello = receiver.relay.handshake().await?;
+        receiver.breaker.answered();
+        let deliveries = self.still_has(List::Deliveries, before.deliveries.as_ref()).await?;
+        let has_forgotten = !deliveries || !self.still_has(List::News, before.news.as_ref()).await?;
+        if has_forgotten {
+            if !self.forget(&before, &hello).await? {
+                return Ok(false);
+            }
+        } else {
+            let denies =
+                |newest: Option<Cursor>, mark: &Option<Mark>| newest.map(|newest| newest.0) < place(mark.as_ref());
+            if denies(hello.newest_delivery, &before.deliveries) || denies(hello.newest_event, &before.news) {
+                self.tell_of_denial(&before, &hello).await?;
+            }
+        }
+        self.compared.store(true, Ordering::SeqCst);
+        Ok(has_forgotten)
+    }
+
+    /// Begins to go through everything again. False when a mark has moved meanwhile.
+    async fn forget(&self, before: &Marks, hello: &Handshake) -> Result<bool, SendRunError> {
+        let (database, now) = (&self.receiver.database, self.receiver.clock.now());
+        if let Some(until) = before.forgot_at.and_then(|at| pause_after(at, now)) {
+            return Err(SendRunError::ForgotAgain { until });
         }
         let mut transaction = database.write().await?;
-        if !forget_sent_marks(&mut transaction, delivery, news).await? {
+        if !marks::forget(&mut transaction, before, now).await? {
             return Ok(false);
         }
         sent::ask_and_tell_again(&mut transaction).await?;
-        let places = |delivery: Option<i64>, news: Option<i64>| {
-            format!("delivery:{} event:{}", delivery.unwrap_or(0), news.unwrap_or(0))
-        };
-        let place = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.0);
-        let entry = Entry {
-            at: self.receiver.clock.now(),
-            actor: "gateway".to_owned(),
-            action: "relay.forgot",
-            subject: "relay".to_owned(),
-            before: places(delivery, news),
-            after: places(place(hello.newest_delivery), place(hello.newest_event)),
-        };
-        audit::insert(&mut transaction, &[entry]).await?;
+        self.note_about_relay(&mut transaction, Kind::RelayForgot, before, hello).await?;
         database.commit(transaction).await?;
         self.heard.forget();
         self.owes.store(true, Ordering::SeqCst);
-        self.compared.store(true, Ordering::SeqCst);
         tracing::warn!(
             code = "relay.forgot",
             "the relay has forgotten what it had and told: everything is gone through again"
         );
         Ok(true)
+    }
+
+    /// Its lists have what it says that they do not reach: nothing was forgotten, and people hear of it, once an hour at most.
+    async fn tell_of_denial(&self, before: &Marks, hello: &Handshake) -> Result<(), StoreError> {
+        let (database, now) = (&self.receiver.database, self.receiver.clock.now());
+        if before.denied_at.and_then(|at| pause_after(at, now)).is_some() {
+            return Ok(());
+        }
+        let mut transaction = database.write().await?;
+        marks::denied(&mut transaction, now).await?;
+        self.note_about_relay(&mut transaction, Kind::RelayDenied, before, hello).await?;
+        database.commit(transaction).await?;
+        tracing::error!(code = "relay.denied", "the relay says of its own lists what they themselves deny");
+        Ok(())
+    }
+
+    /// Audit and event, for people to hear of it.
+    async fn note_about_relay(
+        &self,
+        connection: &mut Connection,
+        kind: Kind,
+        before: &Marks,
+        hello: &Handshake,
+    ) -> Result<(), StoreError> {
+        let (at, subject) = (self.receiver.clock.now(), "relay".to_owned());
+        let places = |delivery: Option<i64>, news: Option<i64>| {
+            format!("delivery:{} event:{}", delivery.unwrap_or(0), news.unwrap_or(0))
+        };
+        let told = |cursor: Option<Cursor>| cursor.map(|cursor| cursor.0);
+        let entry = Entry {
+            at,
+            actor: "gateway".to_owned(),
+            action: kind.code(),
+            subject: subject.clone(),
+            before: places(place(before.deliveries.as_ref()), place(before.news.as_ref())),
+            after: places(told(hello.newest_delivery), told(hello.newest_event)),
+        };
+        audit::insert(connection, &[entry]).await?;
+        events::insert(connection, &[NewEvent { at, kind, subject, office: None, user: None }]).await
     }
 
     /// Asks for what the relay has taken and not signed for, what nobody has fetched for a long time, and, when it has forgotten
@@ -115,9 +172,9 @@ impl<R: Relay> Sender<R> {
         match answer {
             Err(error) if error.code() == Some(Code::ParcelUnknown) => return self.lost(connection, message).await,
             Ok(delivery) if delivery.state == DeliveryState::Expired => {
-                sent::set_relay_times(connection, message.number, delivery.deposited_at, Some(delivery.expires_at))
-                    .await?;
-                if self.is_over(Some(delivery.expires_at)) && message.state.expire().is_ok() {
+                self.note_times(connection, message, &delivery).await?;
+                let ends = message.expires_at.max(Some(delivery.expires_at));
+                if self.is_over(ends) && message.state.expire().is_ok() {
                     self.end(connection, message, Sending::Expired, None, "gateway").await?;
                 }
             }

@@ -25,6 +25,7 @@ mod run;
 mod scanned;
 mod seal;
 mod stage;
+mod standing;
 mod stray;
 mod take_over;
 mod tell;

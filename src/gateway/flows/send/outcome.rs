@@ -46,6 +46,12 @@ pub enum SendRunError {
     /// The relay has news of messages that this database does not know, or has itself forgotten what it told: the next run looks.
     #[error("the relay or this database has forgotten messages: the next run looks for them")]
     Forgotten,
+    /// Environment: the relay has forgotten something, and had a short while ago. Nothing is sent or heard until its lists are gone through.
+    #[error("the relay has forgotten messages again, so soon after it had: its lists are gone through at {until}")]
+    ForgotAgain {
+        /// When they are.
+        until: Timestamp,
+    },
     /// Configuration: something that the relay has in our name was sealed for us and is not signed with any key of ours here.
     #[error("the relay has a message that no signing key of ours fits: name the old ones in keys.signing too")]
     Unreadable,
@@ -66,6 +72,7 @@ impl SendRunError {
             Self::Store(_) => "database",
             Self::Disk(_) => "disk.error",
             Self::Forgotten => "delivery.forgotten",
+            Self::ForgotAgain { .. } => "relay.forgot",
             Self::Unreadable => "delivery.unreadable",
             Self::Stopped => "stopped",
             Self::Internal => "internal",
@@ -81,6 +88,7 @@ impl From<SendRunError> for SendError {
             SendRunError::Disk(error) => Self::Disk(error),
             SendRunError::BreakerOpen { .. }
             | SendRunError::Forgotten
+            | SendRunError::ForgotAgain { .. }
             | SendRunError::Unreadable
             | SendRunError::Stopped
             | SendRunError::Internal => Self::Internal,

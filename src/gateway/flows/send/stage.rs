@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::recipients::{Known, Unfit};
 use super::scanned::Scanned;
 use super::seal::sealed_size;
-use super::{MAX_ADDRESSEES, MAX_COMMENT, MAX_KEY, NewDispatch, SendError, Sender, To};
+use super::{MAX_ADDRESSEES, MAX_COMMENT, MAX_KEY, NewDispatch, Origin, SendError, Sender, To};
 use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::MessageId;
@@ -67,6 +67,14 @@ impl<R: Relay> Sender<R> {
         self.dispatch(id).await
     }
 
+    /// Notes that the file that a dispatch came from was put away: if it lies in the folder again, somebody has put it there.
+    pub async fn put_away(&self, dispatch: MessageId) -> Result<(), SendError> {
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        dispatches::put_away(&mut transaction, dispatch).await?;
+        Ok(database.commit(transaction).await?)
+    }
+
     fn check(&self, new: &NewDispatch) -> Result<Vec<To>, SendError> {
         let mut seen = HashSet::new();
         let to: Vec<To> = new.to.iter().filter(|one| seen.insert(*one)).cloned().collect();
@@ -99,7 +107,7 @@ impl<R: Relay> Sender<R> {
     }
 
     /// The dispatch that came with this key before. One that has ended without reaching anybody gives its key back, where a person comes
-    /// again with the file: a new try is meant.
+    /// again with the file: a new try is meant. A file that still lies in the folder where it was found is not coming again.
     async fn before(&self, new: &NewDispatch) -> Result<Option<Dispatch>, SendError> {
         let Some(key) = &new.key else { return Ok(None) };
         let database = &self.receiver.database;
@@ -107,7 +115,8 @@ impl<R: Relay> Sender<R> {
             return Ok(None);
         };
         let states = sent::counts(database.read(), before.number).await?;
-        if !states.iter().all(|(state, _)| new.origin.begins_anew_after(*state)) {
+        let still_lies = new.origin == Origin::Folder && !before.put_away;
+        if still_lies || !states.iter().all(|(state, _)| new.origin.begins_anew_after(*state)) {
             return Ok(Some(before));
         }
         let mut transaction = database.write().await?;
@@ -242,6 +251,7 @@ impl<R: Relay> Sender<R> {
             size: new.size,
             copy: Some(copy),
             staged_at: now,
+            put_away: false,
         };
         let number = dispatches::insert(&mut transaction, &dispatch).await?;
         sent::insert(&mut transaction, number, &rows, now).await?;

@@ -2,65 +2,38 @@
 //! with our own key, and takes the place in its stream that it has; only then is anything new numbered. Of one whose bytes are gone the
 //! relay has kept what we said to ourselves about its place.
 
+mod found;
+
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Write};
 
 use tokio_util::sync::CancellationToken;
 
+use super::check::Doubt;
 use super::outcome::SendRunError;
-use super::{Sender, place};
+use super::{Sender, place, standing};
 use crate::domain::address::Address;
-use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode};
 use crate::domain::sending::{Progress, Sending};
-use crate::domain::sequence::Link;
-use crate::gateway::keys::Keys;
 use crate::gateway::relay::{Chunks, Relay};
-use crate::message::keys::Credential;
-use crate::message::open::{Opened, open};
 use crate::message::receipt::Stage;
-use crate::message::{relayed, words};
+use crate::message::relayed;
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::dispatches::{self, Dispatch};
 use crate::store::gateway::events::{self, Kind, NewEvent};
+use crate::store::gateway::marks::{self, List};
 use crate::store::gateway::sent::{self, NewSent, Sealed, Sent};
 use crate::store::gateway::sent_receipts::{self, SentReceipt};
 use crate::store::gateway::sent_recipients::{self, Mark};
-use crate::store::gateway::{delivery_mark, set_delivery_mark, users};
+use crate::store::gateway::users;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::client::{ClientError, Fault};
-use crate::wire::delivery::{Delivery, DeliveryState, Place, Statement};
+use crate::wire::delivery::{Delivery, DeliveryState};
 use crate::wire::page::{Cursor, PageQuery};
+use found::Found;
 
 /// Deliveries on a page.
 const PAGE: u32 = 250;
-
-/// What is known of a message that we have forgotten.
-struct Found {
-    to: Address,
-    link: Link,
-    /// What names its bytes. Nothing is known of one that was taken back before it came.
-    sealed: Option<Sealed>,
-    /// What is in it, as long as the relay has it.
-    content: Option<Content>,
-}
-
-impl From<Place> for Found {
-    fn from(place: Place) -> Self {
-        let link = Link { sequence: place.sequence, previous: place.previous, hash: place.signature_hash };
-        let Place { to, digest, tag, sealed_size: size, signed_at, .. } = place;
-        Self { to, link, sealed: Some(Sealed { digest, tag, size, signed_at }), content: None }
-    }
-}
-
-/// What is in it.
-struct Content {
-    file_name: FileName,
-    media_type: String,
-    comment: Option<String>,
-    size: u64,
-}
 
 impl<R: Relay> Sender<R> {
     /// Goes through what the relay has from us since we last did.
@@ -70,11 +43,12 @@ impl<R: Relay> Sender<R> {
             if stop.is_cancelled() {
                 return Err(SendRunError::Stopped);
             }
-            let mark = delivery_mark(database.read()).await?;
-            let query = PageQuery { after: mark.map(Cursor), limit: Some(PAGE), wait: None };
+            let mark = marks::get(database.read(), List::Deliveries).await?;
+            let query =
+                PageQuery { after: mark.as_ref().map(|mark| Cursor(mark.place)), limit: Some(PAGE), wait: None };
             let page = self.receiver.relay.deliveries(query).await?;
             self.receiver.breaker.answered();
-            let Some(next) = page.next else { return Ok(()) };
+            let Some(next) = page.items.last().map(standing::of_delivery) else { return Ok(()) };
             let ids: Vec<MessageId> = page.items.iter().map(|delivery| delivery.id).collect();
             let known = sent::find_all(&mut *database.reader().await?, &ids).await?;
             let known: HashMap<MessageId, Sent> = known.into_iter().map(|sent| (sent.id, sent)).collect();
@@ -85,13 +59,12 @@ impl<R: Relay> Sender<R> {
                 }
             }
             let mut transaction = database.write().await?;
-            if !set_delivery_mark(&mut transaction, mark, next.0).await? {
+            if !marks::set(&mut transaction, List::Deliveries, mark.as_ref(), &next).await? {
                 continue;
             }
             for delivery in &page.items {
                 if let Some(sent) = known.get(&delivery.id) {
-                    let (at, ends) = (delivery.deposited_at, Some(delivery.expires_at));
-                    sent::set_relay_times(&mut transaction, sent.number, at, ends).await?;
+                    self.note_times(&mut transaction, sent, delivery).await?;
                 }
             }
             let mut strangers = Vec::new();
@@ -118,26 +91,17 @@ impl<R: Relay> Sender<R> {
                 return Err(error);
             }
             let (keys, path, expected) = (self.keys(), self.outbox.temporary(delivery.id), delivery.clone());
-            let task = tokio::task::spawn_blocking(move || read(&path, &keys, &expected));
+            let task = tokio::task::spawn_blocking(move || found::read(&path, &keys, &expected));
             let found = task.await.map_err(|_| SendRunError::Internal);
             self.outbox.give_up(delivery.id);
             if let Some(found) = found?? {
                 return Ok(Some(found));
             }
         }
-        let (keys, id, place, statement) =
-            (self.keys(), delivery.id, delivery.place.clone(), delivery.statement.clone());
+        let (keys, expected) = (self.keys(), delivery.clone());
         let task = tokio::task::spawn_blocking(move || {
-            if let Some(found) = place.and_then(|place| place::read(id, &place, &keys)) {
-                return Some(Found::from(found));
-            }
-            let statement = statement?;
-            let said = |own: &Credential| words::verify::<Statement>(&statement.0, own.certificate()).ok();
-            let said = keys.signing.iter().find_map(said)?;
-            let Statement { to, sequence, previous, signature_hash, .. } = said.clone();
-            let ours = said.message_id == id && *to.union() == keys.union;
-            let link = Link { sequence, previous, hash: signature_hash };
-            ours.then_some(Found { to, link, sealed: None, content: None })
+            let place = expected.place.as_ref().and_then(|kept| place::read(expected.id, kept, &keys));
+            place.map(Found::from).or_else(|| found::said(&expected, &keys).map(Found::from))
         });
         task.await.map_err(|_| SendRunError::Internal)
     }
@@ -175,12 +139,13 @@ impl<R: Relay> Sender<R> {
             sent::number_known(connection, message.number, &found.link, sealed).await?;
         }
         let relayed = self.relayed_of(delivery, sealed).await;
+        let said = self.has_said(delivery, &found).await;
         let to = match delivery.state {
-            DeliveryState::Withdrawn => Sending::Recalled,
+            DeliveryState::Withdrawn if said => Sending::Recalled,
             DeliveryState::Expired if self.is_over(Some(delivery.expires_at)) => Sending::Expired,
             DeliveryState::Fetched => Sending::Sealed.hear(Progress::Fetched),
-            DeliveryState::Waiting | DeliveryState::Expired if relayed => Sending::Sealed.hear(Progress::Relayed),
-            DeliveryState::Waiting | DeliveryState::Expired => Sending::Deposited,
+            _ if relayed => Sending::Sealed.hear(Progress::Relayed),
+            _ => Sending::Deposited,
         };
         sent::change(connection, message.number, message.state, to, None, now).await?;
         if let (true, Some(der)) = (relayed, &delivery.relayed) {
@@ -206,12 +171,17 @@ impl<R: Relay> Sender<R> {
         sent::set_relay_times(connection, message.number, delivery.deposited_at, Some(delivery.expires_at)).await?;
         let message = sent::get(&mut *connection, message.number).await?;
         match &delivery.statement {
-            Some(statement) => {
+            Some(statement) if said => {
                 sent::set_statement(connection, message.number, &statement.0).await?;
                 sent::told(connection, message.number, Some(now)).await?;
             }
-            None if to == Sending::Expired => self.state_about(connection, &message).await?,
-            None => {}
+            _ if to == Sending::Expired => self.state_about(connection, &message).await?,
+            _ => {}
+        }
+        if let Some(doubt) = doubt(delivery, to, said)
+            && sent::alarm(connection, message.number, doubt.code()).await?
+        {
+            self.alarm(connection, &message, None, doubt).await?;
         }
         tracing::warn!(code = "sent.taken-over", id = %message.id, "a message of ours that this database had forgotten");
         self.note(connection, &message, "gateway", "sent.taken-over", to.code()).await
@@ -240,6 +210,7 @@ impl<R: Relay> Sender<R> {
             size: content.map_or(0, |content| content.size),
             copy: None,
             staged_at: now,
+            put_away: false,
         };
         let number = dispatches::insert(connection, &dispatch).await?;
         let office = self.office_of(connection, &found.to).await?;
@@ -260,6 +231,13 @@ impl<R: Relay> Sender<R> {
             Address::User(_, user) => users::find(connection, user).await?.map(|user| user.office),
             Address::Union(_) => None,
         })
+    }
+
+    /// Whether the relay has what we said about the number of a delivery, signed by us.
+    async fn has_said(&self, delivery: &Delivery, found: &Found) -> bool {
+        let (keys, expected) = (self.keys(), delivery.clone());
+        let said = tokio::task::spawn_blocking(move || found::said(&expected, &keys)).await;
+        matches!(said, Ok(Some(said)) if found.is_meant_by(&said))
     }
 
     async fn relayed_of(&self, delivery: &Delivery, sealed: Option<&Sealed>) -> bool {
@@ -290,36 +268,9 @@ impl<R: Relay> Sender<R> {
     }
 }
 
-/// Opens a message of ours; nothing when it is none. Blocks.
-fn read(path: &std::path::Path, keys: &Keys, delivery: &Delivery) -> Result<Option<Found>, SendRunError> {
-    match open(File::open(path)?, &keys.encryption, io::sink()) {
-        Ok((opened, _)) => {
-            let name = opened.signer().fingerprint();
-            let own = keys.signing.iter().find(|own| Some(own.certificate().fingerprint()) == name);
-            // Sealed for us and from us, as it says: that must not be passed over for want of an old key.
-            if own.is_none() && opened.header().from == keys.address() {
-                return Err(SendRunError::Unreadable);
-            }
-            Ok(own.and_then(|own| found(&opened, own, keys, delivery)))
-        }
-        Err(error) if error.reason().is_none() => Err(io::Error::from(error).into()),
-        Err(_) => Ok(None),
-    }
-}
-
-fn found(opened: &Opened, own: &Credential, keys: &Keys, delivery: &Delivery) -> Option<Found> {
-    let verified = opened.verify(own.certificate()).ok()?;
-    let header = verified.header();
-    let ours = header.from == keys.address() && header.id == delivery.id && *header.to.union() == keys.union;
-    let digest = verified.digest().try_into().ok()?;
-    let link = Link { sequence: header.sequence, previous: header.previous, hash: verified.signature_hash() };
-    let content = Content {
-        file_name: header.file_name.clone().ok()?,
-        media_type: header.content_type.clone(),
-        comment: header.comment.clone(),
-        size: verified.size(),
-    };
-    let sealed =
-        Sealed { digest, tag: verified.tag(), size: verified.sealed_size(), signed_at: verified.signing_time() };
-    ours.then(|| Found { to: header.to.clone(), link, sealed: Some(sealed), content: Some(content) })
+/// What does not fit in what the relay says of how a delivery stands.
+fn doubt(delivery: &Delivery, to: Sending, said: bool) -> Option<Doubt> {
+    let is_unsaid = !said && (delivery.statement.is_some() || delivery.state == DeliveryState::Withdrawn);
+    let is_collected = to.reached_nobody() && delivery.recipients.iter().any(|one| one.fetched_at.is_some());
+    is_unsaid.then_some(Doubt::Statement).or(is_collected.then_some(Doubt::Collected))
 }

@@ -104,7 +104,7 @@ pub async fn number_known(
     Ok(())
 }
 
-/// Notes when the relay had all of it, and when it ends there.
+/// Notes when the relay had all of it, and when it ends there. An end that is known is only ever moved later.
 pub async fn set_relay_times(
     connection: &mut SqliteConnection,
     number: i64,
@@ -112,7 +112,8 @@ pub async fn set_relay_times(
     expires_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE sent SET deposited_at = coalesce(deposited_at, $2), expires_at = coalesce($3, expires_at) WHERE number = $1",
+        "UPDATE sent SET deposited_at = coalesce(deposited_at, $2),
+             expires_at = coalesce(max(expires_at, $3), $3, expires_at) WHERE number = $1",
     )
     .bind(number)
     .bind(micros(deposited_at))

@@ -15,21 +15,20 @@ use crate::domain::sending::{Progress, Sending};
 use crate::gateway::relay::Relay;
 use crate::message::receipt::{Receipt, SignedReceipt, Stage};
 use crate::store::gateway::events::Kind;
+use crate::store::gateway::marks::{self, List, Mark as ListMark};
 use crate::store::gateway::sent::{self, Sent};
 use crate::store::gateway::sent_receipts::{self, SentReceipt};
 use crate::store::gateway::sent_recipients::{self, Mark, Recipient};
-use crate::store::gateway::set_news_mark;
 use crate::store::sqlite::{Connection, StoreError};
 use crate::wire::Der;
 use crate::wire::delivery::{DeliveryEvent, News};
-use crate::wire::page::Cursor;
 
 impl<R: Relay> Sender<R> {
     /// Applies a page of news that comes after `mark`, unless somebody else did so meanwhile.
     pub(super) async fn apply(
         self: &Arc<Self>,
-        mark: Option<i64>,
-        next: Cursor,
+        mark: Option<&ListMark>,
+        next: &ListMark,
         events: Vec<DeliveryEvent>,
         place: Place<'_>,
     ) -> Result<(), SendRunError> {
@@ -37,7 +36,7 @@ impl<R: Relay> Sender<R> {
         let heard = self.read_receipts(events, &subjects).await?;
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
-        if !set_news_mark(&mut transaction, mark, next.0).await? {
+        if !marks::set(&mut transaction, List::News, mark, next).await? {
             return Ok(());
         }
         self.refresh(&mut transaction, &mut subjects).await?;
@@ -159,18 +158,20 @@ impl<R: Relay> Sender<R> {
                 return Err(Doubt::Recipient);
             }
             check::fits(&receipt, &subject.message, subject.before(user))?;
-            Ok((receipt.stage, reason))
+            Ok((receipt, reason))
         });
         if checked.is_err() && subject.is_full() {
             return Ok(());
         }
-        let stage = checked.as_ref().map_or("", |(stage, _)| stage.code());
+        let stage = checked.as_ref().map_or("", |(receipt, _)| receipt.stage.code());
         let outcome = checked.as_ref().map(|_| ()).map_err(|doubt| *doubt);
         self.keep(connection, subject, Some(user), stage, der, outcome, at).await?;
-        let (stage, reason) = match checked {
+        let (receipt, reason) = match checked {
             Ok(checked) => checked,
             Err(doubt) => return self.refuse(connection, subject, Some(user.clone()), doubt).await,
         };
+        let stage = receipt.stage;
+        self.look_for_gap(connection, subject, user, receipt.contiguous, at).await?;
         let hash = SignedReceipt::from_der(der.0.clone()).hash();
         subject.chains.insert(user.clone(), Before { stage, hash });
         let (mark, progress, kind) = match stage {
@@ -244,13 +245,16 @@ impl<R: Relay> Sender<R> {
         sent_recipients::mark(connection, subject.message.number, user, mark, at).await
     }
 
-    /// Goes on with the message's state.
+    /// Goes on with the message's state. What the relay has said that nobody gets it cannot have given out.
     async fn hear_of(
         &self,
         connection: &mut Connection,
         subject: &mut Subject,
         progress: Progress,
     ) -> Result<(), StoreError> {
+        if subject.message.state.reached_nobody() && progress != Progress::Relayed {
+            return self.disbelieve(connection, subject, None, Doubt::Collected).await;
+        }
         let (message, now) = (&mut subject.message, self.receiver.clock.now());
         let to = message.state.hear(progress);
         if to != message.state && sent::change(connection, message.number, message.state, to, None, now).await? {
