@@ -117,6 +117,7 @@ mod send_relay;
 mod send_restored;
 mod send_returns;
 mod send_support;
+mod send_table;
 mod silent_recipients;
 mod support;
 mod systemd_units;
