@@ -46,6 +46,24 @@ pub struct Keys {
 impl Keys {
     /// Reads everything, and says everything that is wrong.
     pub fn load(settings: &GatewaySettings) -> Result<(Self, client::Settings), Faults> {
+        let (read, mut faults, old) = Self::read(settings);
+        faults.extend(old);
+        if faults.is_empty() { read.ok_or(Faults(faults)) } else { Err(Faults(faults)) }
+    }
+
+    /// Like [`Self::load`] for what needs no old key: files of old ones that cannot be read are left out, and told of.
+    pub fn load_present(settings: &GatewaySettings) -> Result<(Self, client::Settings, Vec<Fault>), Faults> {
+        match Self::read(settings) {
+            (Some((keys, relay)), faults, old) if faults.is_empty() => Ok((keys, relay, old)),
+            (_, mut faults, old) => {
+                faults.extend(old);
+                Err(Faults(faults))
+            }
+        }
+    }
+
+    /// What can be read, what is wrong, and what is wrong with old keys.
+    fn read(settings: &GatewaySettings) -> (Option<(Self, client::Settings)>, Vec<Fault>, Vec<Fault>) {
         let mut reader = Reader::default();
         let ca = reader.certificates("keys.ca", &settings.keys.ca);
         let mut roots = ca.clone();
@@ -55,17 +73,24 @@ impl Keys {
         let authority = settings.keys.ca_key().and_then(|key| reader.authority(&settings.keys.ca, key));
         let revocation =
             settings.revocation.lists.iter().filter_map(|path| reader.list(path, &roots)).collect::<Vec<_>>();
-        let credentials = |reader: &mut Reader, key, paths: &[PathBuf]| -> Vec<Credential> {
-            paths.iter().filter_map(|path| reader.credential(key, path)).collect()
+        let mut old = Vec::new();
+        let mut credentials = |reader: &mut Reader, key, paths: &[PathBuf]| -> Vec<Credential> {
+            let read = |(place, path): (usize, &PathBuf)| {
+                let before = reader.faults.len();
+                let read = reader.credential(key, path);
+                if place > 0 {
+                    old.extend(reader.faults.split_off(before));
+                }
+                read
+            };
+            paths.iter().enumerate().filter_map(read).collect()
         };
         let signing = credentials(&mut reader, "keys.signing", &settings.keys.signing);
         let encryption = credentials(&mut reader, "keys.encryption", &settings.keys.encryption);
         let relay_roots = reader.certificates("relay.ca", &settings.relay.ca);
         let relay_receipt = reader.certificates("relay.receipt_certificates", &settings.relay.receipt_certificates);
         let tls = reader.credential("relay.credential", &settings.relay.credential);
-        let (Some(ca), Some(tls), true) = (ca.into_iter().next(), tls, reader.faults.is_empty()) else {
-            return Err(Faults(reader.faults));
-        };
+        let (Some(ca), Some(tls)) = (ca.into_iter().next(), tls) else { return (None, reader.faults, old) };
         let relay = client::Settings {
             connect_timeout: std::time::Duration::from_secs(settings.relay.connect_timeout_seconds),
             idle_timeout: std::time::Duration::from_secs(settings.relay.idle_timeout_seconds),
@@ -76,7 +101,8 @@ impl Keys {
         };
         let (union, tls) = (settings.insurer(), relay.credential.certificate().clone());
         let trust = TrustStore::new(roots);
-        Ok((Self { union, signing, encryption, authority, trust, revocation, ca, relay_receipt, tls }, relay))
+        let keys = Self { union, signing, encryption, authority, trust, revocation, ca, relay_receipt, tls };
+        (Some((keys, relay)), reader.faults, old)
     }
 
     /// The union's address.

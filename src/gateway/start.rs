@@ -27,7 +27,7 @@ use super::tasks;
 use super::vpn::Vpn;
 use super::watch;
 use crate::archive::Archive;
-use crate::config::Faults;
+use crate::config::{Fault, Faults};
 use crate::domain::clock::{Clock, Random};
 use crate::domain::policy::Rules;
 use crate::http;
@@ -38,7 +38,7 @@ use crate::store::gateway::{MIGRATIONS, claim};
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::disk::Disk;
 use crate::stream::spool::{Spool, make_folder};
-use crate::wire::client::{SettingsError, UnionClient};
+use crate::wire::client::{self, SettingsError, UnionClient};
 
 /// How long a stop waits for what is under way.
 const GRACE: Duration = Duration::from_secs(30);
@@ -115,6 +115,26 @@ impl Gateway {
         random: Arc<dyn Random>,
     ) -> Result<Self, StartError> {
         let (keys, relay) = Keys::load(&settings)?;
+        Self::with(settings, keys, &relay, clock, random).await
+    }
+
+    /// Like [`Self::open`], for what needs no old key of the union: those that cannot be read are left out, and told of.
+    pub async fn open_without_old_keys(
+        settings: GatewaySettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<(Self, Vec<Fault>), StartError> {
+        let (keys, relay, unread) = Keys::load_present(&settings)?;
+        Ok((Self::with(settings, keys, &relay, clock, random).await?, unread))
+    }
+
+    async fn with(
+        settings: GatewaySettings,
+        keys: Keys,
+        relay: &client::Settings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StartError> {
         let keys = KeyRing::new(keys);
         let storage = &settings.storage;
         let parent = storage.database.parent().unwrap_or(Path::new("."));
@@ -139,7 +159,7 @@ impl Gateway {
             Backoff { first: seconds(pull.retry_first_seconds), longest: seconds(pull.retry_longest_seconds) };
         let metrics = GatewayMetrics::begin();
         let receiver = Receiver {
-            relay: UnionClient::new(&relay)?,
+            relay: UnionClient::new(relay)?,
             certificates: Certificates::new(database.clone(), keys.clone(), settings.revocation.required),
             database,
             archive,

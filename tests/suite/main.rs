@@ -60,6 +60,7 @@ mod integration_kills;
 mod integration_operations;
 mod integration_support;
 mod integration_walk;
+mod keys_unread;
 mod message_command;
 mod message_hostile;
 mod message_openssl;

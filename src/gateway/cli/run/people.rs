@@ -39,6 +39,11 @@ pub(super) async fn office(admin: &Admin, command: Office) -> Result<(), Command
     }
 }
 
+/// Whether what is asked for may have come sealed for an old key.
+pub(super) const fn needs_old_keys(command: &User) -> bool {
+    matches!(command, User::ApproveDevice { .. } | User::Letter { .. })
+}
+
 pub(super) async fn user(admin: &Admin, command: User) -> Result<(), CommandError> {
     match command {
         User::Add { office, user, name, mail, device, pair, json } => {
