@@ -5,7 +5,9 @@ harness's own memory too, since a child begins as a copy of it.
 """
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -191,8 +193,6 @@ class Server:
 
 def listening(port):
     """A test that a port of this machine takes connections."""
-    import socket
-
     def ready():
         with socket.socket() as probe:
             probe.settimeout(0.5)
@@ -202,11 +202,16 @@ def listening(port):
 
 
 def free_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the system gives to whoever connects: thousands of connections of an earlier row leave those behind for a minute."""
+    for _ in range(100):
+        port = random.randrange(10_240, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Failed("no free port")
 
 
 _SCRATCH = None

@@ -15,6 +15,8 @@ ENVIRONMENT = {
     "KX_SERVER__QUOTA__USER_ITEMS": "10000000",
     "KX_SERVER__LOG__FILTER": "warn",
     "KX_GATEWAY__LOG__LEVEL": "warn",
+    # As the units have it.
+    "MALLOC_ARENA_MAX": "2",
 }
 
 

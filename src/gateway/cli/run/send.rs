@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::args::send::{Group, Send, Sent, Which};
 use super::super::print::{self, jst, printable};
 use super::{CommandError, show};
+use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
 use crate::gateway::admin::sent::Shown;
 use crate::gateway::admin::{Admin, AdminError};
@@ -86,14 +87,10 @@ async fn wait(gateway: &Gateway, staged: &mut [DispatchView]) -> Result<(), Comm
     };
     loop {
         let ended = running.is_finished();
-        for view in &mut *staged {
-            *view = sender
-                .dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?)
-                .await
-                .map_err(AdminError::from)?;
+        let mut left = 0;
+        for view in &*staged {
+            left += sender.waiting(dispatch_id(view)?).await.map_err(AdminError::from)?;
         }
-        let open = |view: &DispatchView| view.count(Sending::Released) + view.count(Sending::Sealed);
-        let left: u64 = staged.iter().map(open).sum();
         bar.set_position(all - left);
         if left == 0 || ended {
             break;
@@ -107,13 +104,14 @@ async fn wait(gateway: &Gateway, staged: &mut [DispatchView]) -> Result<(), Comm
     stop.cancel();
     bar.finish_and_clear();
     listener.abort();
-    for view in &mut *staged {
-        *view = sender
-            .dispatch(view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))?)
-            .await
-            .map_err(AdminError::from)?;
+    for view in staged {
+        *view = sender.dispatch(dispatch_id(view)?).await.map_err(AdminError::from)?;
     }
     Ok(())
+}
+
+fn dispatch_id(view: &DispatchView) -> Result<MessageId, CommandError> {
+    view.id.parse().map_err(|_| CommandError::Failed("id".to_owned()))
 }
 
 fn reason(code: &str) -> String {

@@ -343,6 +343,15 @@ impl<R: Relay> Sender<R> {
         self.views(vec![found]).await?.pop().ok_or(SendError::NoMessage(id))
     }
 
+    /// How many messages of a dispatch wait to be sent: cheap, for whoever looks again and again.
+    pub async fn waiting(&self, id: MessageId) -> Result<u64, SendError> {
+        let read = self.receiver.database.read();
+        let found = dispatches::find(read, id).await?.ok_or(SendError::NoMessage(id))?;
+        let counts = sent::counts(read, found.number).await?;
+        let waits = |state: &Sending| matches!(state, Sending::Released | Sending::Sealed);
+        Ok(counts.iter().filter(|(state, _)| waits(state)).map(|(_, count)| count).sum())
+    }
+
     /// One dispatch, with every message of it in short.
     pub async fn dispatch(&self, id: MessageId) -> Result<DispatchView, SendError> {
         let read = self.receiver.database.read();
