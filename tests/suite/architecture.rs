@@ -307,6 +307,24 @@ fn the_table_itself_has_no_circle() {
     }
 }
 
+/// What waits by going round and round may go round for ever: `support/soon.rs` alone does, and has an end.
+#[test]
+fn no_test_waits_for_ever() {
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite"), &mut files);
+    assert!(files.len() > 10, "the tests were not found");
+    for file in files.iter().filter(|file| !file.ends_with("support/soon.rs") && !file.ends_with("architecture.rs")) {
+        let text = std::fs::read_to_string(file).expect("a test is readable");
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let waits = lines.windows(2).position(|pair| {
+            let turns = pair[0].starts_with("while ") || pair[0].starts_with("loop ");
+            turns && pair[1].starts_with("tokio::task::yield_now()")
+        });
+        let line = waits.map(|line| line + 1);
+        assert_eq!(line, None, "{}: waits without an end; see support/soon.rs", file.display());
+    }
+}
+
 fn faults_of(path: &str, text: &str) -> Vec<String> {
     faults(&[Source::parse(Path::new(path), text)])
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::soon::{PATIENCE, end_of};
+
 /// Six ports in a row that nobody listens at.
 pub(crate) fn free_ports() -> u16 {
     let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
@@ -134,7 +136,7 @@ pub(crate) fn is_verified(message: &Value) -> bool {
 pub(crate) fn wait_for(mut is_true: impl FnMut() -> bool, what: &str) {
     let began_at = Instant::now();
     while !is_true() {
-        assert!(began_at.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(began_at.elapsed() < PATIENCE, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -163,7 +165,7 @@ impl Server {
     pub(crate) fn stop_with(&mut self, signal: &str) -> Option<i32> {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.0.id().to_string()).status().unwrap();
         assert!(sent.success());
-        self.0.wait().unwrap().code()
+        end_of(&mut self.0, "the server ends when it is told").code()
     }
 }
 

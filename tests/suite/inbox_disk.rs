@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kenpo_express::employer::inbox::{InboxState, Wanted};
 use kenpo_express::message::receipt::Stage;
@@ -10,13 +12,12 @@ use kenpo_express::message::receipt::Stage;
 use super::inbox_support::{Post, trouble};
 use super::message_support::noise;
 use super::pull_disk::Small;
+use crate::support::soon::within;
 
 /// Leaves so many bytes of a disk, more or less.
 fn leave(disk: &Path, bytes: u64) {
-    let free = rustix::fs::statvfs(disk).unwrap();
-    let free = free.f_bavail * free.f_frsize;
     let mut filler = fs::File::create(disk.join("filler")).unwrap();
-    filler.write_all(&vec![1; usize::try_from(free.saturating_sub(bytes)).unwrap()]).unwrap();
+    filler.write_all(&vec![1; usize::try_from(free(disk).saturating_sub(bytes)).unwrap()]).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,20 +50,22 @@ async fn a_disk_that_others_fill_meanwhile_keeps_what_came_and_goes_on() {
     assert!(Post::names(&post.home("inbox")).is_empty());
 }
 
-/// Waits until something is being written to a disk, and then takes all that is left of it.
-fn take_the_rest(disk: &Path) {
-    let free = || {
-        let found = rustix::fs::statvfs(disk).unwrap();
-        found.f_bavail * found.f_frsize
-    };
-    let before = free();
-    while free() + (2 << 20) > before {
+fn free(disk: &Path) -> u64 {
+    let found = rustix::fs::statvfs(disk).unwrap();
+    found.f_bavail * found.f_frsize
+}
+
+/// Waits until something is being written to a disk that had so many bytes, and then takes all that is left of it; or until the writer
+/// is done.
+fn take_the_rest(disk: &Path, before: u64, is_done: &AtomicBool) {
+    let goes_on = || !is_done.load(Ordering::SeqCst);
+    while goes_on() && free(disk) + (2 << 20) > before {
         std::thread::sleep(std::time::Duration::from_micros(200));
     }
     let filler = fs::File::create(disk.join("filler")).unwrap();
     let mut length = 0;
-    while free() > 1 << 16 {
-        let more = free() - (1 << 15);
+    while goes_on() && free(disk) > 1 << 16 {
+        let more = free(disk).saturating_sub(1 << 15);
         // The writer may have been quicker: then there is less.
         if rustix::fs::fallocate(&filler, rustix::fs::FallocateFlags::empty(), length, more).is_ok() {
             length += more;
@@ -76,10 +79,15 @@ async fn a_folder_that_becomes_full_shows_nothing_half() {
     let content = noise(64 << 20);
     let id = post.send("大.bin", &content);
     let disk = Small::mount("80m");
-    let place = disk.path().to_owned();
-    let filler = std::thread::spawn(move || take_the_rest(&place));
-    let received = post.app().receive(Wanted::All, disk.path()).await.unwrap();
+    let (place, before) = (disk.path().to_owned(), free(disk.path()));
+    let is_done = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_done);
+    let filler = std::thread::spawn(move || take_the_rest(&place, before, &seen));
+    let received =
+        within("it is received, as far as there is room", post.app().receive(Wanted::All, disk.path())).await;
+    is_done.store(true, Ordering::SeqCst);
     filler.join().unwrap();
+    let received = received.unwrap();
     assert_eq!((received.items[0].state(), trouble(&received.items[0])), (InboxState::Verified, Some("disk.full")));
     assert_eq!(Post::names(disk.path()), ["filler"], "not even under a hidden name");
     let stages = |post: &Post| post.receipts(id).iter().map(|receipt| receipt.stage).collect::<Vec<_>>();

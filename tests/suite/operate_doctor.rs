@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::exchange_support::{Folder, text, wait_for};
 use crate::message_support::noise;
 use crate::operate_support::Operated;
+use crate::walk_support::{ConnectProxy, Manners};
 
 /// What the doctor finds of a check: the worst of it.
 fn result(findings: &Value, check: &str) -> String {
@@ -159,8 +160,8 @@ fn set_level(settings: &Path, key: &str, level: &str) {
     fs::write(settings, format!("{}\n[log]\n{key} = \"{level}\"\n", others.join("\n"))).unwrap();
 }
 
-#[test]
-fn reloading_changes_the_level_of_logging_and_drops_no_transfer() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloading_changes_the_level_of_logging_and_drops_no_transfer() {
     let folder = Folder::new();
     assert!(folder.exchange(&[]).status.success());
     let serve = |program: &str, log: &str| {
@@ -173,21 +174,27 @@ fn reloading_changes_the_level_of_logging_and_drops_no_transfer() {
     let is_loud = |name: &str| log(name).contains("\"level\":\"DEBUG\"") || log(name).contains("\"level\":\"TRACE\"");
     assert!(!is_loud("relay.log") && !is_loud("gateway.log"), "as shipped they are quiet");
 
-    let file = folder.file("大きい.bin", &noise(96 << 20));
+    let file = folder.file("大きい.bin", &noise(32 << 20));
+    // The line takes two seconds for it, on whatever machine.
+    let proxy = ConnectProxy::start(Manners { pace: Some(16 << 20), ..Manners::default() }).await;
+    let employer = folder.path("sandbox/employer-1/employer.toml");
+    let direct = fs::read_to_string(&employer).unwrap();
+    fs::write(&employer, format!("{direct}\n[network]\nproxy = \"http://{}\"\n", proxy.address)).unwrap();
     let mut sending = folder.start_sending(&file);
     set_level(&folder.path("sandbox/relay/relay.toml"), "filter", "trace");
     set_level(&folder.path("sandbox/gateway/gateway.toml"), "level", "trace");
     let mut reloads = 0;
-    let sent = loop {
+    let mut sent = None;
+    let has_ended = || {
         server.reload();
         gateway.reload();
         reloads += 1;
-        if let Some(status) = sending.try_wait().unwrap() {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        sent = sending.try_wait().unwrap();
+        sent.is_some()
     };
-    assert!(sent.success() && reloads > 3, "{reloads}");
+    wait_for(has_ended, "the large file is sent");
+    assert!(sent.unwrap().success() && reloads > 3, "{reloads}");
+    fs::write(&employer, direct).unwrap();
     // It is on its way to the gateway now.
     let is_verified = || {
         gateway.reload();

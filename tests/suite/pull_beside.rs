@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use kenpo_express::domain::ids::MessageId;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway_relay::Lie;
 use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
+use crate::support::soon::soon;
 
 #[tokio::test]
 async fn a_start_leaves_the_temporaries_of_whoever_is_pulling_alone() {
@@ -82,10 +83,11 @@ async fn a_stop_parks_what_is_on_its_way_and_one_run_ends_with_all_that_it_began
     let (receiver, asked) = (world.receiver.clone(), stop.clone());
     let cause = kenpo_express::gateway::flows::receive::Cause::Command;
     let run = tokio::spawn(async move { receiver.run(cause, &asked).await.unwrap() });
-    while world.receiver.spool.part_length(large) == 0 {
-        tokio::task::yield_now().await;
-    }
-    assert!(!run.is_finished());
+    soon("the first bytes are here", async || {
+        assert!(!run.is_finished());
+        world.receiver.spool.part_length(large) > 0
+    })
+    .await;
     stop.cancel();
     assert_eq!(run.await.unwrap().result, "stopped");
     assert!(world.receiver.spool.part_length(large) > 0 && world.waiting().await.is_empty());
@@ -124,9 +126,11 @@ async fn a_clock_that_is_set_back_holds_nothing_up() {
     world.relay.lie(id, [Lie::Silence]);
     assert_eq!(world.pull_by_timer().await.tally.waiting, 1);
     world.relay.away(true);
-    while world.receiver.breaker.state().code() == "closed" {
+    soon("the breaker opens", async || {
         world.pull_by_timer().await;
-    }
+        world.receiver.breaker.state().code() != "closed"
+    })
+    .await;
     world.relay.away(false);
     assert_eq!(world.pull_by_timer().await.result, "relay.breaker-open");
     world.clock.advance(SignedDuration::from_hours(-24));
@@ -174,20 +178,12 @@ async fn while_the_line_is_full_only_what_is_new_is_listed() {
     let (receiver, until) = (Arc::clone(&world.receiver), stop.clone());
     let run = tokio::spawn(async move { receiver.run(Cause::Timer, &until).await.unwrap() });
     // The whole list takes two pages; then the line is full and more than forty wait outside.
-    wait_for(|| world.relay.listed_from().len() >= 2).await;
+    soon("both pages are listed", async || world.relay.listed_from().len() >= 2).await;
     let small = world.send(&mut sender, b"comes meanwhile");
-    wait_for(|| world.relay.acknowledged(small)).await;
+    soon("what came meanwhile is acknowledged", async || world.relay.acknowledged(small)).await;
     let later = world.relay.listed_from().split_off(2);
     assert!(!later.is_empty() && later.iter().all(|from| from.is_some_and(|place| place.0 >= 300)), "{later:?}");
     stop.cancel();
     assert_eq!(run.await.unwrap().result, "stopped");
     world.receiver.beside.idle().await;
-}
-
-async fn wait_for(is_true: impl Fn() -> bool) {
-    let began_at = Instant::now();
-    while !is_true() {
-        assert!(began_at.elapsed() < Duration::from_secs(60), "it does not come true");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

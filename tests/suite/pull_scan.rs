@@ -28,6 +28,7 @@ use crate::api_support::recipient;
 use crate::exchange_support::wait_for;
 use crate::gateway_support::{GatewayWorld, Sender, sender};
 use crate::message_support::noise;
+use crate::support::soon::{soon, within};
 
 /// What our signature finds.
 const PATTERN: &[u8] = b"kx-test-pattern-7f3a91c2d5e8-not-malware";
@@ -197,10 +198,11 @@ async fn without_the_scanner_parcels_wait_and_they_go_on_by_themselves_when_it_i
     tasks::schedule::start(&keeper, &pull, &all);
     tasks::scanner::start(&world.receiver, &pull, &all);
     let mut waiting = world.waiting().await;
-    while waiting.len() < 2 || troubles::list(world.receiver.database.read()).await.unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    soon("both wait, and that is told", async || {
         waiting = world.waiting().await;
-    }
+        waiting.len() == 2 && !troubles::list(world.receiver.database.read()).await.unwrap().is_empty()
+    })
+    .await;
     for id in ids {
         assert_eq!(waiting[&id], "scanner.away");
         assert!(!world.relay.acknowledged(id) && world.relay.requests(id).is_empty(), "not even fetched");
@@ -210,11 +212,7 @@ async fn without_the_scanner_parcels_wait_and_they_go_on_by_themselves_when_it_i
     assert_eq!(world.kept().await, []);
 
     clamd.start();
-    let began_at = Instant::now();
-    while world.kept().await.len() < 2 {
-        assert!(began_at.elapsed() < Duration::from_secs(60), "nobody has to ask for it");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    soon("both come, and nobody has to ask for it", async || world.kept().await.len() == 2).await;
     for id in ids {
         assert_eq!(reasons(&world, id).await, BTreeSet::new());
     }
@@ -320,12 +318,14 @@ async fn a_stop_does_not_wait_for_a_scanner_that_hangs() {
     let stop = CancellationToken::new();
     let (receiver, asked) = (Arc::clone(&world.receiver), stop.clone());
     let run = tokio::spawn(async move { receiver.run(Cause::Timer, &asked).await.unwrap() });
-    while world.relay.requests(id).is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    soon("it is fetched", async || {
+        assert!(!run.is_finished());
+        !world.relay.requests(id).is_empty()
+    })
+    .await;
     let began_at = Instant::now();
     stop.cancel();
-    run.await.unwrap();
+    within("the run stops", run).await.unwrap();
     world.receiver.beside.idle().await;
     assert!(began_at.elapsed() < Duration::from_secs(5), "{:?}", began_at.elapsed());
     assert!(!world.relay.acknowledged(id) && world.kept().await.is_empty());

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gateway_support::{GatewayWorld, Sender};
 use crate::message_support::{certificate, credential, noise};
 use crate::message_vectors::read_all;
+use crate::support::soon::soon;
 
 fn reasons(message: &Message) -> BTreeSet<Reason> {
     match &message.verdict {
@@ -274,10 +275,11 @@ async fn disabling_takes_effect_between_two_commits() {
     let receiver = std::sync::Arc::clone(&world.receiver);
     let pull = tokio::spawn(async move { receiver.run(Cause::Command, &CancellationToken::new()).await.unwrap() });
     let mut before = 0;
-    while before == 0 {
-        tokio::task::yield_now().await;
+    soon("the first are committed", async || {
         before = world.kept().await.len();
-    }
+        before > 0
+    })
+    .await;
     let mut transaction = world.receiver.database.write().await.unwrap();
     let mut user = users::find(&mut *transaction, &sender.id).await.unwrap().unwrap();
     user.state = disabled(world.clock_now());

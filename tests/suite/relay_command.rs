@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::relay::{UnionWorld, issue};
+use crate::support::soon::{answered, end_of};
 
 struct Operator {
     folder: TempDir,
@@ -58,10 +59,13 @@ impl Operator {
         use std::io::{BufRead, BufReader};
         let mut child = self.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("server.ready")));
-        assert!(ready.is_some(), "{:?}", child.wait());
-        // Somebody must go on reading, or the server would be stopped by a full pipe.
-        std::thread::spawn(move || lines.for_each(drop));
+        let is_ready = answered("the server is ready", move || {
+            let ready = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("server.ready")));
+            // Somebody must go on reading, or the server would be stopped by a full pipe.
+            std::thread::spawn(move || lines.for_each(drop));
+            ready.is_some()
+        });
+        assert!(is_ready, "{:?}", child.try_wait());
         child
     }
 }
@@ -134,5 +138,5 @@ fn a_server_reloads_and_stops_when_it_is_told() {
         let sent = Command::new("kill").args([signal, &server.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
-    assert!(server.wait().unwrap().success());
+    assert!(end_of(&mut server, "the server ends when it is told").success());
 }

@@ -22,6 +22,7 @@ use kenpo_express::wire::union::{AcknowledgementOutcome as Outcome, Handshake};
 use crate::relay_delivery_support::{World, creation, part, users, whole};
 use crate::support::http::{json, request};
 use crate::support::relay::parcel;
+use crate::support::soon::soon;
 
 #[tokio::test]
 async fn a_message_goes_to_its_users_and_their_receipts_come_back() {
@@ -243,9 +244,11 @@ async fn long_polls_wake_for_their_own_only() {
     let gateway = world.gateway();
     let events =
         tokio::spawn(async move { gateway.get(&format!("{EVENTS}?wait=60")).await.json::<Page<DeliveryEvent>>() });
-    while world.relay.running().app.metrics.long_polls.get() < 3 {
-        tokio::task::yield_now().await;
-    }
+    soon("all three wait", async || {
+        assert!(!hanako.is_finished() && !taro.is_finished() && !events.is_finished());
+        world.relay.running().app.metrics.long_polls.get() == 3
+    })
+    .await;
     let id = world.deposit(&["hanako-1"], 300).await;
     let page = tokio::time::timeout(Duration::from_secs(20), hanako).await.unwrap().unwrap();
     assert_eq!(page.items[0].id, id);
@@ -255,13 +258,7 @@ async fn long_polls_wake_for_their_own_only() {
     taro.abort();
     // Whose line breaks waits no more.
     let metrics = &world.relay.running().app.metrics;
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while metrics.long_polls.get() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    soon("whose line is broken waits no more", async || metrics.long_polls.get() == 0).await;
 }
 
 #[tokio::test]

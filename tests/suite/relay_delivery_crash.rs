@@ -30,6 +30,7 @@ use serde_json::Value;
 use crate::exchange_servers::holders;
 use crate::relay_delivery_support::{World, creation, taking_back, whole};
 use crate::support::http::{Client, get, json};
+use crate::support::soon::{answered, end_of};
 
 /// `kx-server` in a process of its own, on the folder of a relay that has stopped.
 struct Server {
@@ -70,15 +71,14 @@ impl Server {
     fn start(world: &World, failpoint: &str) -> Self {
         let mut process = Self::spawn(world, failpoint);
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let mut log = String::new();
-        let ready: Value = loop {
-            let line = lines.next().unwrap();
-            log.push_str(&line);
-            match serde_json::from_str::<Value>(&line) {
-                Ok(said) if said["code"] == "server.ready" => break said,
-                _ => (),
-            }
-        };
+        let (ready, log, lines) = answered("the server is ready", move || {
+            let mut log = String::new();
+            let ready = lines.by_ref().find_map(|line| {
+                log.push_str(&line);
+                serde_json::from_str::<Value>(&line).ok().filter(|said| said["code"] == "server.ready")
+            });
+            (ready.unwrap(), log, lines)
+        });
         let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
         let (vpn, employer) = (address("vpn"), address("employer"));
         // Somebody must go on reading, or the server would be stopped by a full pipe.
@@ -98,7 +98,7 @@ impl Server {
     /// Ends it as SIGTERM does. Answers what it has logged.
     fn stop(mut self) -> String {
         let sent = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(sent.success() && self.process.wait().unwrap().success());
+        assert!(sent.success() && end_of(&mut self.process, "the server ends when it is told").success());
         self.log.join().unwrap()
     }
 }
@@ -108,7 +108,7 @@ async fn crash_in(world: &mut World, failpoint: &str, ask: impl AsyncFn(&World, 
     world.relay.stop().await;
     let mut server = Server::start(world, failpoint);
     ask(world, &server).await;
-    let status = server.process.wait().unwrap();
+    let status = end_of(&mut server.process, failpoint);
     assert_eq!(status.signal(), Some(6), "{failpoint}: {status}");
     world.relay.resume().await;
 }
@@ -197,7 +197,10 @@ async fn what_the_clock_ends_ends_once() {
         world.relay.running().app.database.commit(transaction).await.unwrap();
         // Its tasks run at its start.
         world.relay.stop().await;
-        let status = Server::spawn(&world, failpoint).wait_with_output().unwrap().status;
+        let mut server = Server::spawn(&world, failpoint);
+        let mut log = server.stderr.take().unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let status = end_of(&mut server, failpoint);
         assert_eq!(status.signal(), Some(6), "{failpoint}: {status}");
         world.relay.resume().await;
         assert_eq!(end_deliveries(&world.relay.running().app).await, Ok(()));

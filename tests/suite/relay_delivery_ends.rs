@@ -15,6 +15,7 @@ use crate::relay_delivery_support::{World, creation, part, whole};
 use crate::support::faulty::Fault;
 use crate::support::http::{get, request};
 use crate::support::relay::parcel;
+use crate::support::soon::soon;
 
 async fn has_bytes(world: &World, id: MessageId) -> bool {
     world.relay.store.size(&Key { union: world.union.insurer.clone(), id }).await.is_ok()
@@ -113,9 +114,12 @@ async fn what_is_taken_back_while_its_bytes_come_leaves_none() {
     for half in bytes.chunks(1_000_000) {
         if half.as_ptr() != bytes.as_ptr() {
             // The first half is on its way: the upload has its writer.
-            while world.relay.running().app.locks.take(&Key { union: world.union.insurer.clone(), id }).is_some() {
-                tokio::task::yield_now().await;
-            }
+            let key = Key { union: world.union.insurer.clone(), id };
+            soon("the upload has its writer", async || {
+                assert!(!running.is_finished());
+                world.relay.running().app.locks.take(&key).is_none()
+            })
+            .await;
             assert_eq!(world.withdraw(id, &["hanako-1"]).await.status, 200);
         }
         feed.send(Ok(bytes::Bytes::copy_from_slice(half))).await.unwrap();

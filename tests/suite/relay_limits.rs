@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::http::{Client, get, json, request};
 use crate::support::relay::{RelayWorld, message_id, parcel};
+use crate::support::soon::soon;
 
 /// Sends bytes as they are and reads until the server closes.
 async fn exchange(client: &Client, bytes: &[u8]) -> String {
@@ -167,7 +168,7 @@ async fn connections_with_one_certificate_are_counted() {
     assert!(!client.is_let_in().await);
     assert!(relay.employer(&other).is_let_in().await, "it holds up nobody else");
     lines.pop();
-    tokio::time::timeout(Duration::from_secs(20), async { while !client.is_let_in().await {} }).await.unwrap();
+    soon("there is room for one more", async || client.is_let_in().await).await;
     let metrics = relay.watch("/metrics").await;
     let line = r#"kx_http_connections_refused_total{limit="connections-per-certificate",listener="employer"}"#;
     assert!(metrics.contains(line), "{metrics}");
@@ -179,16 +180,17 @@ async fn connections_from_one_address_are_counted() {
     let union = relay.union("06123456").await;
     let client = relay.vpn(&union.gateway);
     let mut lines = Vec::new();
-    while lines.len() < 3 {
-        // Those that registered the union may still be going.
-        let Ok(mut line) = client.connect().await else { continue };
+    soon("those that registered the union are gone", async || {
+        let Ok(mut line) = client.connect().await else { return false };
         if line.send(get("/healthz")).await.is_ok() {
             lines.push(line);
         }
-    }
+        lines.len() == 3
+    })
+    .await;
     assert!(client.connect().await.is_err());
     lines.pop();
-    tokio::time::timeout(Duration::from_secs(20), async { while !client.is_let_in().await {} }).await.unwrap();
+    soon("there is room for one more", async || client.is_let_in().await).await;
     let metrics = relay.watch("/metrics").await;
     let line = r#"kx_http_connections_refused_total{limit="connections-per-address",listener="vpn"}"#;
     assert!(metrics.contains(line), "{metrics}");

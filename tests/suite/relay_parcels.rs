@@ -22,6 +22,7 @@ use kenpo_express::wire::union::{
 
 use crate::support::http::{Answer, get, json, request};
 use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
+use crate::support::soon::{soon, within};
 
 async fn deposit(relay: &RelayWorld, user: &Credential, size: usize) -> MessageId {
     let id = message_id(relay.clock.as_ref());
@@ -82,9 +83,11 @@ async fn a_long_poll_wakes_for_its_own_union_only() {
     let (user, foreign) = (relay.user(&union, "hanako-1").await, relay.user(&other, "jiro-1").await);
     let client = relay.vpn(&union.gateway);
     let poll = tokio::spawn(async move { client.get(&format!("{PARCELS}?wait=60")).await });
-    while relay.running().app.metrics.long_polls.get() == 0 {
-        tokio::task::yield_now().await;
-    }
+    soon("the long poll waits", async || {
+        assert!(!poll.is_finished());
+        relay.running().app.metrics.long_polls.get() > 0
+    })
+    .await;
     deposit(&relay, &foreign, 300).await;
     assert!(!poll.is_finished());
     let id = deposit(&relay, &user, 300).await;
@@ -100,11 +103,13 @@ async fn a_long_poll_ends_when_the_server_stops() {
     let union = relay.union("06123456").await;
     let client = relay.vpn(&union.gateway);
     let poll = tokio::spawn(async move { client.get(&format!("{PARCELS}?wait=60")).await });
-    while relay.running().app.metrics.long_polls.get() == 0 {
-        tokio::task::yield_now().await;
-    }
+    soon("the long poll waits", async || {
+        assert!(!poll.is_finished());
+        relay.running().app.metrics.long_polls.get() > 0
+    })
+    .await;
     relay.stop().await;
-    let page: Page<Parcel> = poll.await.unwrap().json();
+    let page: Page<Parcel> = within("the long poll ends", poll).await.unwrap().json();
     assert!(page.items.is_empty());
 }
 

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::support::enrolment::decoded;
 use crate::support::relay::{RelayWorld, UnionWorld, issue};
+use crate::support::soon::answered;
 
 /// A mail server, ended with the test.
 struct Server {
@@ -56,8 +57,12 @@ impl Server {
         command.arg(script).arg(kind).args(["server.pem", "server.key", "mails"]).current_dir(folder.path());
         // It shows what it thinks of each broken handshake.
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let line = answered("the mail server is ready", move || {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line
+        });
         let port = line.trim().strip_prefix("ready ").unwrap().parse().unwrap();
         Self { process, port, folder }
     }

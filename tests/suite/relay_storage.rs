@@ -13,7 +13,7 @@ use kenpo_express::wire::problem::Code;
 use kenpo_express::wire::tus;
 use kenpo_express::wire::union::{ACKNOWLEDGEMENTS, Acknowledgement, Acknowledgements, parcel_content};
 
-use crate::relay_uploads::{World, append, chunk, create, create_with, delete, head, offset};
+use crate::relay_uploads::{World, append, chunk, create, create_with, delete, head, offset, settled_offset};
 use crate::support::faulty::Fault;
 use crate::support::http::json;
 use crate::support::relay::parcel;
@@ -44,14 +44,9 @@ async fn bytes_after_a_failed_write_are_taken_back() {
         world.relay.store.fail(fault);
         let failed = world.client().send(append(id, 1_000_000, &bytes[1_000_000..])).await;
         assert!(failed.is_err() || failed.unwrap().status == 500);
-        let standing = loop {
-            let answer = world.client().send(head(id)).await.unwrap();
-            if answer.status != 423 {
-                break answer;
-            }
-        };
+        let standing = settled_offset(&world.client(), id).await;
         assert!(world.relay.store.is_over());
-        assert_eq!(offset(&standing), 1_000_000, "{fault:?}");
+        assert_eq!(standing, 1_000_000, "{fault:?}");
     }
     let done = world.client().send(append(id, 1_000_000, &bytes[1_000_000..])).await.unwrap();
     assert_eq!(done.status, 204);
@@ -136,12 +131,7 @@ async fn a_disk_that_fills_up_meanwhile_ends_an_upload_before_it_fails() {
     let refused = world.client().send(full).await;
     assert!(refused.is_err() || refused.unwrap().code() == Code::StorageFull);
     world.relay.store.set_room(100 * MIB);
-    let standing = loop {
-        let answer = world.client().send(head(id)).await.unwrap();
-        if answer.status != 423 {
-            break offset(&answer);
-        }
-    };
+    let standing = settled_offset(&world.client(), id).await;
     assert!(standing >= usize::try_from(15 * MIB).unwrap() && standing < bytes.len(), "{standing}");
     assert_eq!(world.client().send(append(id, standing, &bytes[standing..])).await.unwrap().status, 204);
     let content = world.relay.vpn(&world.union.gateway).get(&parcel_content(id)).await;

@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::http::{Answer, Client, request};
 use crate::support::relay::{RelayWorld, UnionWorld, message_id, parcel};
+use crate::support::soon::{soon, within};
 
 pub(crate) struct World {
     pub(crate) relay: RelayWorld,
@@ -87,14 +88,15 @@ pub(crate) fn offset(answer: &Answer) -> usize {
 
 /// Asks until the server has noticed that the other line is broken.
 pub(crate) async fn settled_offset(client: &Client, id: MessageId) -> usize {
-    loop {
-        let answer = client.send(head(id)).await.unwrap();
-        if answer.status != 423 {
-            assert_eq!(answer.status, 200);
-            return offset(&answer);
-        }
-        tokio::task::yield_now().await;
-    }
+    let mut answer = None;
+    soon("the line that is broken is noticed", async || {
+        let answer = answer.insert(client.send(head(id)).await.unwrap());
+        answer.status != 423
+    })
+    .await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status, 200);
+    offset(&answer)
 }
 
 #[tokio::test]
@@ -249,7 +251,7 @@ async fn one_writer_at_a_time() {
     world.client().send(create(id, 1_000)).await.unwrap();
     // Whichever comes first holds the upload. The second asks with a wrong offset, which changes nothing where it is let in; a first
     // that came while the second was looked at is refused like any other, and begins again.
-    let (feed, running) = 'held: loop {
+    let hold = async || loop {
         let (feed, body) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
         feed.send(Ok(bytes::Bytes::from(vec![1; 600]))).await.unwrap();
         let body = futures_util::stream::unfold(body, |mut body| async { body.recv().await.map(|item| (item, body)) });
@@ -260,13 +262,14 @@ async fn one_writer_at_a_time() {
             let second = world.client().send(append(id, 7, b"x")).await.unwrap();
             if second.code() == Code::UploadBusy {
                 assert_eq!(second.status, 423);
-                break 'held (feed, running);
+                return (feed, running);
             }
         }
         assert_eq!(running.await.unwrap().unwrap().code(), Code::UploadBusy);
     };
+    let (feed, running) = within("one holds the upload, and another is refused", hold()).await;
     feed.send(Ok(bytes::Bytes::from(vec![1; 400]))).await.unwrap();
     drop(feed);
-    let done = running.await.unwrap().unwrap();
+    let done = within("the first writer is done", running).await.unwrap().unwrap();
     assert_eq!((done.status.as_u16(), offset(&done)), (204, 1_000));
 }

@@ -15,6 +15,7 @@ use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
 use crate::schedule_support::{Serving, day};
 use crate::support::relay::message_id;
+use crate::support::soon::soon;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -61,9 +62,7 @@ async fn nothing_is_pulled_in_blackouts_pauses_and_holidays_not_even_what_arrive
     let daily = Blackout::daily("12:00".parse().unwrap(), "13:00".parse().unwrap()).unwrap();
     serving.admin.add_blackout(&daily, Some("保守")).await.unwrap();
     serving.at(day(2, "12:00:30")).await;
-    while serving.keeper.may_poll() {
-        tokio::task::yield_now().await;
-    }
+    soon("the window stands in the way", async || !serving.keeper.may_poll()).await;
     let (listed, runs) = (serving.world.relay.listed_from().len(), serving.causes().await.len());
     let first = serving.world.send(&mut sender, &noise(100));
     for minute in 1..59 {
@@ -232,9 +231,7 @@ async fn a_stop_and_a_signal_are_minded() {
     let serving = Serving::start(GatewayWorld::new().await).await;
     let before = serving.causes().await.len();
     serving.pull.activate();
-    while serving.causes().await.len() == before {
-        tokio::task::yield_now().await;
-    }
+    soon("it runs", async || serving.causes().await.len() > before).await;
     assert_eq!(serving.causes().await.last().unwrap(), "signal");
     let shutdown: Shutdown = serving.tasks.shutdown().clone();
     serving.stop().await;

@@ -1,8 +1,9 @@
 //! A gateway that follows its schedule, on a clock that is moved by hand.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::schedule::{Interval, Plan, civil, jst};
@@ -97,9 +98,9 @@ impl Serving {
     }
 }
 
-/// This time of day in Japan, so many days from the real today.
+/// This time of day in Japan, so many days from the real today: the day on which it was asked first, so that midnight changes nothing.
 pub(crate) fn day(days: i64, time: &str) -> Timestamp {
-    let today = jst(SystemClock.now()).date();
-    let day = today.checked_add(SignedDuration::from_hours(24 * days)).unwrap();
+    static TODAY: LazyLock<Date> = LazyLock::new(|| jst(SystemClock.now()).date());
+    let day = TODAY.checked_add(SignedDuration::from_hours(24 * days)).unwrap();
     civil(format!("{day}T{time}").parse().unwrap()).unwrap()
 }

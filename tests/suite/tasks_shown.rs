@@ -3,6 +3,7 @@
 use kenpo_express::runtime::task::Snapshot;
 
 use crate::support::relay::RelayWorld;
+use crate::support::soon::soon;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_relay_shows_each_of_its_tasks_with_its_last_run_and_the_next() {
@@ -21,10 +22,11 @@ async fn the_relay_shows_each_of_its_tasks_with_its_last_run_and_the_next() {
     ];
     let look = async || -> Vec<Snapshot> { serde_json::from_str(&relay.watch("/tasks").await).unwrap() };
     let mut tasks = look().await;
-    while tasks.iter().any(|task| task.runs == 0) {
-        tokio::task::yield_now().await;
+    soon("each has run", async || {
         tasks = look().await;
-    }
+        tasks.iter().all(|task| task.runs > 0)
+    })
+    .await;
     assert_eq!(tasks.iter().map(|task| task.name.as_ref()).collect::<Vec<_>>(), names);
     for task in &tasks {
         assert_eq!(task.last_result.as_deref(), Some("done"), "{task:?}");

@@ -23,6 +23,7 @@ use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use serde_json::Value;
 
 use crate::exchange_support::{Folder, json, text, wait_for};
+use crate::support::soon::{answered, end_of};
 
 /// Set where the tests may not make network namespaces: those that need them are left out, with a word.
 const WITHOUT: &str = "KX_TEST_WITHOUT_NAMESPACES";
@@ -120,8 +121,12 @@ impl Hosts {
         let mut command = Command::new("python3");
         command.arg(program).args([self.name("relay"), self.name("gateway")]).arg("vpn0").args(self.delay);
         let mut line = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(line.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let mut output = BufReader::new(line.stdout.take().unwrap());
+        let said = answered("the line of the VPN is there", move || {
+            let mut said = String::new();
+            output.read_line(&mut said).unwrap();
+            said
+        });
         assert_eq!(said, "ready\n");
         self.line = Some(line);
         for (host, address) in [("relay", RELAY_VPN), ("gateway", "10.20.0.2")] {
@@ -295,7 +300,7 @@ impl Served {
     pub(crate) fn stop(mut self) {
         let sent = Command::new("kill").arg(self.0.id().to_string()).status().unwrap();
         assert!(sent.success());
-        assert_eq!(self.0.wait().unwrap().code(), Some(0), "it stops in good order");
+        assert_eq!(end_of(&mut self.0, "the server ends when it is told").code(), Some(0), "it stops in good order");
     }
 }
 

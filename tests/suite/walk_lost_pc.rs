@@ -13,6 +13,7 @@ use kenpo_express::wire::client::{ClientError, EmployerClient};
 
 use super::exchange_support::{Folder, json, text, wait_for};
 use super::walk_support::{ConnectProxy, Manners};
+use crate::support::soon::end_of;
 
 /// Asks again and again until the answer is no; how long that took.
 async fn until_refused(since: Instant, mut is_refused: impl AsyncFnMut() -> bool) -> Duration {
@@ -65,7 +66,9 @@ async fn a_lost_pc_is_shut_out_everywhere_within_a_second() {
     });
     let upload = async {
         let (status, took) =
-            tokio::task::spawn_blocking(move || (sending.wait().unwrap(), since.elapsed())).await.unwrap();
+            tokio::task::spawn_blocking(move || (end_of(&mut sending, "the upload ends"), since.elapsed()))
+                .await
+                .unwrap();
         assert!(!status.success(), "the upload does not come to its end");
         took
     };

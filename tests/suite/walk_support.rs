@@ -23,6 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::exchange_support::{Folder, Server, json, text, wait_for};
+use crate::support::soon::end_of;
 
 /// Relay and gateway, each by its own binary.
 pub(crate) struct Walk {
@@ -257,7 +258,7 @@ impl Terminal {
 
     /// Waits for the end; everything that was shown.
     pub(crate) fn end(mut self) -> (bool, String) {
-        let status = self.child.wait().unwrap();
+        let status = end_of(&mut self.child, "the command on the terminal ends");
         let shown = self.shown.lock().unwrap().clone();
         (status.success(), shown)
     }

@@ -23,6 +23,7 @@ use kenpo_express::wire::union::{
 use tokio::sync::Semaphore;
 
 use super::{FakeRelay, Lie, Told};
+use crate::support::soon::within;
 
 pub(super) fn unreachable<T>() -> Result<T, ClientError> {
     Err(ClientError::Unreachable("the line is cut".into()))
@@ -270,7 +271,7 @@ impl Relay for FakeRelay {
 
     async fn withdraw(&self, id: MessageId, order: &Withdrawal) -> Result<WithdrawalAnswer, ClientError> {
         if let Some(meeting) = self.1.meeting() {
-            meeting.wait().await;
+            within("as many withdraw as are to meet", meeting.wait()).await;
         }
         self.is_there().and_then(|()| self.1.withdraw(id, order))
     }

@@ -23,6 +23,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::soon::soon;
+
 /// Whom to talk to, and as whom.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -144,9 +146,7 @@ impl Connection {
 
     /// Waits until the other side has closed it.
     pub(crate) async fn is_closed(&mut self) -> bool {
-        while self.sender.ready().await.is_ok() {
-            tokio::task::yield_now().await;
-        }
+        soon("the other side closes the line", async || self.sender.ready().await.is_err()).await;
         true
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod enrolment;
 pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod relay;
+pub(crate) mod soon;

@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use super::enrolment::{change, login, login_key};
 use super::faulty::Faulty;
 use super::http::{Answer, Client, json, plain_get};
+use super::soon::within;
 
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 365);
 
@@ -144,10 +145,13 @@ impl RelayWorld {
     pub(crate) async fn watch(&self, path: &str) -> String {
         let look = self.running().tasks.find("watch").unwrap();
         let runs = look.status().runs;
-        while look.status().runs == runs {
-            look.activate();
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        within("the figures are looked at", async {
+            while look.status().runs == runs {
+                look.activate();
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
         plain_get(self.running().watch_addr, path).await
     }
 
