@@ -53,6 +53,21 @@ struct Unfinished {
     next_try: Timestamp,
 }
 
+/// What follows from a look.
+#[derive(Debug)]
+struct Decided {
+    order: Option<Order>,
+    mark: Option<Moved>,
+    next: Option<Timestamp>,
+}
+
+/// A mark that has to be written down, and then to be moved.
+#[derive(Debug, Clone, Copy)]
+struct Moved {
+    from: Option<Timestamp>,
+    to: Timestamp,
+}
+
 /// What a look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -72,19 +87,28 @@ impl<R> Keeper<R> {
     pub async fn look(&self) -> Result<Look, StoreError> {
         self.read_again().await?;
         let now = self.receiver.clock.now();
-        let (look, mark) = {
+        let decided = {
             let mut state = self.lock();
             let state = state.as_mut().expect("it was read just now");
             let may_poll = state.schedule.may_poll(now);
             self.may_poll.send_if_modified(|known| std::mem::replace(known, may_poll) != may_poll);
             self.decide(state, now)
         };
-        if let Some(mark) = mark {
+        // Written down before anything is ordered: an order that stands while nobody was told of it would stand for ever.
+        if let Some(Moved { to, .. }) = decided.mark {
             let mut transaction = self.receiver.database.write().await?;
-            schedule::set_mark(&mut transaction, mark).await?;
+            schedule::set_mark(&mut transaction, to).await?;
             self.receiver.database.commit(transaction).await?;
         }
-        Ok(look)
+        let mut state = self.lock();
+        let state = state.as_mut().expect("it was read above");
+        if let Some(Moved { from, to }) = decided.mark
+            && state.mark == from
+        {
+            state.mark = Some(to);
+        }
+        let ordered = decided.order.is_some_and(|order| state.order(order));
+        Ok(Look { ordered, next: decided.next })
     }
 
     async fn read_again(&self) -> Result<(), StoreError> {
@@ -128,31 +152,32 @@ impl<R> Keeper<R> {
         Ok(is_cut_off || has_parts || acknowledgements::count(&mut *connection).await? > 0)
     }
 
-    /// What follows from schedule and clock, and a mark that is to be written down.
-    fn decide(&self, state: &mut State, now: Timestamp) -> (Look, Option<Timestamp>) {
+    /// What follows from schedule and clock.
+    fn decide(&self, state: &mut State, now: Timestamp) -> Decided {
         if state.order.as_ref().is_some_and(|order| order.planned_at.is_some()) {
-            return (Look { ordered: false, next: Some(now) }, None);
+            return Decided { order: None, mark: None, next: Some(now) };
         }
         let (wait, mark) = match state.decision(now) {
             Decision::Run { planned } => {
                 let cause = if now.duration_since(planned) > MISSED { Cause::CatchUp } else { Cause::Timer };
-                return (state.order(Order::planned(cause, planned), now), None);
+                return Decided { order: Some(Order::planned(cause, planned)), mark: None, next: Some(now) };
             }
             Decision::Wait(wait) => {
-                let moved = state.mark.replace(wait.mark) != Some(wait.mark);
+                let mark = Moved { from: state.mark, to: wait.mark };
                 state.decided = Some((now, wait));
-                (wait, moved.then_some(wait.mark))
+                (wait, Some(mark).filter(|mark| mark.from != Some(mark.to)))
             }
         };
         // The one that is under way may come to its end.
         let Some(unfinished) = state.unfinished.filter(|_| !state.running) else {
-            return (Look { ordered: false, next: wait.next }, mark);
+            return Decided { order: None, mark, next: wait.next };
         };
         if self.receiver.backoff.is_due(unfinished.next_try, now) && state.schedule.obstacle(now).is_none() {
-            return (state.order(Order::planned(unfinished.cause, unfinished.next_try), now), mark);
+            let order = Order::planned(unfinished.cause, unfinished.next_try);
+            return Decided { order: Some(order), mark, next: Some(now) };
         }
         let next = wait.next.map_or(unfinished.next_try, |next| next.min(unfinished.next_try));
-        (Look { ordered: false, next: Some(next.max(now)) }, mark)
+        Decided { order: None, mark, next: Some(next.max(now)) }
     }
 
     /// What the pull has to begin with now; nothing when it may not run now. What was planned is planned still, then.
@@ -196,21 +221,7 @@ impl<R> Keeper<R> {
     /// Orders a run that the schedule did not plan. Answers whether the pull has to be told; it has been told already of
     /// another order that it has not begun with yet.
     pub fn order(&self, order: Order) -> bool {
-        let mut state = self.lock();
-        let Some(state) = state.as_mut() else { return false };
-        match &mut state.order {
-            None => {
-                state.order = Some(order);
-                true
-            }
-            Some(before) => {
-                // A person's order is more than any other.
-                if order.cause.is_a_persons() {
-                    *before = Order { planned_at: before.planned_at, ..order };
-                }
-                false
-            }
-        }
+        self.lock().as_mut().is_some_and(|state| state.order(order))
     }
 
     /// Whether the pull may run now without a person who asks for it.
@@ -271,9 +282,22 @@ impl State {
         }
     }
 
-    fn order(&mut self, order: Order, now: Timestamp) -> Look {
-        self.order = Some(order);
-        Look { ordered: true, next: Some(now) }
+    /// Leaves an order. Answers whether the pull has to be told of it; it has been of the one before that it has not begun with yet.
+    fn order(&mut self, order: Order) -> bool {
+        let Some(before) = &mut self.order else {
+            self.order = Some(order);
+            return true;
+        };
+        // A person's order is more than any other; what was planned is done with it.
+        let planned_at = order.planned_at.or(before.planned_at);
+        *before = if before.cause.is_a_persons() && !order.cause.is_a_persons() {
+            Order { planned_at, ..before.clone() }
+        } else if order.cause.is_a_persons() || order.planned_at.is_some() {
+            Order { planned_at, ..order }
+        } else {
+            return false;
+        };
+        false
     }
 }
 
