@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::api_support::{ApiWorld, append, create};
 use crate::message_support::noise;
 use crate::support::http::{Answer, Client, request};
+use crate::support::soon::soon;
 
 async fn send(client: &Client, name: &str, to: &str, key: Option<&str>, content: &[u8]) -> Answer {
     let creation = create(name, to, content.len()).header("content-type", tus::OFFSET_CONTENT_TYPE);
@@ -87,6 +88,24 @@ async fn what_was_whole_when_the_process_ended_is_taken_by_the_next_one() {
     }
     let sent: Value = core.get("/api/v1/sent").await.json();
     assert_eq!((sent["items"].as_array().unwrap().len(), &sent["items"][0]["actor"]), (1, &"token:core".into()));
+}
+
+#[tokio::test]
+async fn what_waits_under_a_token_that_is_revoked_is_not_sent() {
+    let mut api = ApiWorld::start().await;
+    api.recipient("hanako-1").await;
+    let (leaked, other) = (api.token("leaked", &Scope::ALL).await, api.token("other", &Scope::ALL).await);
+    let created = api.client(&leaked).send(create("届.csv", "hanako-1", 5).body(Body::empty()).unwrap()).await.unwrap();
+    let path = created.header("location").unwrap().to_owned();
+    // Whole, and not taken: the scanner was away, or the process ended.
+    let id = path.rsplit('/').next().unwrap();
+    let part = api.world.folder.path().join(format!("data/uploads/{id}.part"));
+    std::fs::write(&part, b"hello").unwrap();
+    api.world.admin("hanako").await.revoke_token("leaked").await.unwrap();
+    api.restart().await;
+    soon("the bytes are gone", async || !part.exists()).await;
+    let sent: Value = api.client(&other).get("/api/v1/sent").await.json();
+    assert_eq!(sent["items"].as_array().unwrap().len(), 0, "{sent}");
 }
 
 #[tokio::test]

@@ -6,8 +6,11 @@ use jiff::Timestamp;
 
 use super::{Admin, AdminError};
 use crate::gateway::api::authorize::AccessKey;
+use crate::gateway::flows::upload::REMEMBERED;
 use crate::gateway::view::integration::{MadeToken, TokenView};
+use crate::store::gateway::api_uploads;
 use crate::store::gateway::tokens::{self, NewToken, Scope};
+use crate::wire::problem::Code;
 
 impl Admin {
     /// Makes a token. Its text is told this once.
@@ -50,11 +53,13 @@ impl Admin {
         Ok(tokens::list(self.gateway.receiver.database.read()).await?.iter().map(Into::into).collect())
     }
 
-    /// Ends a token at once: requests that are under way are cut off too.
+    /// Ends a token at once: requests that are under way are cut off, and what was uploaded with it and is not taken yet is not sent.
     pub async fn revoke_token(&self, name: &str) -> Result<TokenView, AdminError> {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         if tokens::revoke(&mut transaction, name, self.now()).await? {
+            let until = self.now().checked_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+            api_uploads::end_all_of(&mut transaction, name, Code::TokenRefused.as_str(), until).await?;
             self.log(&mut transaction, "token.revoked", &tokens::actor(name), "valid", "revoked").await?;
         }
         database.commit(transaction).await?;

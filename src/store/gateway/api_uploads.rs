@@ -137,6 +137,25 @@ pub async fn end(
     Ok(())
 }
 
+/// Ends every open upload of a token, with this reason.
+pub async fn end_all_of(
+    connection: &mut SqliteConnection,
+    token: &str,
+    refused: &str,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE api_uploads SET refused = $2, expires_at = $3
+         WHERE token = (SELECT number FROM tokens WHERE name = $1) AND dispatch IS NULL AND refused IS NULL",
+    )
+    .bind(token)
+    .bind(refused)
+    .bind(micros(until))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Forgets an upload.
 pub async fn delete(connection: &mut SqliteConnection, id: UploadId) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM api_uploads WHERE id = $1").bind(id.to_string()).execute(connection).await?;

@@ -10,7 +10,7 @@ use crate::wire::problem::{Code, Problem};
 
 impl Uploads {
     /// Takes it. Killed in between, it is taken again by the same key, which gives the same dispatch.
-    pub(super) async fn finish(&self, mut upload: Upload, actor: &str) -> Result<Upload, Problem> {
+    pub(super) async fn finish(&self, upload: Upload, actor: &str) -> Result<Upload, Problem> {
         let Some(to) = addressees(&upload.addressees) else { return Err(Code::RecipientRefused.into()) };
         let content = std::fs::File::open(self.path(upload.id)).map_err(|error| failed(&error))?;
         let new = NewDispatch {
@@ -26,6 +26,11 @@ impl Uploads {
             }),
             actor: actor.to_owned(),
         };
+        // It may have waited for long.
+        if !self.counts(upload.token).await? {
+            let refused = Outcome::Refused(Code::TokenRefused.as_str().to_owned());
+            return self.end(upload, refused, Some(Code::TokenRefused.into())).await;
+        }
         let staged = self.sender.stage(new, content).await;
         failpoint!("api.staged");
         let (outcome, problem) = match staged {
@@ -36,6 +41,16 @@ impl Uploads {
             Err(error) if may_pass(&error) => return Err(error.into()),
             Err(error) => (Outcome::Refused(error.code().to_owned()), Some(Problem::from(error))),
         };
+        self.end(upload, outcome, problem).await
+    }
+
+    /// Whether a token may send now.
+    async fn counts(&self, token: i64) -> Result<bool, Problem> {
+        let tokens = tokens::list(self.sender.receiver.database.read()).await?;
+        Ok(tokens.iter().any(|known| known.number == token && known.is_valid(self.now())))
+    }
+
+    async fn end(&self, mut upload: Upload, outcome: Outcome, problem: Option<Problem>) -> Result<Upload, Problem> {
         let database = &self.sender.receiver.database;
         let until = self.now().checked_add(REMEMBERED).unwrap_or(upload.expires_at);
         let mut transaction = database.write().await?;

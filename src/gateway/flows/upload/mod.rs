@@ -31,7 +31,7 @@ use crate::wire::problem::{Code, Problem};
 use locks::{Lock, Locks};
 
 /// What has ended is remembered for so many days.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 7);
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 7);
 /// After so many bytes it is looked whether the disk still has room.
 const LOOK: u64 = 16 * 1024 * 1024;
 
