@@ -15,7 +15,7 @@ use super::keys::Keys;
 use super::vpn::State;
 use crate::config::{Fault, Faults};
 use crate::domain::clock::ManualClock;
-use crate::operations::places;
+use crate::operations::places::{self, Service};
 use crate::runtime::telemetry::chain;
 use crate::wire::client::{self, UnionClient};
 
@@ -61,6 +61,11 @@ fn on_this_machine(file: &Path, now: Timestamp) -> Vec<Fault> {
     let mut more = Keys::examine(&settings, union.as_ref(), now);
     more.extend(secrets(&settings).into_iter().filter_map(|(key, path)| places::secret(key, path)));
     more.extend(folders(&settings));
+    if let Some(service) = service(&settings) {
+        more.extend(secrets(&settings).into_iter().filter_map(|(key, path)| service.cannot_read(key, path)));
+        more.extend(service.cannot_read("configuration", file));
+        more.extend(all_folders(&settings).into_iter().filter_map(|(key, path)| service.cannot_write(key, path)));
+    }
     more.extend(api(&settings, now));
     more.extend(hooks(&settings));
     more.extend(mail(&settings));
@@ -84,6 +89,12 @@ pub(super) fn secrets(settings: &GatewaySettings) -> Vec<(&'static str, &Path)> 
     ];
     let single = single.into_iter().filter_map(|(key, path)| Some((key, path?)));
     lists.chain(single).collect()
+}
+
+/// The account that the gateway runs as, as far as root can tell.
+pub(super) fn service(settings: &GatewaySettings) -> Option<Service> {
+    let data = settings.storage.database.parent().unwrap_or(Path::new("."));
+    Service::of(data, settings.file.as_deref().unwrap_or(Path::new(".")))
 }
 
 /// Every folder that is written to, by the key that names it.

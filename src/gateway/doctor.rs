@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::check::{METRIC, all_folders, check, secrets};
+use super::check::{METRIC, all_folders, check, secrets, service};
 use super::config::GatewaySettings;
 use super::flows::notices::mailer;
 use super::keys::Keys;
@@ -62,7 +62,7 @@ pub(super) async fn examine(config: &Path, clock: &dyn Clock) -> Vec<Finding> {
 fn on_this_machine(settings: &GatewaySettings) -> Vec<Finding> {
     let folders = all_folders(settings);
     let mut findings = vec![doctor::service(settings.metrics.listen(), METRIC)];
-    findings.extend(doctor::permissions(&secrets(settings), &folders));
+    findings.extend(doctor::permissions(&secrets(settings), &folders, service(settings)));
     findings.push(doctor::room(&settings.storage.archive, settings.storage.reserve_bytes));
     findings.extend(doctor::writing(&folders));
     findings

@@ -10,8 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::places;
 use crate::config::Fault;
+use crate::domain::clock::Random;
 use crate::mail::{MailError, Mailer};
 use crate::message::keys::Certificate;
+use crate::runtime::clock::SystemRandom;
 use crate::runtime::finding::{Finding, Health};
 use crate::runtime::telemetry::chain;
 use crate::store::sqlite::{MigrationState, StoreError};
@@ -141,12 +143,13 @@ pub fn writing(folders: &[(&str, &Path)]) -> Vec<Finding> {
 }
 
 fn try_out(folder: &Path) -> io::Result<()> {
-    // Of this process alone: a server that runs looks for names of another form.
-    let name = |end: &str| folder.join(format!(".doctor-{}.{end}", std::process::id()));
+    // Names that nobody can foresee, and a file that is new: whoever may write in the folder must not lead root elsewhere by a link.
+    let mut unforeseeable = [0; 8];
+    SystemRandom.fill(&mut unforeseeable);
+    let name = |end: &str| folder.join(format!(".doctor-{}.{end}", hex::encode(unforeseeable)));
     let (first, second) = (name("tmp"), name("done"));
+    let mut file = platform::private(fs::OpenOptions::new().write(true).create_new(true)).open(&first)?;
     let done = (|| {
-        let mut file =
-            platform::private(fs::OpenOptions::new().write(true).create(true).truncate(true)).open(&first)?;
         file.write_all(b"kx")?;
         file.sync_all()?;
         fs::rename(&first, &second)?;
@@ -168,14 +171,30 @@ fn unreadable(check: &'static str, path: &Path, error: &io::Error) -> Finding {
     )
 }
 
-/// Owners and permissions of secret files and of data folders. Blocks.
-pub fn permissions(secrets: &[(&str, &Path)], folders: &[(&str, &Path)]) -> Vec<Finding> {
+/// Owners and permissions of secret files, of their folders and of data folders. Root looks at them as the service. Blocks.
+pub fn permissions(
+    secrets: &[(&str, &Path)],
+    folders: &[(&str, &Path)],
+    service: Option<places::Service>,
+) -> Vec<Finding> {
     const CHECK: &str = "permissions";
     let own = rustix::process::geteuid().as_raw();
     let mut findings = Vec::new();
     for (key, path) in secrets {
         let Ok(found) = fs::metadata(path) else { continue };
         let shown = path.display();
+        let owners = [Some(0), Some(own), service.map(places::Service::user)];
+        let is_ours = |found: &fs::Metadata| owners.contains(&Some(found.uid()));
+        let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
+        if !is_ours(&found) || folder.is_some_and(|folder| !is_ours(&folder) || folder.mode() & 0o022 != 0) {
+            let foreign = format!("{shown} またはそのフォルダーを、別のアカウントが書き換えられます");
+            let foreign = Finding::good(CHECK, foreign, format!("another account can replace {shown} ({key})"));
+            findings.push(foreign.todo(
+                Health::Bad,
+                "ファイルとフォルダーの所有者を root かサービスのアカウントにし、グループと他の人の書き込みを禁じてください（chown、chmod go-w）。",
+                "Give file and folder to root or to the service's account, and let nobody else write there (chown, chmod go-w).",
+            ));
+        }
         if let Some(mode) = places::openness(&found) {
             let open = format!("{shown} が他の人に開かれています（{mode:04o}）");
             let open = Finding::good(CHECK, open, format!("{shown} is too open: mode {mode:04o} ({key})"));

@@ -1,5 +1,5 @@
 //! What operator and union hand to each other before they can speak: public material only, one file each way, that a mail can
-//! carry and a person can read. Its fingerprints are to be compared by another way, best by telephone.
+//! carry and a person can read. Its fingerprint is to be compared by another way, best by telephone.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::InsurerNumber;
+use crate::message::checksum::{Algorithm, Checksum};
 use crate::message::keys::{Certificate, KeyError};
 
 /// Why a file is not what it should be.
@@ -54,6 +55,9 @@ pub trait Handover: Serialize + DeserializeOwned {
     /// Its first lines.
     const WORDS: &'static str;
 
+    /// Whom and what it is about, as it is read out: number and name, or the address.
+    fn about(&self) -> Vec<&str>;
+
     /// Every text in it that holds certificates.
     fn certificates(&self) -> [&str; 2];
 
@@ -75,21 +79,41 @@ pub trait Handover: Serialize + DeserializeOwned {
         Ok(read)
     }
 
-    /// What is compared by telephone: the beginning of the SHA-256 of each certificate.
-    fn fingerprints(&self) -> Vec<String> {
-        let all = self.certificates().into_iter().filter_map(|pem| parse(pem).ok()).flatten();
-        let shown = |certificate: Certificate| {
-            let hex = certificate.fingerprint().to_string();
-            let groups = hex.as_bytes().chunks(4).take(6).map(|group| String::from_utf8_lossy(group).into_owned());
-            groups.collect::<Vec<_>>().join("-")
+    /// What is compared by telephone: the beginning of a SHA-256 over everything that it says. Who alters a certificate, a number or an
+    /// address in it alters this too.
+    fn fingerprint(&self) -> String {
+        let mut checksum = Checksum::new(Algorithm::Sha256);
+        let mut add = |part: &[u8]| {
+            checksum.update(&(part.len() as u64).to_be_bytes());
+            checksum.update(part);
         };
-        all.map(shown).collect()
+        add(Self::WORDS.as_bytes());
+        self.about().iter().for_each(|text| add(text.as_bytes()));
+        for pem in self.certificates() {
+            let all = parse(pem).unwrap_or_default();
+            add(&(all.len() as u64).to_be_bytes());
+            for certificate in &all {
+                add(certificate.der());
+            }
+        }
+        let hex = hex::encode(checksum.finish());
+        let groups = hex.as_bytes().chunks(4).take(8).map(|group| String::from_utf8_lossy(group).into_owned());
+        groups.collect::<Vec<_>>().join("-")
+    }
+
+    /// The lines in which that is shown.
+    fn shown(&self) -> String {
+        format!("{}\n照合番号 / Fingerprint: {}", self.about().join("  "), self.fingerprint())
     }
 }
 
 impl Handover for ForOperator {
     const WORDS: &'static str = "# Kenpo eXpress: 健康保険組合から KX サーバーの運営者へ。公開情報のみ。kx-server union add --handover で登録します。\n\
         # From a union to the operator of the KX server. Public material only: kx-server union add --handover THIS.\n";
+
+    fn about(&self) -> Vec<&str> {
+        vec![self.insurer.as_str(), &self.name]
+    }
 
     fn certificates(&self) -> [&str; 2] {
         [&self.client_certificates, &self.authorities]
@@ -100,6 +124,10 @@ impl Handover for ForUnions {
     const WORDS: &'static str = "# Kenpo eXpress: KX サーバーの運営者から健康保険組合へ。公開情報のみ。kx-gateway init の from_operator に指定します。\n\
         # From the operator of the KX server to unions. Public material only: the answer from_operator of kx-gateway init.\n";
 
+    fn about(&self) -> Vec<&str> {
+        vec![&self.url]
+    }
+
     fn certificates(&self) -> [&str; 2] {
         [&self.authorities, &self.receipt_certificates]
     }
@@ -109,4 +137,33 @@ impl Handover for ForUnions {
 pub fn parse(pem: &str) -> Result<Vec<Certificate>, KeyError> {
     let all = Certificate::all_from_pem(pem.as_bytes())?;
     if all.is_empty() { Err(KeyError::Empty) } else { Ok(all) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::Clock;
+    use crate::pki::Authority;
+    use crate::runtime::clock::{SystemClock, SystemRandom};
+
+    #[test]
+    fn whoever_alters_anything_alters_the_fingerprint() {
+        let ca =
+            || Authority::create_operator("Operator", SystemClock.now(), &SystemRandom).unwrap().certificate().pem();
+        let (one, other) = (ca(), ca());
+        let handed = ForUnions {
+            url: "https://10.20.0.1:18440".to_owned(),
+            authorities: one.clone(),
+            receipt_certificates: other.clone(),
+        };
+        let altered = [
+            ForUnions { url: "https://10.20.0.11:18440".to_owned(), ..handed.clone() },
+            ForUnions { authorities: other.clone(), ..handed.clone() },
+            ForUnions { receipt_certificates: one.clone(), ..handed.clone() },
+            ForUnions { authorities: one + &other, ..handed.clone() },
+        ];
+        assert!(altered.iter().all(|altered| altered.fingerprint() != handed.fingerprint()));
+        let spaced = ForUnions { authorities: handed.authorities.replace('\n', "\r\n"), ..handed.clone() };
+        assert_eq!(spaced.fingerprint(), handed.fingerprint(), "a mail may change the ends of lines");
+    }
 }

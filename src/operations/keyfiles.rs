@@ -26,6 +26,14 @@ pub enum KeyFileError {
     /// Us or input: it cannot be issued.
     #[error("電子証明書を発行できません (a certificate cannot be issued)")]
     Pki(#[from] PkiError),
+    /// Environment: somebody else has put it there, or can change it.
+    #[error(
+        "{} は別のアカウントのものか、別のアカウントが書き換えられます。中身を確かめ、所有者と権限を直すか、取り除いてから実行してください ({} belongs to \
+         another account, or another account can change it: look who has put it there, correct owner and mode, or remove it)",
+        .0.display(),
+        .0.display()
+    )]
+    Foreign(PathBuf),
     /// Configuration: the key of the authority has been taken away.
     #[error("認証局の鍵がないため、発行できません: {} (the key of the authority is not here: nothing can be issued)", .0.display())]
     NoKey(PathBuf),
@@ -62,14 +70,15 @@ impl KeyFiles<'_> {
     /// `STEM.pem` and `STEM.key` of an authority: a union's, or an operator's without one. The name is for people.
     pub fn authority(&self, stem: &str, union: Option<&InsurerNumber>, name: &str) -> Result<Issuer, KeyFileError> {
         let (pem, key) = (self.path(stem, "pem"), self.path(stem, "key"));
-        if !is_there(&pem)? {
+        if !self.is_there(&pem)? {
             let key = self.key(&key)?;
             let authority = Authority::create_with(key, union, name, self.now, self.random)?;
             self.write(&pem, &authority.certificate().pem())?;
         }
         let text = read(&pem)?;
         let certificate = Certificate::from_pem(&text).map_err(|error| KeyFileError::Content(pem, error))?;
-        let authority = if is_there(&key)? { Ok(Box::new(Authority::load(&text, &read(&key)?)?)) } else { Err(key) };
+        let authority =
+            if self.is_there(&key)? { Ok(Box::new(Authority::load(&text, &read(&key)?)?)) } else { Err(key) };
         Ok(Issuer { certificate, authority })
     }
 
@@ -82,7 +91,7 @@ impl KeyFiles<'_> {
         profile: &Profile,
     ) -> Result<Certificate, KeyFileError> {
         let (pem, key) = (self.path(stem, "pem"), self.path(stem, "key"));
-        if !is_there(&pem)? {
+        if !self.is_there(&pem)? {
             let credential = self.issue(issuer, self.key(&key)?, subject, profile)?;
             self.write(&pem, &credential.certificate().pem())?;
         }
@@ -98,7 +107,7 @@ impl KeyFiles<'_> {
         profile: &Profile,
     ) -> Result<Certificate, KeyFileError> {
         let path = self.folder.join(name);
-        if !is_there(&path)? {
+        if !self.is_there(&path)? {
             let credential = self.issue(issuer, new_key(KeyKind::P256)?, subject, profile)?;
             self.write(&path, &(credential.certificate().pem() + &credential.key().to_pem()))?;
         }
@@ -109,7 +118,7 @@ impl KeyFiles<'_> {
     /// Certificates of others.
     pub fn certificates(&self, name: &str, pem: &str) -> Result<(), KeyFileError> {
         let path = self.folder.join(name);
-        if is_there(&path)? { Ok(()) } else { self.write(&path, pem) }
+        if self.is_there(&path)? { Ok(()) } else { self.write(&path, pem) }
     }
 
     fn issue(
@@ -127,10 +136,31 @@ impl KeyFiles<'_> {
 
     /// The key that is there, or a new one.
     fn key(&self, path: &Path) -> Result<PrivateKey, KeyFileError> {
-        if !is_there(path)? {
+        if !self.is_there(path)? {
             self.write(path, &new_key(KeyKind::P256)?.to_pem())?;
         }
         PrivateKey::from_pem(&read(path)?).map_err(|error| KeyFileError::Content(path.to_owned(), error))
+    }
+
+    /// Whether it is there; then it is ours to believe, and so is the folder. Whoever else could have put it there, or could change it,
+    /// may have kept the key.
+    fn is_there(&self, path: &Path) -> Result<bool, KeyFileError> {
+        let failed = |error| KeyFileError::File(path.to_owned(), error);
+        let found = |path: &Path| match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(Some),
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && let Some(seen) = found(folder).map_err(failed)?
+            && !self.owner.is_trusted(&seen)
+        {
+            return Err(KeyFileError::Foreign(folder.to_owned()));
+        }
+        match found(path).map_err(failed)? {
+            None => Ok(false),
+            Some(seen) if self.owner.is_trusted(&seen) => Ok(true),
+            Some(_) => Err(KeyFileError::Foreign(path.to_owned())),
+        }
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), KeyFileError> {
@@ -141,10 +171,6 @@ impl KeyFiles<'_> {
     fn path(&self, stem: &str, extension: &str) -> PathBuf {
         self.folder.join(format!("{stem}.{extension}"))
     }
-}
-
-fn is_there(path: &Path) -> Result<bool, KeyFileError> {
-    path.try_exists().map_err(|error| KeyFileError::File(path.to_owned(), error))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyFileError> {

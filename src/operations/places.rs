@@ -37,6 +37,68 @@ pub fn secret(key: &str, path: &Path) -> Option<Fault> {
     Some(Fault::new(key, format!("{path} is too open (mode {mode:04o}) for a secret: chmod 600 {path}, or 640")))
 }
 
+/// The account that a service runs as, as far as its data folder tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    user: u32,
+    groups: [u32; 2],
+}
+
+impl Service {
+    /// Whose the data folder is, where root looks, who may read and write everything; none where root itself is the service, or nothing
+    /// is there yet. The group of the configuration is taken for one of the service: `init` gives it to that.
+    pub fn of(data: &Path, config: &Path) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        let data = fs::metadata(data).ok().filter(|found| found.uid() != 0)?;
+        let group = fs::metadata(config).ok().map(|found| found.gid()).filter(|group| *group != 0);
+        Some(Self { user: data.uid(), groups: [data.gid(), group.unwrap_or(data.gid())] })
+    }
+
+    /// Its number.
+    pub fn user(self) -> u32 {
+        self.user
+    }
+
+    fn may(self, found: &Metadata, wanted: u32) -> bool {
+        let mode = found.mode();
+        let own = if found.uid() == self.user {
+            mode >> 6
+        } else if self.groups.contains(&found.gid()) {
+            mode >> 3
+        } else {
+            mode
+        };
+        own & wanted == wanted
+    }
+
+    /// A file that is there and that it cannot read.
+    pub fn cannot_read(self, key: &str, path: &Path) -> Option<Fault> {
+        let found = fs::metadata(path).ok()?;
+        let real = fs::canonicalize(path).ok()?;
+        let is_reached =
+            real.ancestors().skip(1).all(|above| fs::metadata(above).is_ok_and(|found| self.may(&found, 0o1)));
+        if is_reached && self.may(&found, 0o4) {
+            return None;
+        }
+        let problem = format!(
+            "{} cannot be read by the account of the service (uid {}): chgrp it to its group and chmod 640, and let that pass its folders",
+            path.display(),
+            self.user
+        );
+        Some(Fault::new(key, problem))
+    }
+
+    /// A folder that is there and that it cannot write to.
+    pub fn cannot_write(self, key: &str, path: &Path) -> Option<Fault> {
+        let found = fs::metadata(path).ok()?;
+        let problem =
+            || format!("{} cannot be written to by the account of the service (uid {})", path.display(), self.user);
+        (!self.may(&found, 0o3)).then(|| Fault::new(key, problem()))
+    }
+}
+
 /// The mode of a file that is too open for a secret.
 pub fn openness(found: &Metadata) -> Option<u32> {
     let mode = found.permissions().mode() & 0o7777;

@@ -1,6 +1,8 @@
 //! The shipped configuration with some of its values set: every key, every comment.
 
-use toml::Value;
+use toml::{Table, Value};
+
+use crate::config::Fault;
 
 /// The template with these values in place of its own.
 ///
@@ -27,9 +29,40 @@ pub fn fill(template: &str, values: &[(&str, Value)]) -> String {
     text
 }
 
+/// What a configuration that is there says otherwise: it stays as it is. A key that it does not have is not held against it.
+pub fn differences(there: &str, values: &[(&str, Value)]) -> Vec<Fault> {
+    let Ok(there) = there.parse::<Table>() else { return Vec::new() };
+    let find = |key: &str| {
+        let (section, name) = key.rsplit_once('.').map_or((None, key), |(section, name)| (Some(section), name));
+        match section {
+            None => there.get(name),
+            Some(section) => there.get(section)?.get(name),
+        }
+    };
+    let different = values.iter().filter_map(|(key, value)| {
+        let stands = find(key).filter(|stands| *stands != value)?;
+        Some(Fault::new(
+            *key,
+            format!("stays {stands}; the answer was {value}: to change it, edit the configuration by hand"),
+        ))
+    });
+    different.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_otherwise_is_named() {
+        let there = "name = 'one'\n[pull]\nname = 1\n";
+        let values =
+            |name: &str, number| [("name", Value::String(name.to_owned())), ("pull.name", Value::Integer(number))];
+        assert_eq!(differences(there, &values("one", 1)), []);
+        let keys = |found: Vec<Fault>| found.into_iter().map(|fault| fault.key).collect::<Vec<_>>();
+        assert_eq!(keys(differences(there, &values("two", 2))), ["name", "pull.name"]);
+        assert_eq!(keys(differences("", &values("two", 2))), Vec::<String>::new());
+    }
 
     #[test]
     fn values_change_and_comments_stay() {

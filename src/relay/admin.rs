@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::config::Config;
+use crate::domain::address::Address;
 use crate::domain::ids::InsurerNumber;
 use crate::mail::Report;
+use crate::pki::owner;
 use crate::store::relay::unions::{self, NewUnion};
 use crate::store::relay::{MIGRATIONS, deliveries, mail_failures, parcels, registry, uploads, users};
 use crate::store::sqlite::{Database, MigrationState, StoreError, migration_state};
@@ -86,6 +88,66 @@ pub async fn add_union(database: &Database, union: &NewUnion, now: Timestamp) ->
     unions::put(&mut transaction, union, now).await?;
     registry::changed(&mut transaction).await?;
     database.commit(transaction).await
+}
+
+/// What registering a union may do to one that is registered.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Permits {
+    /// Put other certificates in the place of those that are known.
+    pub replace: bool,
+    /// Let a union in again that was shut out.
+    pub enable: bool,
+}
+
+/// Why a union is not registered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Input: a certificate that names somebody else.
+    #[error(
+        "電子証明書が別の組合のものです。番号 {0} が正しいか、運営者と組合で確認してください (a certificate is another union's: find out whether \
+         the number {0} is right)"
+    )]
+    Foreign(InsurerNumber),
+    /// Input: the number belongs to a union with other certificates.
+    #[error(
+        "番号 {0} には別の電子証明書が登録されています。組合の鍵が替わったことを電話で確認してから --replace を付けてください (the union {0} is \
+         registered with other certificates; once the union has confirmed by telephone that its keys have changed, add --replace)"
+    )]
+    Known(InsurerNumber),
+    /// Input: it was shut out.
+    #[error(
+        "組合 {0} は停止されています。再開するには --enable を付けてください (the union {0} was shut out; to let it in again, add --enable)"
+    )]
+    Disabled(InsurerNumber),
+    /// Environment: the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Registers a union on an operator's word. A running server follows within a second.
+pub async fn register_union(
+    database: &Database,
+    union: &NewUnion,
+    permits: Permits,
+    now: Timestamp,
+) -> Result<(), RegisterError> {
+    let insurer = &union.insurer;
+    let is_foreign = |address: Address| address != Address::Union(insurer.clone());
+    if union.clients.iter().filter_map(owner).any(is_foreign) {
+        return Err(RegisterError::Foreign(insurer.clone()));
+    }
+    let mut transaction = database.write().await?;
+    if let Some(known) = unions::list(&mut *transaction, Some(insurer)).await?.pop() {
+        if !known.enabled && !permits.enable {
+            return Err(RegisterError::Disabled(insurer.clone()));
+        }
+        if !permits.replace && !unions::has_these_certificates(&mut transaction, union).await? {
+            return Err(RegisterError::Known(insurer.clone()));
+        }
+    }
+    unions::put(&mut transaction, union, now).await?;
+    registry::changed(&mut transaction).await?;
+    Ok(database.commit(transaction).await?)
 }
 
 /// Disables a union: it and its users are sent away. A running server follows within a second.

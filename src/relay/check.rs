@@ -9,7 +9,7 @@ use super::{identities, mail};
 use crate::config::{Fault, Faults, examine};
 use crate::domain::clock::Clock;
 use crate::http::{Identity, ServerTls};
-use crate::operations::places;
+use crate::operations::places::{self, Service};
 use crate::runtime::telemetry::chain;
 
 /// The metric by which a running relay is known.
@@ -24,6 +24,11 @@ pub fn check(file: &Path, clock: &Arc<dyn Clock>) -> Vec<Fault> {
     let mut more = files(&config, clock);
     more.extend(secrets(&config).into_iter().filter_map(|(key, path)| places::secret(key, path)));
     more.extend(places::folder("data", &config.data));
+    if let Some(service) = Service::of(&config.data, file) {
+        more.extend(secrets(&config).into_iter().filter_map(|(key, path)| service.cannot_read(key, path)));
+        more.extend(service.cannot_read("configuration", file));
+        more.extend(service.cannot_write("data", &config.data));
+    }
     more.extend(addresses(&config));
     let said: Vec<String> = faults.iter().map(|fault| fault.key.clone()).collect();
     faults.extend(more.into_iter().filter(|fault| !said.contains(&fault.key)));

@@ -12,6 +12,7 @@ use crate::config::examine as read;
 use crate::domain::clock::Clock;
 use crate::message::keys::Certificate;
 use crate::operations::doctor;
+use crate::operations::places::Service;
 use crate::runtime::finding::{Finding, Health};
 use crate::runtime::telemetry::chain;
 use crate::store::relay::{MIGRATIONS, unions};
@@ -24,7 +25,8 @@ pub async fn examine(config: &Path, clock: &Arc<dyn Clock>) -> Vec<Finding> {
         let mut findings = doctor::configuration(&check(&file, &own));
         let config = read::<Config>(&file).ok().map(|examined| examined.settings);
         if let Some(config) = &config {
-            findings.extend(on_this_machine(config, own.now()));
+            let service = Service::of(&config.data, &file);
+            findings.extend(on_this_machine(config, service, own.now()));
         }
         findings.push(doctor::synchronised());
         (findings, config)
@@ -36,11 +38,11 @@ pub async fn examine(config: &Path, clock: &Arc<dyn Clock>) -> Vec<Finding> {
     findings
 }
 
-fn on_this_machine(config: &Config, now: Timestamp) -> Vec<Finding> {
+fn on_this_machine(config: &Config, service: Option<Service>, now: Timestamp) -> Vec<Finding> {
     let parcels = config.parcel_folder();
     let folders = [("data", config.data.as_path()), ("data", parcels.as_path())];
     let mut findings = vec![doctor::service(Some(config.watch.address), METRIC)];
-    findings.extend(doctor::permissions(&secrets(config), &folders[..1]));
+    findings.extend(doctor::permissions(&secrets(config), &folders[..1], service));
     findings.push(doctor::room(&config.data, config.parcels.disk_reserve_bytes));
     findings.extend(doctor::writing(&folders));
     for (japanese, english, path) in [

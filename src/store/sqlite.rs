@@ -1,9 +1,9 @@
 //! Opening an SQLite database the same way everywhere: write-ahead log, every commit on the disk before it returns, one
 //! writer, several readers, migrations forward only.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
+
+use crate::stream::platform;
 
 /// How long a statement waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
@@ -172,24 +174,20 @@ pub async fn quick_check(path: &Path) -> Result<Vec<String>, StoreError> {
 
 /// Makes the file when it is not there; nobody but its owner reads it. SQLite gives the files beside it the same mode.
 fn owners_only(path: &Path) -> io::Result<()> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
     for file in [path.to_owned(), beside("-wal"), beside("-shm")] {
-        let mode = match fs::metadata(&file) {
-            Ok(metadata) => metadata.permissions().mode() & 0o777,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if mode & 0o077 != 0 {
-            match fs::set_permissions(&file, Permissions::from_mode(mode & 0o700)) {
-                // Another account's file; or another process has just closed the database.
-                Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => {}
-                done => done?,
-            }
+        match platform::close_to_others(&file) {
+            // Another account's file; or another process has just closed the database.
+            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => {}
+            done => done?,
         }
     }
     Ok(())
@@ -246,6 +244,9 @@ pub fn groups<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -300,5 +301,16 @@ mod tests {
         database.close().await;
         assert!(matches!(migration_state(&path, migrations).await, Err(StoreError::Newer { version: 9999 })));
         assert!(matches!(Database::open(&path, migrations).await, Err(StoreError::Newer { version: 9999 })));
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_database_changes_nothing_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let (other, path) = (dir.path().join("other"), dir.path().join("a.db"));
+        fs::write(&other, "x").unwrap();
+        fs::set_permissions(&other, Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        assert!(owners_only(&path).is_err());
+        assert_eq!(fs::metadata(&other).unwrap().permissions().mode() & 0o777, 0o644);
     }
 }

@@ -209,7 +209,7 @@ async fn certificates_of_another_authority_are_registered_by_the_command_line() 
     let both = walk.folder.file("both-ca.pem", both.as_bytes());
     let client = walk.folder.path("sandbox/gateway/tls.pem");
     let union = union();
-    let add = ["union", "add", "--insurer", union.as_str(), "--name", "見本健康保険組合", "--client-cert"];
+    let add = ["union", "add", "--insurer", union.as_str(), "--name", "見本健康保険組合", "--replace", "--client-cert"];
     let add = [&add[..], &[client.to_str().unwrap(), "--ca", both.to_str().unwrap()]].concat();
     succeeds(&walk.folder.run("kx-server", &add));
     walk.serve();

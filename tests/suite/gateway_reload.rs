@@ -115,7 +115,7 @@ fn the_gateway_shows_the_relay_a_new_certificate_only_when_the_relay_takes_it() 
     let register = |certificates: &str| {
         let (client, ca, insurer) = (folder.path("client.pem"), own.join("union-ca.pem"), union().to_string());
         fs::write(&client, certificates).unwrap();
-        let arguments = ["union", "add", "--insurer", &insurer, "--name", "A union", "--client-cert"];
+        let arguments = ["union", "add", "--insurer", &insurer, "--name", "A union", "--replace", "--client-cert"];
         let mut command = folder.command("kx-server");
         let done = command.args(arguments).arg(client).arg("--ca").arg(ca).output().unwrap();
         assert!(done.status.success(), "{}", text(&done.stderr));

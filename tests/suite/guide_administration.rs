@@ -74,6 +74,9 @@ impl Machines {
             fs::create_dir_all(machines.path(machine)).unwrap();
             fs::write(machines.path(machine).join("state.sh"), "").unwrap();
         }
+        // As systemd has it for a service whose account it makes: the folder of the data is a link.
+        fs::create_dir_all(machines.path("relay/private/data")).unwrap();
+        std::os::unix::fs::symlink("private/data", machines.path("relay/data")).unwrap();
         machines
     }
 
@@ -215,5 +218,6 @@ async fn the_guide_followed_word_for_word_ends_in_an_exchange() {
     assert_eq!(text(&there("gateway/data/届.csv")), "番号,氏名\n1,見本\n");
     assert_eq!(text(&there("pc/received/通知.txt")), "決定通知\n");
     assert!(said.contains("KXサーバーに接続できます"), "{said}");
+    assert!(said.contains("/gateway.db\n") && said.contains("/relay.db\n"), "{said}");
     assert!(there("gateway/kx-gateway.tar.gz").len() > 10_000 && machines.path("gateway/data/kx-logs.zip").exists());
 }

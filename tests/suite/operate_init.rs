@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -49,6 +49,8 @@ fn both_are_set_up_and_speak_to_each_other_and_a_second_run_changes_nothing() {
     for program in ["kx-server", "kx-gateway"] {
         let again = operated.init(program).output().unwrap();
         assert!(again.status.success() && again.stdout.is_empty(), "{}", text(&again.stderr));
+        let fingerprints = text(&again.stderr).matches("照合番号 / Fingerprint").count();
+        assert_eq!(fingerprints, if program == "kx-server" { 1 } else { 2 }, "the union sees the operator's too");
     }
     assert!(before == (keys("relay"), keys("gateway")), "a second run changes something");
 
@@ -130,6 +132,111 @@ fn what_is_missing_in_the_answers_is_said_at_once_and_a_terminal_is_asked() {
     // What was answered is known: nobody is asked again.
     let again = operated.run("kx-server", &["init"]);
     assert!(again.status.success(), "{}", text(&again.stderr));
+}
+
+/// With these answers more, and with a umask under which nothing is for others.
+fn init_strictly(operated: &Operated, program: &str, more: &str) -> std::process::Output {
+    let answers = operated.path(if program == "kx-server" { "relay-answers.toml" } else { "gateway-answers.toml" });
+    let text = fs::read_to_string(&answers).unwrap();
+    fs::write(&answers, text + more).unwrap();
+    let init = operated.init(program);
+    let mut strict = Command::new("sh");
+    strict.args(["-c", "umask 077 && exec \"$0\" \"$@\""]).arg(init.get_program()).args(init.get_args());
+    strict.envs(init.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    strict.output().unwrap()
+}
+
+/// Where there is a root, it sets up for others.
+fn with_others(operated: &Operated) -> bool {
+    fs::set_permissions(operated.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn a_strict_umask_keeps_nothing_from_the_service_and_what_it_cannot_read_is_named() {
+    let operated = Operated::new();
+    if !with_others(&operated) {
+        return;
+    }
+    let made = init_strictly(&operated, "kx-server", "group = 'daemon'\n");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let of = |name: &str| {
+        let found = fs::metadata(operated.path(name)).unwrap();
+        (found.permissions().mode() & 0o777, found.gid())
+    };
+    let (_, group) = of("relay/tls/vpn.key");
+    assert_ne!(group, 0);
+    for folder in ["relay/ca", "relay/tls", "relay/receipts"] {
+        assert_eq!(of(folder), (0o750, group), "{folder}");
+    }
+    let gateway = fs::read_to_string(operated.path("gateway-answers.toml")).unwrap();
+    fs::write(operated.path("gateway-answers.toml"), gateway.replace("data = 'data'\n", "data = 'a/b/data'\n"))
+        .unwrap();
+    let made = init_strictly(&operated, "kx-gateway", "account = 'daemon'\n");
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    for above in ["gateway/a", "gateway/a/b"] {
+        assert_eq!(of(above).0, 0o755, "{above}");
+    }
+    let database = fs::metadata(operated.path("gateway/a/b/data/gateway.db")).unwrap();
+    assert_ne!(database.uid(), 0);
+
+    // Root reads everything: it looks for the service all the same.
+    std::os::unix::fs::chown(operated.path("gateway/union-signing.pem"), Some(0), Some(0)).unwrap();
+    let checked = operated.run("kx-gateway", &["check-config"]);
+    let said = text(&checked.stderr);
+    assert!(!checked.status.success() && said.contains("cannot be read by the account of the service"), "{said}");
+}
+
+#[test]
+fn a_key_that_somebody_else_has_put_there_is_not_taken() {
+    let operated = Operated::new();
+    if !with_others(&operated) {
+        return;
+    }
+    assert!(operated.init("kx-server").output().unwrap().status.success());
+    // Whoever has it kept it.
+    let key = operated.path("gateway/union-ca.key");
+    fs::copy(operated.path("relay/ca/operator-ca.key"), &key).unwrap();
+    std::os::unix::fs::chown(&key, Some(1), Some(1)).unwrap();
+    let refused = operated.init("kx-gateway").output().unwrap();
+    let said = text(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("union-ca.key") && said.contains("another account"), "{said}");
+    assert!(!operated.path("gateway/union-ca.pem").exists());
+    fs::remove_file(&key).unwrap();
+    // Nor is anything in a folder in which others may put something.
+    fs::set_permissions(operated.path("gateway"), fs::Permissions::from_mode(0o775)).unwrap();
+    assert!(!operated.init("kx-gateway").output().unwrap().status.success());
+    fs::set_permissions(operated.path("gateway"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(operated.init("kx-gateway").output().unwrap().status.success());
+}
+
+#[test]
+fn other_answers_than_before_change_nothing_and_that_is_said() {
+    let operated = Operated::new();
+    for program in ["kx-server", "kx-gateway"] {
+        let made = operated.init(program).output().unwrap();
+        assert!(made.status.success(), "{}", text(&made.stderr));
+    }
+    let handed = fs::read(operated.path("relay/for-unions.toml")).unwrap();
+    let change = |answers: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(operated.path(answers)).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(operated.path(answers), text.replace(from, to)).unwrap();
+    };
+    change("relay-answers.toml", "vpn_url = 'https://127.0.0.1:", "vpn_url = 'https://127.0.0.2:");
+    change("relay-answers.toml", "mail = 'directory:mail'", "mail = 'directory:other'");
+    let again = operated.init("kx-server").output().unwrap();
+    let said = text(&again.stderr);
+    assert!(!again.status.success() && said.contains("vpn_url") && said.contains("mail.transport"), "{said}");
+    assert_eq!(
+        fs::read(operated.path("relay/for-unions.toml")).unwrap(),
+        handed,
+        "unions get what fits the certificate"
+    );
+    change("gateway-answers.toml", "data = 'data'", "data = 'data'\nnetworks = '10.20.0.0/16'");
+    let again = operated.init("kx-gateway").output().unwrap();
+    let said = text(&again.stderr);
+    assert!(!again.status.success() && said.contains("relay.networks"), "{said}");
 }
 
 #[test]

@@ -116,6 +116,51 @@ fn the_operator_sets_up_a_server_and_looks_after_it() {
 }
 
 #[test]
+fn no_union_takes_the_place_of_another_without_a_word() {
+    let operator = Operator::new();
+    let known = UnionWorld::new("06123456", SystemClock.now());
+    let add = |number: &str, union: &UnionWorld, more: &[&str]| {
+        let (client, ca) = (operator.path("client.pem"), operator.path("ca.pem"));
+        write_certificate(&client, union.gateway.certificate());
+        write_certificate(&ca, union.authority.certificate());
+        let add = ["union", "add", "--insurer", number, "--name", "見本組合", "--client-cert", &client, "--ca", &ca];
+        let done = operator.run(&[&add, more].concat());
+        (done.status.success(), words(&done))
+    };
+    assert!(add("06123456", &known, &[]).0 && add("06123456", &known, &[]).0, "the same again changes nothing");
+    // One digit of the number was altered on the way.
+    let other = UnionWorld::new("06654321", SystemClock.now());
+    for more in [&[][..], &["--replace", "--enable"]] {
+        let (done, said) = add("06123456", &other, more);
+        assert!(!done && said.contains("another union's"), "{said}");
+    }
+    let renewed = UnionWorld::new("06123456", SystemClock.now());
+    let (done, said) = add("06123456", &renewed, &[]);
+    assert!(!done && said.contains("--replace"), "{said}");
+    assert!(add("06123456", &renewed, &["--replace"]).0);
+    assert!(operator.run(&["union", "disable", "--insurer", "06123456"]).status.success());
+    let (done, said) = add("06123456", &renewed, &["--replace"]);
+    assert!(!done && said.contains("--enable"), "{said}");
+    assert_eq!(operator.json(&["union", "list", "--json"])[0]["enabled"], false);
+    assert!(add("06123456", &renewed, &["--enable"]).0);
+    assert_eq!(operator.json(&["union", "list", "--json"])[0]["enabled"], true);
+
+    // What a union hands over is shown with number and name.
+    let handover = operator.path("for-the-operator.toml");
+    let text = format!(
+        "insurer = '06654321'\nname = '別の組合'\nclient_certificates = '''{}'''\nauthorities = '''{}'''\n",
+        other.gateway.certificate().pem(),
+        other.authority.certificate().pem()
+    );
+    std::fs::write(&handover, text).unwrap();
+    let added = operator.run(&["union", "add", "--handover", &handover]);
+    assert!(added.status.success(), "{added:?}");
+    for shown in ["06654321", "別の組合", "照合番号"] {
+        assert!(words(&added).contains(shown), "{added:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_a_configuration_is_said_all_at_once() {
     let operator = Operator::new();
     std::fs::remove_file(operator.path("tls/vpn.pem")).unwrap();

@@ -15,7 +15,7 @@ use kenpo_express::domain::ids::InsurerNumber;
 use kenpo_express::http;
 use kenpo_express::message::keys::{Certificate, KeyError};
 use kenpo_express::operations::handover::HandoverError;
-use kenpo_express::relay::admin::CameBack;
+use kenpo_express::relay::admin::{CameBack, Permits, RegisterError};
 use kenpo_express::relay::bytes::Directory;
 use kenpo_express::relay::init::InitError;
 use kenpo_express::relay::tasks::{delete_batch, end_of_grace, purge_batch};
@@ -108,9 +108,15 @@ enum UnionCommand {
         /// The authorities that issue its users' certificates.
         #[arg(long, value_name = "PEM", required_unless_present = "handover")]
         ca: Option<PathBuf>,
-        /// All of these in the file that `kx-gateway init` has made. Compare its fingerprints by telephone.
+        /// All of these in the file that `kx-gateway init` has made. Compare number, name and fingerprint by telephone.
         #[arg(long, value_name = "FILE", conflicts_with_all = ["insurer", "name", "client_cert", "ca"])]
         handover: Option<PathBuf>,
+        /// A union of this number is registered with other certificates: from now on these count in place of them.
+        #[arg(long)]
+        replace: bool,
+        /// This union was shut out: it may come in again.
+        #[arg(long)]
+        enable: bool,
     },
     /// Lists them.
     List {
@@ -153,6 +159,8 @@ enum Failure {
     Init(#[from] InitError),
     #[error(transparent)]
     Handover(#[from] HandoverError),
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     #[error("{0}")]
     Unwell(&'static str),
     #[error("{0} migration(s) are to be run: kx-server migrate")]
@@ -289,7 +297,7 @@ async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {
     make_folder(&config.data)?;
     let database = admin::open(config).await?;
     match command {
-        UnionCommand::Add { insurer, name, client_cert, ca, handover } => {
+        UnionCommand::Add { insurer, name, client_cert, ca, handover, replace, enable } => {
             let union = match (insurer, name, client_cert, ca, handover) {
                 (Some(insurer), Some(name), Some(client), Some(ca), _) => {
                     NewUnion { insurer, name, clients: certificates(&client)?, authorities: certificates(&ca)? }
@@ -297,7 +305,7 @@ async fn union(config: &Config, command: UnionCommand) -> Result<(), Failure> {
                 (.., Some(file)) => operate::handed_over(&file)?,
                 _ => unreachable!("the arguments ask for one or the other"),
             };
-            admin::add_union(&database, &union, SystemClock.now()).await?;
+            admin::register_union(&database, &union, Permits { replace, enable }, SystemClock.now()).await?;
             say("the union is registered");
         }
         UnionCommand::Disable { insurer } => {

@@ -35,10 +35,10 @@ pub(super) fn init(config: &Path, answers: Option<&Path>) -> Result<(), Failure>
     for fault in &done.faults {
         say(&format!("要確認 / To be put right: {fault}"));
     }
-    say(&format!("照合番号 / Fingerprints: {}", done.fingerprints.join("  ")));
+    say(&done.shown);
     say(&format!(
         "次に: サービスを起動し、{0} を各組合に渡して照合番号を電話で読み合わせてください。組合から届いたファイルは kx-server union add --handover で登録します。\n\
-         Next: start the service, hand {0} to the unions and compare the fingerprints by telephone. What a union sends is registered \
+         Next: start the service, hand {0} to the unions and compare the fingerprint by telephone. What a union sends is registered \
          with kx-server union add --handover.",
         done.for_unions.display()
     ));
@@ -92,7 +92,7 @@ async fn status(file: &Path) -> Result<String, Failure> {
 /// A union as it has handed itself over; says what is to be compared.
 pub(super) fn handed_over(file: &Path) -> Result<NewUnion, Failure> {
     let hand = ForOperator::read(file)?;
-    say(&format!("照合番号 / Fingerprints: {}", hand.fingerprints().join("  ")));
+    say(&hand.shown());
     let certificates = |pem: &str| parse(pem).map_err(|error| Failure::Certificate(file.to_owned(), error));
     Ok(NewUnion {
         clients: certificates(&hand.client_certificates)?,

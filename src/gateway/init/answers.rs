@@ -172,6 +172,11 @@ fn mails(questions: &mut Questions) -> (Option<String>, Option<String>) {
 impl Answers {
     /// The shipped configuration with what was answered in it.
     pub(super) fn settings(&self) -> String {
+        fill(GatewaySettings::TEMPLATE, &self.values())
+    }
+
+    /// What was answered, by the keys of the configuration.
+    pub(super) fn values(&self) -> Vec<(&'static str, Value)> {
         let text = |text: &str| Value::String(text.to_owned());
         let networks = self.networks.iter().map(|network| Value::String(network.to_string())).collect();
         let below = |name: &str| Value::String(self.data.join(name).display().to_string());
@@ -179,26 +184,23 @@ impl Answers {
             Some(folder) => Value::String(format!("directory:{}", self.data.join(folder).display())),
             None => text(&self.mail),
         };
-        fill(
-            GatewaySettings::TEMPLATE,
-            &[
-                ("insurer", text(self.insurer.as_str())),
-                ("relay.url", text(&self.relay.url)),
-                ("relay.interface", text(&self.interface)),
-                ("relay.source_address", text(&self.source_address)),
-                ("relay.networks", Value::Array(networks)),
-                ("keys.ca_key", text("union-ca.key")),
-                ("letter.union_name", text(&self.union_name)),
-                ("letter.contact", text(&self.contact)),
-                ("storage.database", below("gateway.db")),
-                ("storage.spool", below("spool")),
-                ("storage.archive", below("archive")),
-                ("storage.quarantine", below("quarantine")),
-                ("storage.outbox", below("outbox")),
-                ("api.uploads", below("uploads")),
-                ("mail.transport", mail),
-                ("mail.from", text(&self.mail_from)),
-            ],
-        )
+        vec![
+            ("insurer", text(self.insurer.as_str())),
+            ("relay.url", text(&self.relay.url)),
+            ("relay.interface", text(&self.interface)),
+            ("relay.source_address", text(&self.source_address)),
+            ("relay.networks", Value::Array(networks)),
+            ("keys.ca_key", text("union-ca.key")),
+            ("letter.union_name", text(&self.union_name)),
+            ("letter.contact", text(&self.contact)),
+            ("storage.database", below("gateway.db")),
+            ("storage.spool", below("spool")),
+            ("storage.archive", below("archive")),
+            ("storage.quarantine", below("quarantine")),
+            ("storage.outbox", below("outbox")),
+            ("api.uploads", below("uploads")),
+            ("mail.transport", mail),
+            ("mail.from", text(&self.mail_from)),
+        ]
     }
 }

@@ -4,8 +4,8 @@
 mod answers;
 pub mod keys;
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use zeroize::Zeroizing;
 
@@ -19,6 +19,7 @@ use crate::domain::staff::{Role, StaffName};
 use crate::operations::handover::{ForOperator, Handover};
 use crate::operations::keyfiles::{KeyFileError, KeyFiles};
 use crate::operations::questions::Questions;
+use crate::operations::template::differences;
 use crate::store::gateway::{MIGRATIONS, claim};
 use crate::store::sqlite::{Database, StoreError};
 use crate::stream::platform;
@@ -58,8 +59,10 @@ pub enum InitError {
 pub struct Done {
     /// What the operator gets.
     pub for_operator: PathBuf,
-    /// To be compared by telephone.
-    pub fingerprints: Vec<String>,
+    /// What is in it, to be compared by telephone.
+    pub shown: String,
+    /// What the operator has handed over, to be compared too.
+    pub operators: String,
     /// The first of the staff, if the account was made now, and the password if it was made too: it is shown this once.
     pub staff: Option<(StaffName, Option<Zeroizing<String>>)>,
     /// What is still wrong with the configuration.
@@ -86,7 +89,7 @@ pub async fn run(
     let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let answers = answers::ask(config, &mut questions, random)?;
     let owner = answers.owner;
-    owner.make_config_folder(folder).map_err(failed(folder))?;
+    owner.make_config_folder(folder, random).map_err(failed(folder))?;
     let lock = folder.join(LOCK);
     let held = platform::lock(&lock).map_err(failed(&lock))?;
     let _held = held.ok_or_else(|| InitError::Busy(folder.to_owned()))?;
@@ -95,8 +98,23 @@ pub async fn run(
     let certificates = keys::make(&files, &answers.insurer, &answers.union_name)?;
     files.certificates("relay-ca.pem", &answers.relay.authorities)?;
     files.certificates("relay-receipt.pem", &answers.relay.receipt_certificates)?;
-    if !config.exists() {
+    let mut faults = Vec::new();
+    if config.exists() {
+        let there = fs::read_to_string(config).map_err(failed(config))?;
+        faults.extend(differences(&there, &answers.values()));
+    } else {
         owner.write_new(config, answers.settings().as_bytes(), random).map_err(failed(config))?;
+    }
+    for (name, handed) in
+        [("relay-ca.pem", &answers.relay.authorities), ("relay-receipt.pem", &answers.relay.receipt_certificates)]
+    {
+        let path = folder.join(name);
+        if fs::read_to_string(&path).map_err(failed(&path))? != *handed {
+            let problem = format!(
+                "{name} stays as it is; the operator's file has other certificates: to take them, take {name} away"
+            );
+            faults.push(Fault::new("from_operator", problem));
+        }
     }
     // What counts is what stands there, be it from before.
     let settings = GatewaySettings::read(config)?;
@@ -107,9 +125,9 @@ pub async fn run(
     let storage = &settings.storage;
     let database = storage.database.parent().unwrap_or(Path::new("."));
     for folder in [database, &storage.spool, &storage.archive, &storage.quarantine, &storage.outbox] {
-        owner.make_data_folder(folder).map_err(failed(folder))?;
+        owner.make_data_folder(folder, random).map_err(failed(folder))?;
     }
-    owner.make_data_file(&storage.database).map_err(failed(&storage.database))?;
+    owner.make_data_file(&storage.database, random).map_err(failed(&storage.database))?;
     let staff = first_of_the_staff(&settings, &answers.staff, password, clock, random).await?;
     let hand = ForOperator {
         insurer: answers.insurer.clone(),
@@ -119,8 +137,8 @@ pub async fn run(
     };
     let for_operator = folder.join(FOR_OPERATOR);
     owner.replace(&for_operator, hand.text().as_bytes(), random).map_err(failed(&for_operator))?;
-    let faults = check(config, clock.now()).await;
-    Ok(Done { for_operator, fingerprints: hand.fingerprints(), staff, faults })
+    faults.extend(check(config, clock.now()).await);
+    Ok(Done { for_operator, shown: hand.shown(), operators: answers.relay.shown(), staff, faults })
 }
 
 /// The account, and its password where one was made. None when there is somebody already.

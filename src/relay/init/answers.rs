@@ -135,22 +135,24 @@ impl Answers {
 
     /// The shipped configuration with what was answered in it.
     pub(super) fn settings(&self) -> String {
+        fill(Config::TEMPLATE, &self.values())
+    }
+
+    /// What was answered, by the keys of the configuration.
+    pub(super) fn values(&self) -> Vec<(&'static str, Value)> {
         let text = |text: &str| Value::String(text.to_owned());
         let at = |address: SocketAddr| Value::String(address.to_string());
-        fill(
-            Config::TEMPLATE,
-            &[
-                ("data", Value::String(self.data.display().to_string())),
-                ("vpn.address", at(self.vpn)),
-                ("employer.address", at(self.employer)),
-                ("employer.url", text(&self.employer_url)),
-                ("employer.roots", text("ca/operator-ca.pem")),
-                ("enrolment.address", at(self.page)),
-                ("enrolment.url", text(&self.page_url)),
-                ("mail.transport", text(&self.mail)),
-                ("mail.from", text(&self.mail_from)),
-            ],
-        )
+        vec![
+            ("data", Value::String(self.data.display().to_string())),
+            ("vpn.address", at(self.vpn)),
+            ("employer.address", at(self.employer)),
+            ("employer.url", text(&self.employer_url)),
+            ("employer.roots", text("ca/operator-ca.pem")),
+            ("enrolment.address", at(self.page)),
+            ("enrolment.url", text(&self.page_url)),
+            ("mail.transport", text(&self.mail)),
+            ("mail.from", text(&self.mail_from)),
+        ]
     }
 }
 

@@ -4,9 +4,9 @@
 mod answers;
 pub mod keys;
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use super::check::check;
 use crate::config::{Fault, Faults};
@@ -14,6 +14,7 @@ use crate::domain::clock::{Clock, Random};
 use crate::operations::handover::{ForUnions, Handover};
 use crate::operations::keyfiles::{KeyFileError, KeyFiles};
 use crate::operations::questions::Questions;
+use crate::operations::template::differences;
 use crate::stream::platform;
 
 /// What unions get, beside the configuration.
@@ -45,8 +46,8 @@ pub enum InitError {
 pub struct Done {
     /// What unions get.
     pub for_unions: PathBuf,
-    /// To be compared by telephone.
-    pub fingerprints: Vec<String>,
+    /// What is in it, to be compared by telephone.
+    pub shown: String,
     /// What is still wrong with the configuration.
     pub faults: Vec<Fault>,
 }
@@ -70,7 +71,7 @@ pub fn run(
     let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let answers = answers::ask(config, &mut questions, random)?;
     let owner = answers.owner;
-    owner.make_config_folder(folder).map_err(failed(folder))?;
+    owner.make_config_folder(folder, random).map_err(failed(folder))?;
     let lock = folder.join(LOCK);
     let held = platform::lock(&lock).map_err(failed(&lock))?;
     let _held = held.ok_or_else(|| InitError::Busy(folder.to_owned()))?;
@@ -78,15 +79,26 @@ pub fn run(
     let files = KeyFiles { folder, owner, now: clock.now(), random };
     let operator = files.authority("ca/operator-ca", None, &answers.operator)?;
     let receipts = keys::make(&files, &operator, &answers.names())?;
-    if !config.exists() {
+    let mut faults = Vec::new();
+    if config.exists() {
+        let there = fs::read_to_string(config).map_err(failed(config))?;
+        faults.extend(differences(&there, &answers.values()));
+    } else {
         owner.write_new(config, answers.settings().as_bytes(), random).map_err(failed(config))?;
     }
-    let hand = ForUnions {
-        url: answers.vpn_url.clone(),
-        authorities: operator.certificate().pem(),
-        receipt_certificates: receipts.pem(),
-    };
     let for_unions = folder.join(FOR_UNIONS);
+    let mut url = answers.vpn_url.clone();
+    if let Some(handed) = ForUnions::read(&for_unions).ok().filter(|handed| handed.url != url) {
+        // The certificate has the name of before.
+        let problem = format!(
+            "stays {}, for which tls/vpn.pem is made; the answer was {url}: to change it, take tls/vpn.pem, tls/vpn.key and {FOR_UNIONS} away",
+            handed.url
+        );
+        faults.push(Fault::new("vpn_url", problem));
+        url = handed.url;
+    }
+    let hand = ForUnions { url, authorities: operator.certificate().pem(), receipt_certificates: receipts.pem() };
     owner.replace(&for_unions, hand.text().as_bytes(), random).map_err(failed(&for_unions))?;
-    Ok(Done { for_unions, fingerprints: hand.fingerprints(), faults: check(config, clock) })
+    faults.extend(check(config, clock));
+    Ok(Done { for_unions, shown: hand.shown(), faults })
 }

@@ -1,5 +1,7 @@
 //! The unions: who they are, with which certificates they come in, which authorities count for their users.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
@@ -98,6 +100,19 @@ pub async fn put(connection: &mut SqliteConnection, union: &NewUnion, now: Times
         }
     }
     Ok(())
+}
+
+/// Whether a known union comes in with exactly these certificates, and exactly these authorities count for its users.
+pub async fn has_these_certificates(connection: &mut SqliteConnection, union: &NewUnion) -> Result<bool, StoreError> {
+    let insurer = union.insurer.as_str();
+    let clients = sqlx::query_scalar("SELECT fingerprint FROM union_clients WHERE insurer = $1");
+    let clients: HashSet<Vec<u8>> = clients.bind(insurer).fetch_all(&mut *connection).await?.into_iter().collect();
+    let authorities = sqlx::query_scalar("SELECT fingerprint FROM union_authorities WHERE insurer = $1");
+    let authorities: HashSet<Vec<u8>> = authorities.bind(insurer).fetch_all(connection).await?.into_iter().collect();
+    let of = |all: &[Certificate]| -> HashSet<Vec<u8>> {
+        all.iter().map(|certificate| certificate.fingerprint().as_bytes().to_vec()).collect()
+    };
+    Ok(of(&union.clients) == clients && of(&union.authorities) == authorities)
 }
 
 /// Enables or disables a union.

@@ -15,8 +15,8 @@ use std::path::Path;
 
 #[cfg(unix)]
 pub use self::unix::{
-    drive, free_space, give_name, make_private_folder, nameless_in, others_may_read, private, rename_new,
-    shields_files, sync_folder,
+    close_to_others, drive, free_space, give_name, make_private_folder, nameless_in, others_may_read, private,
+    rename_new, shields_files, sync_folder,
 };
 #[cfg(windows)]
 pub use self::windows::{

@@ -25,6 +25,33 @@ pub fn others_may_read(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
 }
 
+/// Takes every permission of group and others from a file, and from no other: a link that somebody has put in its place is refused.
+/// It is not opened, so that locks of this process on it stay.
+#[cfg(target_os = "linux")]
+pub fn close_to_others(path: &Path) -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    narrow(&file.metadata()?, Path::new(&handle(&file)))
+}
+
+/// Takes every permission of group and others from a file. A link in its place is refused.
+#[cfg(not(target_os = "linux"))]
+pub fn close_to_others(path: &Path) -> io::Result<()> {
+    narrow(&fs::symlink_metadata(path)?, path)
+}
+
+fn narrow(found: &fs::Metadata, path: &Path) -> io::Result<()> {
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link or no file at all"));
+    }
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))?;
+    }
+    Ok(())
+}
+
 /// Whether files that are made [`private`] are that in this folder: their mode sees to it everywhere.
 pub fn shields_files(_folder: &Path) -> bool {
     true

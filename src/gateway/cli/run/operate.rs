@@ -45,11 +45,13 @@ pub(super) async fn init(config: &Path, arguments: Init) -> Result<(), CommandEr
     for fault in &done.faults {
         eprintln!("要確認 / To be put right: {fault}");
     }
-    eprintln!("照合番号 / Fingerprints: {}", done.fingerprints.join("  "));
+    eprintln!("運営者のファイル / The operator's file: {}", done.operators);
+    eprintln!("組合のファイル / The union's file: {}", done.shown);
     eprintln!(
-        "次に: {0} を KX サーバーの運営者に送り、照合番号を電話で読み合わせてください。登録されたら kx-gateway doctor で確認し、サービスを起動します。\n\
-         Next: send {0} to the operator of the KX server and compare the fingerprints by telephone. Once you are registered, run \
-         kx-gateway doctor and start the service.",
+        "次に: {0} を KX サーバーの運営者に送り、両方の照合番号を電話で読み合わせてください。運営者の番号が違えば、届いたファイルは途中で書き換えられています。起動しないでください。\
+         登録されたら kx-gateway doctor で確認し、サービスを起動します。\n\
+         Next: send {0} to the operator of the KX server and compare both fingerprints by telephone. If the operator reads out another one, \
+         the file was altered on its way: do not start. Once you are registered, run kx-gateway doctor and start the service.",
         done.for_operator.display()
     );
     if done.faults.is_empty() {
