@@ -152,6 +152,13 @@ impl Hosts {
         let folder = self.etc();
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{address} {NAME}\n")).unwrap();
+        // Nobody else is asked: a question would be a packet.
+        fs::write(folder.join("nsswitch.conf"), "hosts: files\n").unwrap();
+    }
+
+    /// The relay's name means nothing to the gateway.
+    pub(crate) fn resolve_to_nothing(&self) {
+        fs::write(self.etc().join("hosts"), "127.0.0.1 localhost\n").unwrap();
     }
 
     /// What `ip netns exec` lays over `/etc` for the gateway.

@@ -16,7 +16,7 @@ struct Trouble {
     end: fn(&mut Hosts),
 }
 
-const TROUBLES: [Trouble; 5] = [
+const TROUBLES: [Trouble; 6] = [
     Trouble {
         code: "vpn.interface-down",
         at_once: true,
@@ -33,6 +33,12 @@ const TROUBLES: [Trouble; 5] = [
         code: "vpn.address-outside",
         at_once: false,
         begin: |hosts| hosts.resolve_to(RELAY_INTERNET),
+        end: |hosts| hosts.resolve_to(RELAY_VPN),
+    },
+    Trouble {
+        code: "vpn.unresolved",
+        at_once: false,
+        begin: |hosts| hosts.resolve_to_nothing(),
         end: |hosts| hosts.resolve_to(RELAY_VPN),
     },
     Trouble {

@@ -151,6 +151,9 @@ mod tests {
         assert!(is_up(loopback).unwrap());
         assert_eq!(route("127.0.0.1".parse().unwrap(), None).unwrap(), Some(loopback));
         assert_eq!(route("127.0.0.1".parse().unwrap(), "127.0.0.1".parse().ok()).unwrap(), Some(loopback));
+        // Where the machine has IPv6, it leads to itself there, too; where not, nowhere.
+        let six = route("::1".parse().unwrap(), None).unwrap();
+        assert_eq!(six, std::net::TcpListener::bind("[::1]:0").ok().map(|_| loopback));
         assert_eq!(index("no-such-way").unwrap(), None);
         assert!(!is_up(0x7fff_fff0).unwrap(), "one that is gone is not up");
     }

@@ -14,14 +14,10 @@ mod kernel;
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::wire::client::{ClientError, Guard, Shut, UnionClient};
-
-/// A name server that needs longer does not answer.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Why the way is shut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,12 +112,12 @@ pub enum State {
 impl State {
     /// Looks whether a connection could be made now. Nothing is sent to the relay.
     pub async fn of(relay: &UnionClient) -> Self {
-        match tokio::time::timeout(LOOK, relay.check_way()).await {
-            Ok(Ok(false)) => Self::Unguarded,
-            Ok(Ok(true)) => Self::Open,
-            Ok(Err(ClientError::Shut(Shut(code)))) => Self::Shut(Reason::from_code(code)),
+        match relay.check_way().await {
+            Ok(false) => Self::Unguarded,
+            Ok(true) => Self::Open,
+            Err(ClientError::Shut(Shut(code))) => Self::Shut(Reason::from_code(code)),
             // Whether the name has addresses is all that was asked beside.
-            Ok(Err(_)) | Err(_) => Self::Shut(Reason::Unresolved),
+            Err(_) => Self::Shut(Reason::Unresolved),
         }
     }
 

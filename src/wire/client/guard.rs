@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::ClientBuilder;
@@ -14,8 +15,13 @@ use tower::{Layer, Service};
 use super::error::{ClientError, Shut};
 use super::relay_url::RelayUrl;
 
+/// A name server that needs longer does not answer.
+const LOOK_UP: Duration = Duration::from_secs(5);
+/// What is said where even asking fails.
+const UNKNOWN: Shut = Shut("vpn.unknown");
+
 /// Says whether the way to the relay may be used. It is asked before each connection, and before each
-/// request on one that stands.
+/// request on one that stands. It may block.
 pub trait Guard: fmt::Debug + Send + Sync {
     /// Whether the way is there, before the relay's name is even asked for.
     fn look(&self) -> Result<(), Shut>;
@@ -57,7 +63,7 @@ impl Way {
     /// Asks as a connection would, and sends nothing to the relay.
     pub(super) async fn check(&self) -> Result<(), ClientError> {
         match self.relay.ip() {
-            Some(address) => Ok(self.admit(vec![address])?),
+            Some(address) => Ok(self.admit(vec![address]).await?),
             None => self.look_up(self.relay.host()).await.map(drop),
         }
     }
@@ -70,31 +76,45 @@ impl Way {
         };
         match addresses {
             // What is found here opens nothing that a look at the name has shut meanwhile.
-            Some(addresses) => Ok(self.note(self.guard.admit(&addresses))?),
+            Some(addresses) => Ok(self.ask(Some(addresses)).await?),
             None => self.check().await,
         }
     }
 
-    /// What a name is looked up to, if the way leads to all of it: whoever can put in one address could put in others.
+    /// What a name is looked up to, if the way leads to all of it: whoever can put in one address could put in others. While it leads
+    /// nobody knows where, the way is shut for what stands, too.
     async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, ClientError> {
-        self.note(self.guard.look())?;
-        let unreachable = |error: io::Error| ClientError::Unreachable(Box::new(error));
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await.map_err(unreachable)?.collect();
-        self.admit(found.iter().map(|address| address.ip().to_canonical()).collect())?;
+        self.ask(None).await?;
+        let found = tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((name, 0))).await;
+        let found: Vec<SocketAddr> = match found.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(found) => found.collect(),
+            Err(error) => {
+                self.seen().is_shut = true;
+                return Err(ClientError::Unreachable(Box::new(error)));
+            }
+        };
+        self.admit(found.iter().map(|address| address.ip().to_canonical()).collect()).await?;
         Ok(found)
     }
 
-    fn admit(&self, addresses: Vec<IpAddr>) -> Result<(), Shut> {
-        self.note(self.guard.admit(&addresses))?;
+    async fn admit(&self, addresses: Vec<IpAddr>) -> Result<(), Shut> {
+        self.ask(Some(addresses.clone())).await?;
         *self.seen() = Seen { is_shut: false, addresses };
         Ok(())
     }
 
-    fn note(&self, looked: Result<(), Shut>) -> Result<(), Shut> {
-        if looked.is_err() {
+    /// Asks on a thread that may block whether the way is there, and leads to these addresses if they are known; notes when it does not.
+    async fn ask(&self, addresses: Option<Vec<IpAddr>>) -> Result<(), Shut> {
+        let guard = Arc::clone(&self.guard);
+        let answer = tokio::task::spawn_blocking(move || match addresses {
+            Some(addresses) => guard.admit(&addresses),
+            None => guard.look(),
+        });
+        let answer = answer.await.unwrap_or(Err(UNKNOWN));
+        if answer.is_err() {
             self.seen().is_shut = true;
         }
-        looked
+        answer
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -132,9 +152,10 @@ pub(super) struct Guarded<S> {
 
 impl<S, R> Service<R> for Guarded<S>
 where
-    S: Service<R, Error = Box<dyn std::error::Error + Send + Sync>>,
+    S: Service<R, Error = Box<dyn std::error::Error + Send + Sync>> + Clone + Send + 'static,
     S::Response: Send + 'static,
     S::Future: Send + 'static,
+    R: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -145,10 +166,13 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let admitted = self.way.relay.ip().map_or(Ok(()), |address| self.way.admit(vec![address]));
-        match admitted {
-            Ok(()) => Box::pin(self.connector.call(request)),
-            Err(shut) => Box::pin(std::future::ready(Err(shut.into()))),
-        }
+        let Some(address) = self.way.relay.ip() else { return Box::pin(self.connector.call(request)) };
+        // The one that was found ready is the one that is called.
+        let next = self.connector.clone();
+        let (way, mut connector) = (self.way.clone(), std::mem::replace(&mut self.connector, next));
+        Box::pin(async move {
+            way.admit(vec![address]).await?;
+            connector.call(request).await
+        })
     }
 }
