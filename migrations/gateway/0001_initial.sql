@@ -131,7 +131,9 @@ CREATE TABLE revocation_list (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
     number      INTEGER NOT NULL,
     made_at     INTEGER NOT NULL,
-    der         BLOB    NOT NULL
+    der         BLOB    NOT NULL,
+    -- The number of the newest one that the relay has confirmed.
+    published   INTEGER
 );
 
 -- One row for every message that came and was kept. File name and comment are for staff and stay in here.
@@ -400,6 +402,13 @@ CREATE TABLE staff_notices (
 ) WITHOUT ROWID;
 CREATE INDEX events_by_subject ON events (subject, number);
 
+-- Alerts that an address was told of, and not yet that they are over.
+CREATE TABLE staff_alerts (
+    address TEXT NOT NULL,
+    code    TEXT NOT NULL,
+    PRIMARY KEY (address, code)
+) WITHOUT ROWID;
+
 -- When what was noted for an address last became a mail.
 CREATE TABLE staff_told (
     address TEXT    PRIMARY KEY,
@@ -572,5 +581,6 @@ CREATE TABLE alerts (
     -- Since when it is not there any more; it has to stay so for a while.
     calm_at  INTEGER
 );
-CREATE INDEX messages_doubtful ON messages (number) WHERE state = 'archived' AND warnings <> '';
+CREATE INDEX messages_out_of_line ON messages (number) WHERE state = 'archived' AND instr(warnings, 'sequence.') > 0;
+CREATE INDEX pull_runs_done ON pull_runs (number, ended_at) WHERE result = 'done';
 CREATE INDEX events_alarms ON events (at) WHERE kind = 'sent.alarm';

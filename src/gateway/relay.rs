@@ -267,6 +267,9 @@ impl Relay for UnionClient {
     }
 }
 
+/// The code of what was not even asked: after many failures the relay is left alone for a while.
+pub const BREAKER_OPEN: &str = "relay.breaker-open";
+
 /// The stable code of a failure, for logs, the database and status pages.
 pub fn code(error: &ClientError) -> &'static str {
     match error {

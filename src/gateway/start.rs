@@ -13,7 +13,7 @@ use super::api::{self, ApiError};
 use super::config::GatewaySettings;
 use super::flows::handoff::Handoff;
 use super::flows::hooks::{HookError, Hooks};
-use super::flows::notices::{NoticeSettingsError, StaffNotices};
+use super::flows::notices::{self, NoticeSettingsError, StaffNotices};
 use super::flows::receive::{Beside, Limits, Receiver, Seen};
 use super::flows::revocation;
 use super::flows::send::{SendLimits, Sender};
@@ -231,6 +231,11 @@ impl Gateway {
         tasks::schedule::start(&keeper, &pull, &all);
         tasks::arrivals::start(receiver, &keeper, &pull, &all);
         let push = tasks::push::start(&self.sender, &all);
+        let (soft, stop) = (shutdown.soft().clone(), self.sender.stop.clone());
+        shutdown.spawn(async move {
+            soft.cancelled().await;
+            stop.cancel();
+        });
         tasks::news::start(&self.sender, &push, &all);
         tasks::scanner::start(receiver, &pull, &all);
         tasks::vpn::start(receiver, vec![orders.clone(), pull.clone(), push.clone()], &all);
@@ -253,7 +258,9 @@ impl Gateway {
         if settings.hooks.is_on() {
             tasks::hooks::start(Hooks::open(receiver, &settings.hooks)?, receiver, tasks);
         }
-        if !settings.notices.staff.is_empty() {
+        if settings.notices.staff.is_empty() {
+            notices::nobody(&receiver.database).await?;
+        } else {
             tasks::notices::start(StaffNotices::open(receiver, settings)?, receiver, tasks);
         }
         match settings.api.listen() {

@@ -72,6 +72,9 @@ pub struct Status {
     pub last: Option<LastRun>,
     /// When it runs next, if that is known.
     pub next: Option<Timestamp>,
+    /// When it began and is due by a clock that nobody sets, and that stands still while the machine does.
+    began: Option<Instant>,
+    due: Option<Instant>,
 }
 
 /// The end of an activation.
@@ -108,6 +111,10 @@ pub struct Snapshot {
     pub last_result: Option<Cow<'static, str>>,
     /// When it runs next, if that is known.
     pub next_at: Option<Timestamp>,
+    /// For how many seconds it has been running, if it is; however the clock was set meanwhile.
+    pub running_seconds: Option<u64>,
+    /// By how many seconds its timer is late; however the clock was set meanwhile.
+    pub late_seconds: u64,
 }
 
 /// Every task of a program. Cheap to clone.
@@ -201,8 +208,10 @@ impl Task {
     /// Notes that it runs again after this time.
     fn after(&self, time: Duration, clock: &dyn Clock) -> Instant {
         let time_shown = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        self.expect_at(clock.now().checked_add(time_shown).ok());
-        Instant::now() + time
+        let due = Instant::now() + time;
+        let mut status = self.lock();
+        (status.next, status.due) = (clock.now().checked_add(time_shown).ok(), Some(due));
+        due
     }
 
     async fn run<W, F>(&self, cause: Cause, clock: &dyn Clock, work: &W) -> RunResult
@@ -211,13 +220,16 @@ impl Task {
         F: Future<Output = RunResult> + Send,
     {
         let began_at = clock.now();
-        self.lock().running_since = Some(began_at);
+        {
+            let mut status = self.lock();
+            (status.running_since, status.began) = (Some(began_at), Some(Instant::now()));
+        }
         let result = AssertUnwindSafe(async { work(cause).await }).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(code = PANICKED, task = self.name, "a run of a task has panicked");
             Err(PANICKED)
         });
         let mut status = self.lock();
-        status.running_since = None;
+        (status.running_since, status.began) = (None, None);
         status.runs += 1;
         status.failures += u64::from(result.is_err());
         status.last = Some(LastRun { cause, began_at, ended_at: clock.now(), error: result.err() });
@@ -246,7 +258,8 @@ impl Task {
 
     /// The same, as it is shown.
     pub fn snapshot(&self) -> Snapshot {
-        let Status { running_since, runs, failures, last, next } = self.status();
+        let Status { running_since, runs, failures, last, next, began, due } = self.status();
+        let late = due.filter(|_| began.is_none()).map_or(Duration::ZERO, |due| due.elapsed());
         Snapshot {
             name: self.name.into(),
             running_since,
@@ -257,6 +270,8 @@ impl Task {
             last_ended_at: last.as_ref().map(|last| last.ended_at),
             last_result: last.map(|last| last.error.unwrap_or("done").into()),
             next_at: next,
+            running_seconds: began.map(|began| began.elapsed().as_secs()),
+            late_seconds: late.as_secs(),
         }
     }
 
@@ -308,7 +323,7 @@ mod tests {
         let expected = serde_json::json!([{
             "name": "example", "running_since": null, "runs": 3, "failures": 3, "last_cause": "timer",
             "last_began_at": epoch, "last_ended_at": epoch, "last_result": "example.failed",
-            "next_at": "1970-01-01T00:01:00Z",
+            "next_at": "1970-01-01T00:01:00Z", "running_seconds": null, "late_seconds": 0,
         }]);
         assert_eq!(shown, expected);
     }

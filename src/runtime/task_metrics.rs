@@ -1,5 +1,7 @@
 //! What background tasks do, as metrics. Their names are a constant set.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::task::Snapshot;
@@ -26,8 +28,8 @@ crate::metrics! {
 
 impl TaskMetrics {
     /// Shows the tasks, in the text format that Prometheus reads.
-    pub fn show(&self, tasks: &[Snapshot], now: Timestamp) -> String {
-        let since = |at: Option<Timestamp>| at.map_or(0.0, |at| now.duration_since(at).as_secs_f64().max(0.0));
+    pub fn show(&self, tasks: &[Snapshot]) -> String {
+        let seconds = |seconds| Duration::from_secs(seconds).as_secs_f64();
         for task in tasks {
             let name = [task.name.as_ref()];
             if let (Some(began), Some(ended)) = (task.last_began_at, task.last_ended_at) {
@@ -37,9 +39,8 @@ impl TaskMetrics {
             }
             let failed = task.last_result.as_deref().is_some_and(|result| result != "done");
             self.failed.with_label_values(&name).set(failed.into());
-            self.running_seconds.with_label_values(&name).set(since(task.running_since));
-            let late = if task.running_since.is_some() { 0.0 } else { since(task.next_at) };
-            self.late_seconds.with_label_values(&name).set(late);
+            self.running_seconds.with_label_values(&name).set(seconds(task.running_seconds.unwrap_or(0)));
+            self.late_seconds.with_label_values(&name).set(seconds(task.late_seconds));
             for (counter, count) in [(&self.runs_total, task.runs), (&self.failures_total, task.failures)] {
                 let counter = counter.with_label_values(&name);
                 counter.inc_by(count.saturating_sub(counter.get()));

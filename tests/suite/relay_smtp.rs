@@ -17,9 +17,9 @@ use crate::support::relay::{RelayWorld, UnionWorld, issue};
 use crate::support::soon::answered;
 
 /// A mail server, ended with the test.
-struct Server {
+pub(crate) struct Server {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
     folder: TempDir,
 }
 
@@ -39,7 +39,7 @@ fn python() -> PathBuf {
 }
 
 impl Server {
-    fn start(kind: &str) -> Self {
+    pub(crate) fn start(kind: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now = SystemClock.now();
         let authority = Authority::create_operator("Mail", now, &SystemRandom).unwrap();
@@ -67,7 +67,7 @@ impl Server {
         Self { process, port, folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -83,7 +83,7 @@ impl Server {
         .await
     }
 
-    fn mails(&self) -> Vec<PathBuf> {
+    pub(crate) fn mails(&self) -> Vec<PathBuf> {
         let mut mails: Vec<_> =
             std::fs::read_dir(self.path("mails")).unwrap().map(|mail| mail.unwrap().path()).collect();
         mails.sort();

@@ -2,7 +2,9 @@
 
 mod causes;
 mod disk;
+mod seen;
 mod stage;
+mod told;
 
 use jiff::SignedDuration;
 use kenpo_express::gateway::watch::rules::RULES;

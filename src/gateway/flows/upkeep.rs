@@ -1,11 +1,17 @@
 //! Records that have served their time.
 
+use jiff::SignedDuration;
+
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
-use crate::store::gateway::{orders, requests, runs};
+use crate::store::gateway::{orders, requests, runs, staff_notices};
 use crate::store::sqlite::StoreError;
 
-/// Deletes answered requests, confirmed orders and runs of the pull that are older than the settings want. What waits for staff stays, and of
+/// How long staff are alerted that a mail to one of them was refused, when no other one goes there.
+const REFUSED_MAILS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Deletes answered requests, confirmed orders and runs of the pull that are older than the settings want, and mails to staff that
+/// were refused. What waits for staff stays, and of
 /// each user the newest order of each kind. The audit is never shortened.
 pub async fn trim<R: Relay>(receiver: &Receiver<R>) -> Result<(), StoreError> {
     let now = receiver.clock.now();
@@ -14,10 +20,12 @@ pub async fn trim<R: Relay>(receiver: &Receiver<R>) -> Result<(), StoreError> {
     let requests = requests::trim(&mut transaction, before).await?;
     let orders = orders::trim(&mut transaction, before).await?;
     let runs = runs::trim(&mut transaction, before).await?;
+    let refused_before = now.checked_sub(REFUSED_MAILS).unwrap_or(now);
+    let mails = staff_notices::trim(&mut transaction, refused_before).await?;
     receiver.database.commit(transaction).await?;
     receiver.database.fold().await;
-    if requests + orders + runs > 0 {
-        tracing::info!(code = "records.trimmed", requests, orders, runs, "old records deleted");
+    if requests + orders + runs + mails > 0 {
+        tracing::info!(code = "records.trimmed", requests, orders, runs, mails, "old records deleted");
     }
     Ok(())
 }

@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gateway::flows::receive::Receiver;
-use crate::gateway::relay::Relay;
+use crate::gateway::relay::{BREAKER_OPEN, Relay};
 use crate::runtime::task::Pause;
 
 /// Between two looks whether one may ask.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// What a question ended with that was not asked: after many failures the relay is left alone for a while.
-pub(super) const BREAKER_OPEN: &str = "relay.breaker-open";
 
 /// Asks again at once as long as there are answers, after longer and longer pauses when there is none, and looks every second
 /// whether one may ask while one may not. `rests` says whether nothing was asked because nobody wants to know.

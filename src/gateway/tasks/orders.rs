@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ORDERS_PERIOD;
 use crate::gateway::flows::orders;
 use crate::gateway::flows::receive::Receiver;
-use crate::gateway::relay::Relay;
+use crate::gateway::relay::{BREAKER_OPEN, Relay};
 use crate::runtime::task::{Pace, Task, Tasks};
 
 /// Starts it.
@@ -17,7 +17,7 @@ pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, tasks: &Tasks) -> Task {
         async move {
             let disabled = orders::send_disablings(&receiver).await;
             if !receiver.breaker.allows(receiver.clock.now()) {
-                return Err("relay.breaker-open");
+                return Err(BREAKER_OPEN);
             }
             if !announced.load(std::sync::atomic::Ordering::SeqCst) {
                 orders::announce(&receiver).await?;

@@ -11,13 +11,13 @@ use crate::store::gateway::alerts::Alert;
 crate::metrics! {
     /// Metrics of the gateway that show how it is.
     pub struct Gauges("kx_gateway") {
-        /// What waits, by queue: parcels (left at the relay), acknowledgements, orders (about users), outgoing (messages to employers), held (wait for a second person), hooks, mails (to staff).
+        /// What waits, by queue: parcels (left at the relay), acknowledgements, orders (about users), outgoing (messages to employers), held (wait for a second person), statements (about numbers that nobody gets), hooks, mails (to staff).
         queue_items: IntGaugeVec["queue"],
         /// Seconds since the oldest in a queue has waited, by queue; 0 when it is empty.
         queue_oldest_seconds: GaugeVec["queue"],
         /// Parcels left at the relay for a temporary cause, by cause.
         parcels_waiting: IntGaugeVec["cause"],
-        /// What staff should look into, by kind: quarantined (no decision), broken-streams (not looked at), receipts-refused (of the last day), differing-users, hooks-given-up, mails-refused.
+        /// What staff should look into, by kind: quarantined (no decision), broken-streams (not looked at), receipts-refused (of the last day), differing-users, certificates-ended (of enabled users), statements-unconfirmed, hooks-given-up, mails-refused.
         review_items: IntGaugeVec["kind"],
         /// Messages archived, ever.
         archived_messages: IntGauge[],
@@ -81,7 +81,11 @@ impl Gauges {
         if let Some(Own::Made(at)) = picture.lists.own {
             self.revocation_list_age_seconds.set(age(picture, Some(at)));
         }
-        self.looked_timestamp_seconds.set(epoch(picture.at));
+    }
+
+    /// Shows that a look came to its end: what was found is written down and judged.
+    pub fn show_end(&self, at: Timestamp) {
+        self.looked_timestamp_seconds.set(epoch(at));
     }
 
     /// Shows which alerts fire.
@@ -101,6 +105,7 @@ impl Gauges {
             ("orders", figures.orders, figures.orders_since),
             ("outgoing", figures.to_send, figures.to_send_since),
             ("held", figures.held, None),
+            ("statements", figures.statements, None),
             ("hooks", figures.hooks, None),
             ("mails", figures.mails, figures.mails_since),
         ] {
@@ -116,6 +121,8 @@ impl Gauges {
             ("broken-streams", figures.broken_streams),
             ("receipts-refused", figures.receipts_refused),
             ("differing-users", picture.totals.differing),
+            ("certificates-ended", picture.ends.employers_ended),
+            ("statements-unconfirmed", figures.unconfirmed),
             ("hooks-given-up", figures.hooks_given_up),
             ("mails-refused", figures.mails_refused),
         ] {

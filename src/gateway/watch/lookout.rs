@@ -1,6 +1,7 @@
 //! Looks at the gateway every few seconds: takes a picture of it, and has it shown, kept and judged.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwapOption;
@@ -57,6 +58,7 @@ pub struct Lookout<R> {
     pub gauges: Gauges,
     began_at: Timestamp,
     picture: ArcSwapOption<Picture>,
+    is_mute: AtomicBool,
     memory: Mutex<Memory>,
 }
 
@@ -79,6 +81,7 @@ impl<R> Lookout<R> {
             gauges: Gauges::new(),
             began_at: receiver.clock.now(),
             picture: ArcSwapOption::empty(),
+            is_mute: AtomicBool::new(false),
             memory: Mutex::default(),
         }
     }
@@ -98,9 +101,16 @@ impl<R> Lookout<R> {
         self.picture.load_full()
     }
 
+    /// Whether what it saw last could not be written down: then nothing is judged, and nothing can be received either.
+    pub(super) fn is_mute(&self) -> bool {
+        self.is_mute.load(Ordering::SeqCst)
+    }
+
     /// Takes a picture, shows it, keeps its figures and judges it.
     pub async fn look(&self) -> Result<(), &'static str> {
-        self.look_around().await.map_err(|error| {
+        let looked = self.look_around().await;
+        self.is_mute.store(looked.is_err(), Ordering::SeqCst);
+        looked.map_err(|error| {
             let detail = &error as &dyn std::error::Error;
             tracing::error!(code = "database", error = detail, "the gateway cannot see how it is");
             "database"
@@ -110,13 +120,20 @@ impl<R> Lookout<R> {
     async fn look_around(&self) -> Result<(), StoreError> {
         let now = self.receiver.clock.now();
         let mut picture = self.take(now).await?;
+        // Shown first: what follows writes, and may wait long for that or fail.
+        self.show(&picture);
         self.keep(&mut picture).await?;
+        self.show(&picture);
         let database = &self.receiver.database;
         alerts::evaluate(database, &picture, &self.thresholds).await?;
-        self.gauges.show(&picture);
         self.gauges.show_alerts(&alerts_store::firing(database.read()).await?);
-        self.picture.store(Some(Arc::new(picture)));
+        self.gauges.show_end(now);
         Ok(())
+    }
+
+    fn show(&self, picture: &Picture) {
+        self.gauges.show(picture);
+        self.picture.store(Some(Arc::new(picture.clone())));
     }
 
     async fn take(&self, now: Timestamp) -> Result<Picture, StoreError> {
@@ -154,7 +171,7 @@ impl<R> Lookout<R> {
             relay_clock: relay_clock(receiver.metrics.relay_clock_difference_seconds.get()),
             vpn: (self.senses.vpn)(),
             disk: Disk { free: receiver.disk.free().ok(), reserve: receiver.disk.reserve(), lasts: memory.lasts },
-            ends: Ends { employers: people.first_end, ..ends(&keys) },
+            ends: Ends { employers: people.first_end, employers_ended: people.ended, ..ends(&keys) },
             lists: Lists {
                 own: keys.authority.as_ref().map(|_| made),
                 stale: keys.revocation.iter().filter(|list| !list.is_current(now)).count() as u64,
@@ -221,5 +238,6 @@ fn ends(keys: &Keys) -> Ends {
         // Old ones are kept beside the one in use.
         relay: keys.relay_receipt.iter().map(Certificate::not_after).max(),
         employers: None,
+        employers_ended: 0,
     }
 }

@@ -45,7 +45,7 @@ pub struct Watch {
 
 impl Watched for Watch {
     fn not_ready(&self) -> BoxFuture<'_, Vec<Unready>> {
-        Box::pin(readiness::reasons(&self.lookout, self.tasks.shutdown().is_stopping()))
+        Box::pin(self.lookout.obstacles(self.tasks.shutdown().is_stopping()))
     }
 
     fn tasks(&self) -> Vec<Snapshot> {
@@ -58,7 +58,7 @@ impl Watched for Watch {
                 self.lookout.receiver().metrics.render(),
                 self.lookout.gauges.render(),
                 self.edges.render(),
-                self.of_tasks.show(&self.tasks.snapshot(), self.lookout.receiver().clock.now()),
+                self.of_tasks.show(&self.tasks.snapshot()),
                 self.process.look(),
             ]
             .concat()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::gateway::patience::BreakerState;
+use crate::gateway::relay::{self, BREAKER_OPEN};
 use crate::runtime::task::Snapshot as Task;
 use crate::store::gateway::figures::Figures;
 
@@ -83,8 +84,10 @@ pub struct Ends {
     pub authority: Option<Timestamp>,
     /// What the relay signs its receipts with.
     pub relay: Option<Timestamp>,
-    /// Enabled users.
+    /// Enabled users, of what has not ended.
     pub employers: Option<Timestamp>,
+    /// Enabled users whose certificates have ended.
+    pub employers_ended: u64,
 }
 
 /// How the revocation lists are.
@@ -106,10 +109,10 @@ pub enum Own {
 }
 
 impl Picture {
-    /// Tasks whose last run has failed, with the code of why. What the way to the relay, the relay itself or the scanner
-    /// does to them is not theirs: other rules tell of that.
+    /// Tasks whose last run has failed, with the code of why. That the relay says nothing, that the way to it is shut or that the
+    /// scanner does not work is not theirs: other rules tell of that. What the relay refuses or says wrongly is.
     pub fn failing(&self) -> impl Iterator<Item = (&str, &str)> {
-        let told_elsewhere = |code: &str| ["relay.", "vpn.", "scanner."].iter().any(|of| code.starts_with(of));
+        let told_elsewhere = |code: &str| relay::is_cut(code) || code == BREAKER_OPEN || code.starts_with("scanner.");
         self.failed().filter(move |(_, code)| !told_elsewhere(code))
     }
 

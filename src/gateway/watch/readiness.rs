@@ -16,8 +16,14 @@ const SILENT: SignedDuration = SignedDuration::from_mins(10);
 /// A database that takes longer does not work.
 const DATABASE: Duration = Duration::from_secs(2);
 
-/// Every reason why it cannot.
-pub(super) async fn reasons<R>(lookout: &Lookout<R>, is_stopping: bool) -> Vec<Unready> {
+impl<R> Lookout<R> {
+    /// Every reason why the gateway cannot do its work now.
+    pub async fn obstacles(&self, is_stopping: bool) -> Vec<Unready> {
+        reasons(self, is_stopping).await
+    }
+}
+
+async fn reasons<R>(lookout: &Lookout<R>, is_stopping: bool) -> Vec<Unready> {
     let receiver = lookout.receiver();
     let now = receiver.clock.now();
     let mut reasons = Vec::new();
@@ -27,17 +33,23 @@ pub(super) async fn reasons<R>(lookout: &Lookout<R>, is_stopping: bool) -> Vec<U
     if !database_answers(receiver).await {
         let words = ("データベースを読めません。", "The database cannot be read.");
         reasons.push(Unready::new("database", words.0, words.1));
+    } else if lookout.is_mute() {
+        let words = ("データベースに書き込めません。", "The database cannot be written.");
+        reasons.push(Unready::new("database", words.0, words.1));
     }
     if receiver.disk.free().is_ok_and(|free| free <= receiver.disk.reserve()) {
         reasons.extend(by_rule("disk.reserve"));
     }
-    if receiver.breaker.silent_since().is_some_and(|since| now.duration_since(since) >= SILENT) {
-        reasons.extend(by_rule("relay.silent"));
-    }
-    reasons.extend(keys(lookout, now));
     if let Some(Err(code)) = lookout.vpn() {
         reasons.push(by_rule(code).unwrap_or(Unready::new(code, "VPNを使えません。", "The VPN is shut.")));
+    } else if receiver.breaker.silent_since().is_some_and(|since| now.duration_since(since) >= SILENT) {
+        // While the way is shut nobody asks it.
+        reasons.extend(by_rule("relay.silent"));
     }
+    if receiver.scanner.as_ref().is_some_and(|scanner| scanner.is_away()) {
+        reasons.extend(by_rule("scanner.away"));
+    }
+    reasons.extend(keys(lookout, now));
     reasons
 }
 

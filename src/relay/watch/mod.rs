@@ -83,7 +83,7 @@ impl Watched for Watch {
                 self.state.metrics.render(),
                 self.seen.gauges.render(),
                 self.edges.render(),
-                self.of_tasks.show(&self.tasks.snapshot(), self.state.clock.now()),
+                self.of_tasks.show(&self.tasks.snapshot()),
                 self.process.look(),
             ]
             .concat()

@@ -27,6 +27,10 @@ pub struct Figures {
     pub to_send_since: Option<Timestamp>,
     /// Messages to employers that wait for a second person.
     pub held: u64,
+    /// Numbers that nobody gets, of which the relay is to be told.
+    pub statements: u64,
+    /// Those of them that it was told of and has not confirmed.
+    pub unconfirmed: u64,
     /// Events that programs are to be told of.
     pub hooks: u64,
     /// Events of which a program was never told.
@@ -56,6 +60,8 @@ pub struct People {
     pub users: BTreeMap<String, u64>,
     /// The soonest end of an enabled user's newest certificate that has not ended.
     pub first_end: Option<Timestamp>,
+    /// Enabled users whose newest certificate has ended: they are locked out.
+    pub ended: u64,
 }
 
 #[derive(FromRow)]
@@ -67,6 +73,8 @@ struct Row {
     to_send: i64,
     to_send_since: Option<i64>,
     held: i64,
+    statements: i64,
+    unconfirmed: i64,
     hooks: i64,
     hooks_given_up: i64,
     mails: i64,
@@ -91,16 +99,19 @@ pub async fn read(connection: &mut SqliteConnection, day_ago: Timestamp) -> Resu
              (SELECT count(*) FROM sent WHERE state IN ('released', 'sealed')) AS to_send,
              (SELECT min(created_at) FROM sent WHERE state IN ('released', 'sealed')) AS to_send_since,
              (SELECT count(*) FROM sent WHERE state = 'waits-for-approval') AS held,
+             (SELECT count(*) FROM sent WHERE statement IS NOT NULL AND told_at IS NULL) AS statements,
+             (SELECT count(*) FROM sent WHERE statement IS NOT NULL AND told_at IS NULL AND tries > 0) AS unconfirmed,
              (SELECT count(*) FROM hook_letters WHERE next_try IS NOT NULL) AS hooks,
              (SELECT count(*) FROM hook_letters WHERE next_try IS NULL) AS hooks_given_up,
              (SELECT count(*) FROM staff_mails WHERE next_at IS NOT NULL) AS mails,
              (SELECT min(made_at) FROM staff_mails WHERE next_at IS NOT NULL) AS mails_since,
              (SELECT count(*) FROM staff_mails WHERE next_at IS NULL) AS mails_refused,
              (SELECT count(*) FROM messages WHERE state = 'quarantined') AS quarantined,
-             (SELECT count(*) FROM messages INDEXED BY messages_doubtful
-                 WHERE state = 'archived' AND warnings <> '' AND warnings LIKE '%sequence.%') AS broken_streams,
+             (SELECT count(*) FROM messages INDEXED BY messages_out_of_line
+                 WHERE state = 'archived' AND instr(warnings, 'sequence.') > 0) AS broken_streams,
              (SELECT count(*) FROM events WHERE kind = 'sent.alarm' AND at >= $1) AS receipts_refused,
-             (SELECT ended_at FROM pull_runs WHERE result = 'done' ORDER BY number DESC LIMIT 1) AS pulled_at,
+             (SELECT ended_at FROM pull_runs INDEXED BY pull_runs_done
+                 WHERE result = 'done' ORDER BY number DESC LIMIT 1) AS pulled_at,
              (SELECT made_at FROM revocation_list WHERE id = 1) AS revocation_list_at",
     )
     .bind(micros(day_ago))
@@ -116,6 +127,8 @@ pub async fn read(connection: &mut SqliteConnection, day_ago: Timestamp) -> Resu
         to_send: count(row.to_send)?,
         to_send_since: at(row.to_send_since)?,
         held: count(row.held)?,
+        statements: count(row.statements)?,
+        unconfirmed: count(row.unconfirmed)?,
         hooks: count(row.hooks)?,
         hooks_given_up: count(row.hooks_given_up)?,
         mails: count(row.mails)?,
@@ -133,17 +146,16 @@ pub async fn read(connection: &mut SqliteConnection, day_ago: Timestamp) -> Resu
 pub async fn people(connection: &mut SqliteConnection, now: Timestamp) -> Result<People, StoreError> {
     let users: Vec<(String, i64)> =
         sqlx::query_as("SELECT state, count(*) FROM users GROUP BY state").fetch_all(&mut *connection).await?;
-    let first_end: Option<i64> = sqlx::query_scalar(
-        "SELECT min(ends) FROM (
+    let (first_end, ended): (Option<i64>, i64) = sqlx::query_as(
+        "SELECT min(ends) FILTER (WHERE ends > $1), count(*) FILTER (WHERE ends <= $1) FROM (
              SELECT max(c.not_after) AS ends FROM certificates c JOIN users u ON u.id = c.user_id
              WHERE c.purpose = 'signing' AND c.revoked_at IS NULL AND u.state = 'enabled'
-             GROUP BY c.user_id)
-         WHERE ends > $1",
+             GROUP BY c.user_id)",
     )
     .bind(micros(now))
     .fetch_one(&mut *connection)
     .await?;
-    Ok(People { users: by_name(users)?, first_end: first_end.map(moment).transpose()? })
+    Ok(People { users: by_name(users)?, first_end: first_end.map(moment).transpose()?, ended: count(ended)? })
 }
 
 fn by_name(rows: Vec<(String, i64)>) -> Result<BTreeMap<String, u64>, StoreError> {

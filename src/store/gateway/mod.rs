@@ -32,6 +32,7 @@ pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;
 pub mod staff;
+pub mod staff_alerts;
 pub mod staff_notices;
 pub mod standings;
 pub mod stream_marks;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
-use super::{alerts, events};
+use super::alerts::Alert;
+use super::{events, staff_alerts};
 use crate::store::sqlite::{StoreError, micros};
 
 /// What staff are told of.
@@ -122,11 +123,25 @@ pub async fn due(
     Ok(addresses.bind(micros(now)).bind(micros(quiet_since)).fetch_all(executor).await?)
 }
 
+/// Forgets the mails that were refused for good, but for those to these addresses.
+pub async fn forget_refused(connection: &mut SqliteConnection, but_for: &[&str]) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM staff_mails WHERE next_at IS NULL AND address NOT IN (");
+    let mut list = query.separated(", ");
+    for address in but_for {
+        list.push_bind(*address);
+    }
+    query.push(")");
+    query.build().execute(connection).await?;
+    Ok(())
+}
+
 /// Takes away what an address is to be told, and puts a mail about it among those that go out; false when nothing is left to tell,
-/// since staff have looked into it or decided it meanwhile.
+/// since staff have looked into it or decided it meanwhile. Of alerts, if it wants to hear of them, the mail tells in what the
+/// address knows otherwise than it is.
 pub async fn gather(
     connection: &mut SqliteConnection,
     address: &str,
+    wants_alerts: bool,
     message_id: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
@@ -140,7 +155,10 @@ pub async fn gather(
     .bind(address)
     .fetch_all(&mut *connection)
     .await?;
-    let (fired, cleared) = alerted(&mut *connection, address).await?;
+    let (fired, cleared) =
+        if wants_alerts { staff_alerts::tell(&mut *connection, address).await? } else { (Vec::new(), Vec::new()) };
+    let told = |alert: Alert| Fired { code: alert.code, detail: alert.detail, since: alert.since };
+    let fired = fired.into_iter().map(told).collect();
     sqlx::query("DELETE FROM staff_notices WHERE address = $1").bind(address).execute(&mut *connection).await?;
     let files = counted.into_iter().map(|(kind, files)| (kind, u64::try_from(files).unwrap_or_default())).collect();
     let gathered = Gathered { files, fired, cleared };
@@ -166,30 +184,6 @@ pub async fn gather(
     .execute(connection)
     .await?;
     Ok(true)
-}
-
-/// Which alerts an address is to be told of, and which are over. The first that was noted of a rule says what the address knows, the
-/// last what is true: where both are the same there is nothing to tell.
-async fn alerted(connection: &mut SqliteConnection, address: &str) -> Result<(Vec<Fired>, Vec<String>), StoreError> {
-    let noted: Vec<(String, bool)> = sqlx::query_as(
-        "SELECT e.subject, e.kind = 'alert.fired' FROM staff_notices n JOIN events e ON e.number = n.event
-         WHERE n.address = $1 AND n.kind = 'alert' ORDER BY n.event",
-    )
-    .bind(address)
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut changes: BTreeMap<String, (bool, bool)> = BTreeMap::new();
-    for (code, fired) in noted {
-        changes.entry(code).and_modify(|change| change.1 = fired).or_insert((fired, fired));
-    }
-    let (mut fired, mut cleared) = (Vec::new(), Vec::new());
-    for alert in alerts::firing(&mut *connection).await? {
-        if changes.get(&alert.code) == Some(&(true, true)) {
-            fired.push(Fired { code: alert.code, detail: alert.detail, since: alert.since });
-        }
-    }
-    cleared.extend(changes.into_iter().filter(|(_, change)| *change == (false, false)).map(|(code, _)| code));
-    Ok((fired, cleared))
 }
 
 /// A mail to be sent.
@@ -222,14 +216,34 @@ pub async fn mails(executor: impl SqliteExecutor<'_>, now: Timestamp) -> Result<
     rows.into_iter().map(read).collect()
 }
 
-/// It went out.
-pub async fn sent(connection: &mut SqliteConnection, number: i64) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM staff_mails WHERE number = $1").bind(number).execute(connection).await?;
+/// It went out: the address takes mails, whatever was refused before.
+pub async fn sent(connection: &mut SqliteConnection, mail: &Waiting) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM staff_mails WHERE number = $1 OR (address = $2 AND next_at IS NULL)")
+        .bind(mail.number)
+        .bind(&mail.address)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
-/// It did not go out. It is tried again, or never when there is no time for it.
+/// It did not go out, and is tried again.
 pub async fn failed(
+    connection: &mut SqliteConnection,
+    mail: &Waiting,
+    problem: &str,
+    next_at: Timestamp,
+) -> Result<(), StoreError> {
+    put_off(connection, mail.number, problem, Some(next_at)).await
+}
+
+/// It is refused for good. What it tells of alerts the address does not know: the next mail tells it.
+pub async fn refused(connection: &mut SqliteConnection, mail: &Waiting, problem: &str) -> Result<(), StoreError> {
+    let fired: Vec<&str> = mail.gathered.fired.iter().map(|alert| alert.code.as_str()).collect();
+    staff_alerts::knows(&mut *connection, &mail.address, &mail.gathered.cleared, &fired).await?;
+    put_off(connection, mail.number, problem, None).await
+}
+
+async fn put_off(
     connection: &mut SqliteConnection,
     number: i64,
     problem: &str,
@@ -242,4 +256,10 @@ pub async fn failed(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Forgets mails that were made before a moment and refused for good.
+pub async fn trim(connection: &mut SqliteConnection, before: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM staff_mails WHERE next_at IS NULL AND made_at < $1").bind(micros(before));
+    Ok(done.execute(connection).await?.rows_affected())
 }

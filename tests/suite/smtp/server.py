@@ -3,7 +3,7 @@
     server.py starttls|tls CERTIFICATE KEY FOLDER
 
 Writes "ready PORT" to standard output, and each mail that it takes into FOLDER. Asks for user "kx" with password "pass-4711".
-Says 451 to the first mail, and 550 to every recipient whose name begins with "refused".
+Says 451 to the first mail, and 550 to every recipient whose name begins with "refused", until there is a file "open".
 """
 
 import itertools
@@ -23,7 +23,7 @@ class Handler:
     """Takes mails, but for the first."""
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("refused"):
+        if address.startswith("refused") and not pathlib.Path("open").exists():
             return "550 5.1.1 no such user"
         envelope.rcpt_tos.append(address)
         return "250 OK"

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kenpo_express::gateway::admin::received::Review;
 use kenpo_express::gateway::flows::compare::compare;
+use kenpo_express::gateway::flows::send::{NewDispatch, Origin, Sender as Push, To};
 use kenpo_express::gateway::flows::{orders, revocation};
 use kenpo_express::gateway::keys::Keys;
 use kenpo_express::pki::{Authority, Profile, Subject, TrustStore};
@@ -18,9 +20,13 @@ use kenpo_express::store::gateway::{history, hook_letters, set_keys_problem};
 use kenpo_express::wire::page::Cursor;
 use kenpo_express::wire::union::{OrderNumber, User};
 
+use tokio_util::sync::CancellationToken;
+
 use super::stage::Stage;
-use crate::gateway_relay::Lie;
-use crate::gateway_support::{GatewayWorld, Sender};
+use crate::api_support::recipient;
+use crate::gateway_relay::{FakeRelay, Lie};
+use crate::gateway_support::{GatewayWorld, Sender, sender};
+use crate::send_support::id;
 use crate::support::relay::{issue, message_id};
 
 const fn hours(hours: i64) -> SignedDuration {
@@ -77,7 +83,7 @@ pub(super) async fn provoke(stage: &Stage, code: &str) {
             world.pull().await;
         }
         "task.failing" => tell(stage, |task| task.last_result = Some("database".into())),
-        "task.stuck" => tell(stage, |task| task.next_at = task.next_at.map(|at| at - hours(2))),
+        "task.stuck" => tell(stage, |task| task.late_seconds = 7_200),
         vpn if vpn.starts_with("vpn.") => {
             stage.hearsay.lock().unwrap().vpn =
                 Some(Err(kenpo_express::gateway::watch::rules::Rule::of(vpn).unwrap().code));
@@ -116,6 +122,24 @@ async fn provoke_at_work(stage: &Stage, code: &str) {
             )
             .await;
             stage.advance(hours(2));
+        }
+        "statements.unconfirmed" => {
+            recipient(world, "hanako-1").await;
+            let (push, content) = (push(world), b"taken back");
+            let new = NewDispatch {
+                to: vec![To::User("hanako-1".parse().unwrap())],
+                file_name: "決定通知書.pdf".parse().unwrap(),
+                content_type: "application/pdf".to_owned(),
+                comment: None,
+                size: content.len() as u64,
+                origin: Origin::Command,
+                key: None,
+                actor: "staff".to_owned(),
+            };
+            let staged = push.stage(new, &content[..]).await.unwrap();
+            push.run(&CancellationToken::new()).await.unwrap();
+            world.relay.away(true);
+            assert_eq!(push.recall(id(&staged.messages[0].id), "staff").await.unwrap().state, "recalling");
         }
         "mail.old" => {
             sql(world, &mail("9000000000000000")).await;
@@ -194,6 +218,11 @@ pub(super) async fn mend(stage: &Stage, code: &str) {
             orders::send_due(&world.receiver).await.unwrap();
         }
         "outgoing.old" => sql(world, "DELETE FROM sent").await,
+        "statements.unconfirmed" => {
+            world.relay.away(false);
+            stage.advance(SignedDuration::from_secs(301));
+            push(world).run(&CancellationToken::new()).await.unwrap();
+        }
         "mail.old" | "mail.refused" => sql(world, "DELETE FROM staff_mails WHERE address = 'a@example.jp'").await,
         "hooks.given-up" => {
             let mut transaction = world.receiver.database.write().await.unwrap();
@@ -204,6 +233,10 @@ pub(super) async fn mend(stage: &Stage, code: &str) {
         vpn if vpn.starts_with("vpn.") => stage.hearsay.lock().unwrap().vpn = Some(Ok(())),
         other => panic!("no test makes {other} clear"),
     }
+}
+
+fn push(world: &GatewayWorld) -> Arc<Push<FakeRelay>> {
+    Arc::new(sender(&world.receiver, world.folder.path(), false))
 }
 
 fn filler(stage: &Stage) -> PathBuf {
@@ -330,6 +363,8 @@ fn tell(stage: &Stage, change: impl FnOnce(&mut Snapshot)) {
         last_ended_at: Some(now),
         last_result: Some("done".into()),
         next_at: Some(now + hours(1)),
+        running_seconds: None,
+        late_seconds: 0,
     };
     change(&mut task);
     stage.hearsay.lock().unwrap().tasks = vec![task];

@@ -30,7 +30,7 @@ pub(super) struct Stage {
     pub(super) world: GatewayWorld,
     pub(super) disk: Option<Small>,
     pub(super) hearsay: Arc<Mutex<Hearsay>>,
-    lookout: Lookout<FakeRelay>,
+    pub(super) lookout: Lookout<FakeRelay>,
     kept: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
@@ -83,12 +83,25 @@ impl Stage {
 
     /// Runs the notices, and takes away the mails that came of it.
     pub(super) async fn mails(&self) -> Vec<String> {
-        let staff = vec![StaffSettings { address: "staff@example.jp".to_owned(), kinds: vec!["alert".to_owned()] }];
-        let settings = NoticeSettings { staff, window_seconds: 300 };
-        let mailer = Mailer::Memory(Arc::clone(&self.kept));
-        let notices = StaffNotices::new(&self.world.receiver, settings, "kx@example.jp".parse().unwrap(), mailer);
-        notices.run().await.unwrap();
-        std::mem::take(&mut *self.kept.lock().unwrap()).iter().map(|mail| decoded(mail).1).collect()
+        self.notices(&["staff@example.jp"], self.mailer()).run().await.unwrap();
+        self.kept().into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// A process that tells these addresses of alerts.
+    pub(super) fn notices(&self, addresses: &[&str], mailer: Mailer) -> StaffNotices<FakeRelay> {
+        let one = |address: &&str| StaffSettings { address: (*address).to_owned(), kinds: vec!["alert".to_owned()] };
+        let settings = NoticeSettings { staff: addresses.iter().map(one).collect(), window_seconds: 300 };
+        StaffNotices::new(&self.world.receiver, settings, "kx@example.jp".parse().unwrap(), mailer)
+    }
+
+    /// Into memory.
+    pub(super) fn mailer(&self) -> Mailer {
+        Mailer::Memory(Arc::clone(&self.kept))
+    }
+
+    /// Takes the mails away that are in memory: header and text.
+    pub(super) fn kept(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut *self.kept.lock().unwrap()).iter().map(|mail| decoded(mail)).collect()
     }
 }
 

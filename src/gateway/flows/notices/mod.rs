@@ -4,6 +4,7 @@ mod words;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,9 +13,9 @@ use crate::gateway::config::{GatewaySettings, MailSettings, NoticeSettings};
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::patience::Backoff;
 use crate::mail::{InvalidMailAddress, Login, Mail, MailAddress, MailError, Mailer, MailerError, sender};
-use crate::store::gateway::events;
 use crate::store::gateway::staff_notices::{self, Kind, Waiting};
-use crate::store::sqlite::StoreError;
+use crate::store::gateway::{events, staff_alerts};
+use crate::store::sqlite::{Database, StoreError};
 
 /// Our name among the readers of events.
 const READER: &str = "notices";
@@ -50,6 +51,15 @@ pub struct StaffNotices<R> {
     settings: NoticeSettings,
     from: MailAddress,
     mailer: Mailer,
+    has_begun: AtomicBool,
+}
+
+/// Where nobody is told anything: no mail that was refused before says that somebody should be.
+pub async fn nobody(database: &Database) -> Result<(), StoreError> {
+    let mut transaction = database.write().await?;
+    staff_notices::forget_refused(&mut transaction, &[]).await?;
+    staff_alerts::begin(&mut transaction, &[]).await?;
+    database.commit(transaction).await
 }
 
 impl<R> StaffNotices<R> {
@@ -62,7 +72,7 @@ impl<R> StaffNotices<R> {
 
     /// With a way out of one's own.
     pub fn new(receiver: &Arc<Receiver<R>>, settings: NoticeSettings, from: MailAddress, mailer: Mailer) -> Self {
-        Self { receiver: Arc::clone(receiver), settings, from, mailer }
+        Self { receiver: Arc::clone(receiver), settings, from, mailer, has_begun: AtomicBool::new(false) }
     }
 
     /// Tells what there is to tell.
@@ -75,6 +85,10 @@ impl<R> StaffNotices<R> {
             );
             "notices.failed"
         };
+        if !self.has_begun.load(Ordering::SeqCst) {
+            self.begin().await.map_err(store)?;
+            self.has_begun.store(true, Ordering::SeqCst);
+        }
         while self.take().await.map_err(store)? {}
         self.gather().await.map_err(store)?;
         let now = self.receiver.clock.now();
@@ -85,6 +99,17 @@ impl<R> StaffNotices<R> {
             }
         }
         result
+    }
+
+    /// Forgets who is not told any more, and notes what fires already for those who do not know.
+    async fn begin(&self) -> Result<(), StoreError> {
+        let all: Vec<&str> = self.settings.staff.iter().map(|staff| staff.address.as_str()).collect();
+        let alerted: Vec<&str> = self.settings.who(Kind::Alert).collect();
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await?;
+        staff_notices::forget_refused(&mut transaction, &all).await?;
+        staff_alerts::begin(&mut transaction, &alerted).await?;
+        database.commit(transaction).await
     }
 
     /// Notes new events for those who want to hear of them, from the moment on at which this was switched on for the first time.
@@ -125,7 +150,8 @@ impl<R> StaffNotices<R> {
         for address in due {
             let mut id = [0; 16];
             self.receiver.random.fill(&mut id);
-            staff_notices::gather(&mut transaction, &address, &hex::encode(id), now).await?;
+            let wants_alerts = self.settings.who(Kind::Alert).any(|alerted| alerted == address);
+            staff_notices::gather(&mut transaction, &address, wants_alerts, &hex::encode(id), now).await?;
         }
         failpoint!("notices.gathering");
         database.commit(transaction).await?;
@@ -156,13 +182,17 @@ impl<R> StaffNotices<R> {
         let mut transaction = database.write().await?;
         match sent {
             Ok(()) => {
-                staff_notices::sent(&mut transaction, waiting.number).await?;
+                staff_notices::sent(&mut transaction, waiting).await?;
                 tracing::info!(code = "mail.sent", mail = waiting.message_id, "a mail went out");
             }
             Err((code, again)) => {
-                let pause = BACKOFF.pause(waiting.tries + 1, self.receiver.random.as_ref());
-                let next = again.then(|| now.checked_add(pause).unwrap_or(now));
-                staff_notices::failed(&mut transaction, waiting.number, code, next).await?;
+                if again {
+                    let pause = BACKOFF.pause(waiting.tries + 1, self.receiver.random.as_ref());
+                    let next = now.checked_add(pause).unwrap_or(now);
+                    staff_notices::failed(&mut transaction, waiting, code, next).await?;
+                } else {
+                    staff_notices::refused(&mut transaction, waiting, code).await?;
+                }
                 tracing::warn!(code, mail = waiting.message_id, again, "a mail did not go out");
             }
         }

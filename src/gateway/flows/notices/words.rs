@@ -50,8 +50,9 @@ pub(super) fn text(gathered: &Gathered) -> String {
     lines.extend(counted(|line| line.1));
     lines.extend(gathered.fired.iter().flat_map(fired));
     lines.extend(gathered.cleared.iter().map(|code| {
-        let what = Rule::of(code).map_or("", |rule| rule.what);
-        format!("・解消しました ({code}): {what}")
+        let rule = Rule::of(code);
+        let yet = rule.and_then(Rule::yet).map_or("", |yet| yet.0);
+        format!("・解消しました ({code}): {}{yet}", rule.map_or("", |rule| rule.what))
     }));
     lines.push(String::new());
     lines.push(
@@ -65,7 +66,10 @@ pub(super) fn text(gathered: &Gathered) -> String {
         let english = Rule::of(&alert.code).map_or("", |rule| rule.english);
         format!("- {}{}: {english} {}", mark(alert, "ALERT "), alert.code, alert.detail)
     }));
-    lines.extend(gathered.cleared.iter().map(|code| format!("- Over: {code}")));
+    lines.extend(gathered.cleared.iter().map(|code| {
+        let yet = Rule::of(code).and_then(Rule::yet).map_or("", |yet| yet.1);
+        format!("- Over: {code}  {yet}").trim_end().to_owned()
+    }));
     lines.push(String::new());
     lines.push(
         "Look at them with kx-gateway received list, kx-gateway sent list and kx-gateway alerts. Please do not reply."

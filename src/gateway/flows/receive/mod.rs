@@ -185,7 +185,7 @@ impl RunError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Relay(error) => relay::code(error),
-            Self::BreakerOpen { .. } => "relay.breaker-open",
+            Self::BreakerOpen { .. } => relay::BREAKER_OPEN,
             Self::OtherUnion => "relay.other-union",
             Self::OtherVersion => "relay.other-version",
             Self::Store(_) => "database",

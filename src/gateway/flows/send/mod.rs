@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
 
 use super::receive::Receiver;
 use crate::domain::address::Address;
@@ -158,6 +159,8 @@ pub struct Sender<R> {
     pub wake: Arc<Notify>,
     /// Bytes on their way to the relay.
     pub meter: Arc<Meter>,
+    /// Cancelled when the process stops: nobody waits for the scanner any longer.
+    pub stop: CancellationToken,
     /// One run at a time in this process; among processes the outbox's lock sees to it.
     turn: Mutex<()>,
     /// Up to when everything that the relay had to tell was heard.
@@ -324,6 +327,7 @@ impl<R: Relay> Sender<R> {
             limits,
             wake: Arc::default(),
             meter: Arc::default(),
+            stop: CancellationToken::new(),
             turn: Mutex::default(),
             heard: Heard::default(),
             owes: AtomicBool::new(false),

@@ -35,7 +35,11 @@ pub(super) fn schedule_late(picture: &Picture, thresholds: &Thresholds, _: &'sta
     }
 }
 
+/// Nobody asks the relay while the way to it is shut: whether it would answer, nobody can tell.
 pub(super) fn relay_silent(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
+    if matches!(picture.vpn, Some(Err(_))) {
+        return Finding::Unknown;
+    }
     let silent = picture.silent_since.map(|since| picture.at.duration_since(since));
     match (picture.breaker, silent) {
         (BreakerState::Open { .. }, _) => Finding::Wrong(span(silent.unwrap_or_default())),
@@ -81,7 +85,10 @@ pub(super) fn relay_certificates(picture: &Picture, _: &Thresholds, _: &'static 
 }
 
 pub(super) fn employers_certificates(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
-    ends_within(picture, picture.ends.employers, EMPLOYERS)
+    match picture.ends.employers_ended {
+        0 => ends_within(picture, picture.ends.employers, EMPLOYERS),
+        ended => Finding::Wrong(format!("ended: {ended}")),
+    }
 }
 
 pub(super) fn revocation_old(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
@@ -129,6 +136,10 @@ pub(super) fn parcels_old(picture: &Picture, _: &Thresholds, _: &'static str) ->
     older(picture, picture.figures.waiting_since, VERY_OLD)
 }
 
+pub(super) fn statements_unconfirmed(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
+    counted(picture.figures.unconfirmed)
+}
+
 pub(super) fn outgoing_old(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
     older(picture, picture.figures.to_send_since, OLD)
 }
@@ -159,10 +170,10 @@ pub(super) fn task_failing(picture: &Picture, _: &Thresholds, _: &'static str) -
 }
 
 pub(super) fn task_stuck(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
-    let since = |at: Option<Timestamp>| at.map(|at| picture.at.duration_since(at));
-    let stuck = picture.tasks.iter().filter(|task| match since(task.running_since) {
-        Some(running) => running > STUCK,
-        None => since(task.next_at).is_some_and(|late| late > LATE),
+    let longer = |seconds: u64, limit: SignedDuration| seconds > limit.as_secs().unsigned_abs();
+    let stuck = picture.tasks.iter().filter(|task| match task.running_seconds {
+        Some(running) => longer(running, STUCK),
+        None => longer(task.late_seconds, LATE),
     });
     listed(stuck.map(|task| task.name.clone().into_owned()))
 }

@@ -82,6 +82,14 @@ impl Rule {
         RULES.iter().find(|rule| rule.code == code)
     }
 
+    /// What is to be said when it is over, where that is less than it seems: in Japanese, and in English.
+    pub fn yet(&self) -> Option<(&'static str, &'static str)> {
+        (self.code == "receipt.refused").then_some((
+            "新しいものが24時間届いていないという意味です。該当の送信の警告は残っています（kx-gateway sent list --alarm）。",
+            "No new ones for 24 hours; the warnings of those messages stand (kx-gateway sent list --alarm).",
+        ))
+    }
+
     /// What it says of a picture.
     pub fn find(&self, picture: &Picture, thresholds: &Thresholds) -> Finding {
         (self.find)(picture, thresholds, self.code)

@@ -9,6 +9,7 @@ const AT_ONCE: SignedDuration = SignedDuration::ZERO;
 const A_MOMENT: SignedDuration = SignedDuration::from_mins(1);
 const A_WHILE: SignedDuration = SignedDuration::from_mins(5);
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(30);
+const AN_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Every rule, those about the way to the relay first.
 pub const RULES: &[Rule] = &[
@@ -97,9 +98,9 @@ pub const RULES: &[Rule] = &[
         severity: Critical,
         after: A_MOMENT,
         what: "KXサーバーの名前を解決できません。",
-        meaning: "KXサーバーの所在が分からないため、通信できません。",
+        meaning: "KXサーバーの所在が分からないため、通信を止めています。",
         remedy: "VPN側のDNSサーバーと、設定 relay.url を確認してください。",
-        english: "The name in relay.url has no address now.",
+        english: "The name in relay.url has no address now; nothing is sent.",
         find: conditions::vpn_shut,
     },
     Rule {
@@ -196,10 +197,10 @@ pub const RULES: &[Rule] = &[
         code: "certificate.employers",
         severity: Warning,
         after: AT_ONCE,
-        what: "まもなく期限が切れる利用者の証明書があります。",
-        meaning: "通常は自動で更新されます。更新されていない端末は、長く使われていない可能性があります。",
-        remedy: "kx-gateway user list で期限を確認し、事業所に連絡してください。",
-        english: "The certificate of an enabled user ends soon and was not renewed.",
+        what: "期限が切れた、またはまもなく切れる利用者の証明書があります。",
+        meaning: "通常は自動で更新されます。更新されていない端末は、長く使われていない可能性があります。期限が切れた利用者は送受信できません。",
+        remedy: "kx-gateway user list で期限を確認し、事業所に連絡してください。切れた利用者は user letter で登録し直すか、使わない場合は user disable で無効にしてください。",
+        english: "The certificate of an enabled user has ended, or ends soon and was not renewed.",
         find: conditions::employers_certificates,
     },
     Rule {
@@ -293,6 +294,16 @@ pub const RULES: &[Rule] = &[
         find: conditions::outgoing_old,
     },
     Rule {
+        code: "statements.unconfirmed",
+        severity: Warning,
+        after: AN_HOUR,
+        what: "送信の取消しや終了を、KXサーバーが1時間以上確認していません。",
+        meaning: "取り消したはずのファイルを、事業所がまだ受け取れる可能性があります。",
+        remedy: "kx-gateway sent list で取消し中のファイルを確認し、KXサーバーの運営者に連絡してください。",
+        english: "The KX server has not confirmed for an hour that nobody gets a file that was taken back or has ended.",
+        find: conditions::statements_unconfirmed,
+    },
+    Rule {
         code: "mail.old",
         severity: Warning,
         after: AT_ONCE,
@@ -308,7 +319,7 @@ pub const RULES: &[Rule] = &[
         after: AT_ONCE,
         what: "メールサーバーに受け取りを拒否された職員へのメールがあります。",
         meaning: "その宛先には、お知らせや警報が届きません。",
-        remedy: "設定 [notices] staff の宛先を確認してください。",
+        remedy: "設定 [notices] staff の宛先を確認してください。次のメールが届くか、宛先を設定から外すと解消します。",
         english: "The mail server refused a mail to staff for good.",
         find: conditions::mails_refused,
     },
