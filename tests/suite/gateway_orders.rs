@@ -5,13 +5,14 @@ use kenpo_express::domain::user::DisableReason;
 use kenpo_express::gateway::flows::compare::{Compared, compare};
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{enrol, orders, upkeep};
+use kenpo_express::gateway::relay::Relay;
 use kenpo_express::store::gateway::{audit, orders as line, requests};
 use kenpo_express::wire::enrolment::PcId;
 use kenpo_express::wire::page::{Cursor, PageQuery};
 use kenpo_express::wire::problem::Code;
 use kenpo_express::wire::union::{OrderNumber, User, UserRegistration};
 
-use crate::enrol_gateway_support::{Invited, Pc, invite, letter, world};
+use crate::enrol_gateway_support::{Invited, Pc, contact, invite, letter, world};
 use crate::gateway_relay::Told;
 use crate::gateway_support::GatewayWorld;
 
@@ -234,4 +235,36 @@ async fn what_a_disabling_wipes_stands_in_no_file_any_more() {
     assert!(secrets.iter().all(|secret| holds(secret)), "they are looked for in the right place");
     admin.disable_user(invited.user(), DisableReason::Lost, None).await.unwrap();
     assert!(!secrets.iter().any(|secret| holds(secret)), "they stay in the log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kit_goes_to_the_relay_after_the_newest_revocation_list_whoever_is_first_to_reach_it() {
+    // The gateway has never run: nothing was announced, and there is no list yet.
+    let world = GatewayWorld::new().await;
+    let admin = world.admin("staff").await;
+    let (office, user) = ("12-34".parse().unwrap(), "sakiko-1".parse().unwrap());
+    orders::remember(&world.receiver, &world.receiver.relay.handshake().await.unwrap().entrance).await.unwrap();
+    admin.add_office(&office, &"見本".parse().unwrap()).await.unwrap();
+    admin.register_user(&office, Some(&user), &contact()).await.unwrap();
+    admin.letter(&user, false).await.unwrap();
+    let told = async || {
+        let told = world.relay.told().into_iter();
+        told.map(|told| if matches!(told, Told::Certificates(true)) { "list" } else { told.kind() }).collect::<Vec<_>>()
+    };
+    // While the relay does not take the list, nobody is sent a kit who could do nothing with it.
+    world.relay.refuse(Some(("certificates", Code::Unavailable)));
+    assert!(orders::send_about(&world.receiver, &user).await.is_err());
+    assert!(!told().await.contains(&"enrol"));
+    world.relay.refuse(None);
+    world.clock.advance(SignedDuration::from_secs(301));
+    orders::send_about(&world.receiver, &user).await.unwrap();
+    let order = told().await;
+    let place = |kind| order.iter().position(|told| *told == kind);
+    assert!(place("list").is_some() && place("list") < place("enrol"), "{order:?}");
+    // It has the newest one: the next kit goes alone. After a newer list it does not.
+    orders::send_due(&world.receiver).await.unwrap();
+    told().await;
+    admin.letter(&user, true).await.unwrap();
+    orders::send_about(&world.receiver, &user).await.unwrap();
+    assert_eq!(told().await.last(), Some(&"enrol"));
 }

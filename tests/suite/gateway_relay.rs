@@ -81,7 +81,8 @@ pub(crate) enum Told {
     Link,
     Notice(UserId),
     Answer(RequestId, RequestAnswer),
-    Certificates,
+    /// Whether a revocation list came with them.
+    Certificates(bool),
 }
 
 impl Told {
@@ -94,7 +95,7 @@ impl Told {
             Self::Link => "link",
             Self::Notice(..) => "notice",
             Self::Answer(..) => "answer",
-            Self::Certificates => "certificates",
+            Self::Certificates(..) => "certificates",
         }
     }
 }

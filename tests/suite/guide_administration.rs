@@ -106,10 +106,6 @@ impl Machines {
 
     /// The block as it stands, in a shell that goes on where the one before stopped, as a reader's does.
     fn run(&self, machine: &str, block: &str) -> String {
-        self.try_to_run(machine, block, 10)
-    }
-
-    fn try_to_run(&self, machine: &str, block: &str, tries: u32) -> String {
         let folder = self.path(machine);
         let script = format!("set -aeu\n. ./state.sh\n{block}\nexport -p > state.sh\n");
         let own = Path::new(env!("CARGO_BIN_EXE_kx-gateway")).parent().unwrap().display().to_string();
@@ -138,11 +134,6 @@ impl Machines {
             std::thread::sleep(Duration::from_millis(20));
         };
         let said = fs::read_to_string(said).unwrap();
-        // The list goes to the relay with the gateway's first orders: a reader who is faster is told to try again later, and does.
-        if said.contains("there is no current revocation list") && began_at.elapsed() < PATIENCE && tries > 1 {
-            std::thread::sleep(Duration::from_secs(1));
-            return self.try_to_run(machine, block, tries - 1);
-        }
         assert!(status.is_some_and(|status| status.success()), "{machine}: {status:?}\n{block}\n{said}");
         said
     }

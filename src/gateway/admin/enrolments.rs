@@ -59,6 +59,8 @@ impl Admin {
         if receiver.keys.current().authority.is_none() {
             return Err(AdminError::NoAuthority);
         }
+        // Also before the gateway has ever run: the kit goes after the list.
+        revocation::renew_daily(receiver).await?;
         let (user, contact) = self.letter_is_possible(id, new_passwords).await?;
         let entrance = self.entrance().await?;
         let (worker, for_kit) = (Arc::clone(receiver), (user.clone(), contact.clone()));

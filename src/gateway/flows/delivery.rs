@@ -55,9 +55,29 @@ pub(super) async fn publish<R: Relay>(receiver: &Receiver<R>) -> Result<(), Orde
         credentials.iter().map(|credential| Der(credential.certificate().der().to_vec())).collect()
     };
     let keys = receiver.keys.current();
-    let revoked = revocation::newest(receiver.database.read()).await?.map(|list| Der(list.der));
+    let newest = revocation::newest(receiver.database.read()).await?;
+    let number = newest.as_ref().map(|list| list.number);
+    let revoked = newest.map(|list| Der(list.der));
     let certificates = UnionCertificates { encryption: der(&keys.encryption), signing: der(&keys.signing), revoked };
-    Ok(receiver.relay.put_certificates(&certificates).await?)
+    receiver.relay.put_certificates(&certificates).await?;
+    match number {
+        Some(number) if !revocation::is_published(receiver.database.read()).await? => {
+            let mut transaction = receiver.database.write().await?;
+            revocation::set_published(&mut transaction, number).await?;
+            Ok(receiver.database.commit(transaction).await?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives the relay a kit. Whoever is set up with it believes nothing without a current revocation list: that goes first, whichever
+/// process is the first to reach the relay.
+async fn enrol<R: Relay>(receiver: &Receiver<R>, user: &UserId, order: &Order) -> Result<Timestamp, OrderError> {
+    if !revocation::is_published(receiver.database.read()).await? {
+        publish(receiver).await?;
+    }
+    let kit = payload(receiver, order).await?;
+    Ok(receiver.relay.enrol(user, OrderNumber(order.number), &kit).await?.at)
 }
 
 /// What is still to be said when an answer is void: the certificates that were issued with it, and where the login starts
@@ -104,7 +124,7 @@ pub(super) async fn deliver<R: Relay>(receiver: &Receiver<R>, order: &Order) -> 
         }
         OrderKind::Disable => disable(receiver, user, number, order.requested_at).await?,
         OrderKind::Enable => relay.enable_user(user, number).await?.at,
-        OrderKind::Enrol => relay.enrol(user, number, &payload(receiver, order).await?).await?.at,
+        OrderKind::Enrol => enrol(receiver, user, order).await?,
         OrderKind::Link => relay.mail_link(user, number).await?.at,
         OrderKind::Notice => relay.notify(user, number, &payload(receiver, order).await?).await?.at,
         OrderKind::Answer | OrderKind::Issue => answer(receiver, order).await?,

@@ -32,6 +32,24 @@ pub async fn newest(executor: impl SqliteExecutor<'_>) -> Result<Option<Stored>,
     .transpose()
 }
 
+/// Whether the relay has confirmed the newest one, or there is none.
+pub async fn is_published(executor: impl SqliteExecutor<'_>) -> Result<bool, StoreError> {
+    let open = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM revocation_list WHERE id = 1 AND published IS DISTINCT FROM number)",
+    );
+    let open: bool = open.fetch_one(executor).await?;
+    Ok(!open)
+}
+
+/// The relay has confirmed the list of this number.
+pub async fn set_published(connection: &mut SqliteConnection, number: u64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE revocation_list SET published = $1 WHERE id = 1")
+        .bind(i64::try_from(number).map_err(corrupt("number of a revocation list"))?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Replaces it.
 pub async fn replace(connection: &mut SqliteConnection, list: &Stored) -> Result<(), StoreError> {
     sqlx::query(

@@ -154,8 +154,8 @@ impl Relay for FakeRelay {
         Ok(AcknowledgementResults { items: results, acknowledged: inner.newest() })
     }
 
-    async fn put_certificates(&self, _: &UnionCertificates) -> Result<(), ClientError> {
-        self.tell(Told::Certificates).map(|_| ())
+    async fn put_certificates(&self, certificates: &UnionCertificates) -> Result<(), ClientError> {
+        self.tell(Told::Certificates(certificates.revoked.is_some())).map(|_| ())
     }
 
     async fn put_user(
