@@ -134,7 +134,8 @@ impl GatewayWorld {
         let roots = vec![self.union.authority.certificate().clone()];
         let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
         let relay = UnionClient::new(&away).unwrap();
-        let receiver = receiver(relay, self.folder.path(), self.receiver.keys.clone(), &self.clock).await;
+        let mut receiver = receiver(relay, self.folder.path(), self.receiver.keys.clone(), &self.clock).await;
+        receiver.scanner.clone_from(&self.receiver.scanner);
         let receiver = Arc::new(receiver);
         let sender = Arc::new(sender(&receiver, self.folder.path(), false));
         Gateway { settings: Arc::new(settings), receiver, sender }

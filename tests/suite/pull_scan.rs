@@ -1,18 +1,20 @@
 //! The malware scan by a real clamd, with a signature of our own: no list of real malware is needed.
 
+mod faulty;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Cursor, Read, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::policy::{Facts, Scan};
 use kenpo_express::domain::schedule::{Interval, Plan};
 use kenpo_express::domain::verdict::{Reason, Verdict};
+use kenpo_express::gateway::admin::AdminError;
 use kenpo_express::gateway::flows::handoff::Handoff;
 use kenpo_express::gateway::flows::receive::Cause;
 use kenpo_express::gateway::flows::send::{NewDispatch, Origin, To};
@@ -21,14 +23,14 @@ use kenpo_express::gateway::scan::{Place, Scanner};
 use kenpo_express::gateway::tasks;
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::runtime::task::Tasks;
-use kenpo_express::store::gateway::{evidence, troubles};
+use kenpo_express::store::gateway::{audit, evidence, troubles};
 use tokio_util::sync::CancellationToken;
 
 use crate::api_support::recipient;
 use crate::exchange_support::wait_for;
-use crate::gateway_support::{GatewayWorld, Sender, sender};
+use crate::gateway_support::{GatewayWorld, Sender, receiver, sender};
 use crate::message_support::noise;
-use crate::support::soon::{soon, within};
+use crate::support::soon::soon;
 
 /// What our signature finds.
 const PATTERN: &[u8] = b"kx-test-pattern-7f3a91c2d5e8-not-malware";
@@ -45,6 +47,11 @@ struct Clamd {
 
 impl Clamd {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these lines in its configuration, too.
+    fn with(more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["db", "tmp"] {
@@ -59,9 +66,10 @@ impl Clamd {
             "Foreground yes".to_owned(),
             "FixStaleSocket yes".to_owned(),
             "AlertExceedsMax yes".to_owned(),
-            "MaxThreads 4\n".to_owned(),
+            "MaxThreads 4".to_owned(),
         ];
-        fs::write(path("clamd.conf"), lines.join("\n")).unwrap();
+        let lines = lines.into_iter().chain(more.iter().map(|line| (*line).to_owned()));
+        fs::write(path("clamd.conf"), lines.map(|line| line + "\n").collect::<String>()).unwrap();
         let mut clamd = Self { folder, child: None };
         clamd.start();
         clamd
@@ -220,115 +228,85 @@ async fn without_the_scanner_parcels_wait_and_they_go_on_by_themselves_when_it_i
     shutdown.finish(Duration::from_secs(30)).await;
 }
 
-type WithFile = Box<dyn Fn(UnixStream) + Send + Sync>;
-
-/// Something that answers whether it is there, and does this with every file.
-fn faulty(socket: &Path, with_file: impl Fn(UnixStream) + Send + Sync + 'static) {
-    let listener = UnixListener::bind(socket).unwrap();
-    let with_file = Arc::new(with_file);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let with_file = Arc::clone(&with_file);
-            std::thread::spawn(move || {
-                let (mut stream, mut word) = (stream, Vec::new());
-                while !word.ends_with(b"\0") {
-                    let mut byte = [0];
-                    if stream.read(&mut byte).unwrap_or(0) == 0 {
-                        return;
-                    }
-                    word.push(byte[0]);
-                }
-                if word == b"zPING\0" { drop(stream.write_all(b"PONG\0")) } else { with_file(stream) }
-            });
-        }
-    });
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scanner_that_breaks_off_falls_silent_or_talks_nonsense_lets_nothing_through() {
-    let folder = tempfile::tempdir().unwrap();
-    let answers = |words: &'static [u8]| {
-        move |mut stream: UnixStream| {
-            let _ = stream.write_all(words);
-            let _ = std::io::copy(&mut stream, &mut std::io::sink());
-        }
-    };
-    let scanners: [(&str, WithFile); 5] = [
-        ("scanner.broken-off", Box::new(drop)),
-        (
-            "scanner.broken-off",
-            Box::new(|mut stream| {
-                let mut some = [0; 8];
-                let _ = stream.read_exact(&mut some);
-            }),
-        ),
-        ("scanner.silent", Box::new(answers(b""))),
-        ("scanner.failed", Box::new(answers(b"stream: OKAY\0"))),
-        ("scanner.failed", Box::new(answers(b"stream: Can't allocate memory ERROR\0"))),
-    ];
-    for (number, (code, with_file)) in scanners.into_iter().enumerate() {
-        let socket = folder.path().join(number.to_string());
-        faulty(&socket, with_file);
-        let scanner = Arc::new(Scanner::new(Place::Socket(socket), Duration::from_secs(1)));
-        let (world, mut sender) = world(&scanner).await;
-        let ids = [10, 3_000_000].map(|size| world.send(&mut sender, &noise(size)));
-        world.pull().await;
-        let waiting = world.waiting().await;
-        for id in ids {
-            assert_eq!(waiting.get(&id).map(String::as_str), Some(code), "scanner {number}");
-            assert!(!world.relay.acknowledged(id));
-        }
-        assert_eq!((world.kept().await.len(), world.files("archive"), world.files("quarantine")), (0, 0, 0));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scanner_that_finds_a_file_clean_before_it_has_all_of_it_is_not_believed() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("early");
-    faulty(&socket, |mut stream| {
-        let mut some = vec![0; 100_000];
-        let _ = stream.read_exact(&mut some);
-        let _ = stream.write_all(b"stream: OK\0");
-        // Nothing more is taken, and what is said stays to be read.
-        let _ = stream.shutdown(std::net::Shutdown::Read);
-        std::thread::sleep(Duration::from_secs(20));
-    });
-    let scanner = Arc::new(Scanner::new(Place::Socket(socket), Duration::from_secs(1)));
+async fn what_waits_goes_on_also_when_others_have_seen_first_that_the_scanner_is_back() {
+    let mut clamd = Clamd::new();
+    clamd.stop();
+    let scanner = clamd.scanner();
     let (world, mut sender) = world(&scanner).await;
-    let id = world.send(&mut sender, &noise(3_000_000));
+    let id = world.send(&mut sender, &noise(10));
     world.pull().await;
-    assert_eq!(world.waiting().await.get(&id).map(String::as_str), Some("scanner.failed"));
-    assert!(!world.relay.acknowledged(id));
-    assert_eq!((world.kept().await.len(), world.files("archive"), world.files("quarantine")), (0, 0, 0));
+    assert_eq!(world.waiting().await[&id], "scanner.away");
+    clamd.start();
+    scanner.ping(&CancellationToken::new()).unwrap();
+    let shutdown = Shutdown::new();
+    let all = Tasks::new(Arc::clone(&world.receiver.clock), &shutdown);
+    let keeper = Arc::new(Keeper::new(&world.receiver, Plan::every(Interval::nearest(100_000), false)));
+    // Nothing is planned any more.
+    keeper.look().await.unwrap();
+    keeper.take();
+    let pull = tasks::pull::start(&world.receiver, &keeper, &all);
+    tasks::scanner::start(&world.receiver, &pull, &all);
+    soon("it comes, and nobody has to ask for it", async || !world.kept().await.is_empty()).await;
+    shutdown.finish(Duration::from_secs(30)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_does_not_wait_for_a_scanner_that_hangs() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("hangs");
-    faulty(&socket, |stream| {
-        std::thread::sleep(Duration::from_secs(100));
-        drop(stream);
-    });
-    let scanner = Arc::new(Scanner::new(Place::Socket(socket), Duration::from_secs(100)));
-    let (world, mut sender) = world(&scanner).await;
+async fn a_line_that_is_too_slow_for_the_scanner_costs_a_second_look_and_no_second_fetch() {
+    let clamd = Clamd::with(&["CommandReadTimeout 1", "ReadTimeout 1"]);
+    let (world, mut sender) = world(&clamd.scanner()).await;
     let id = world.send(&mut sender, &noise(3_000_000));
-    world.send(&mut sender, &noise(300_000));
-    let stop = CancellationToken::new();
-    let (receiver, asked) = (Arc::clone(&world.receiver), stop.clone());
-    let run = tokio::spawn(async move { receiver.run(Cause::Timer, &asked).await.unwrap() });
-    soon("it is fetched", async || {
-        assert!(!run.is_finished());
-        !world.relay.requests(id).is_empty()
-    })
-    .await;
-    let began_at = Instant::now();
-    stop.cancel();
-    within("the run stops", run).await.unwrap();
-    world.receiver.beside.idle().await;
-    assert!(began_at.elapsed() < Duration::from_secs(5), "{:?}", began_at.elapsed());
-    assert!(!world.relay.acknowledged(id) && world.kept().await.is_empty());
+    world.relay.hold(id);
+    let receiver = Arc::clone(&world.receiver);
+    let run = tokio::spawn(async move { receiver.run(Cause::Command, &CancellationToken::new()).await.unwrap() });
+    soon("it is fetched", async || !world.relay.requests(id).is_empty()).await;
+    // Well over the second that this clamd waits.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    world.relay.let_go(id);
+    assert_eq!(run.await.unwrap().result, "done");
+    assert_eq!((scan(&world, id).await, world.waiting().await.len()), (Scan::Clean, 0));
+    assert_eq!(world.relay.requests(id), [0], "fetched once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_before_there_was_a_scanner_is_scanned_before_two_persons_release_it() {
+    let mut clamd = Clamd::new();
+    let mut world = GatewayWorld::new().await;
+    let mut stranger = Sender::new("nobody", world.union.user("nobody", world.clock_now()));
+    let contents = [infected(300_000), noise(300_000), noise(LIMIT + 1_000_000)];
+    let [found, clean, beyond] = contents.map(|content| world.send(&mut stranger, &content));
+    world.pull().await;
+    world.register("nobody", stranger.credential.certificate()).await;
+    let mut with = receiver(world.relay.clone(), world.folder.path(), world.receiver.keys.clone(), &world.clock).await;
+    with.scanner = Some(clamd.scanner());
+    world.receiver = Arc::new(with);
+    let admin = world.admin("staff").await;
+    clamd.stop();
+    assert!(matches!(admin.release(clean, "suzuki").await, Err(AdminError::Unscanned(_))), "later");
+    clamd.start();
+    for (id, reason) in [(found, Reason::MalwareFound), (beyond, Reason::MalwareScanFailed)] {
+        let refused = admin.release(id, "suzuki").await;
+        assert!(matches!(&refused, Err(AdminError::Unreleasable(why)) if *why == reason), "{refused:?}");
+    }
+    assert_eq!(admin.release(clean, "suzuki").await.unwrap().verdict, "accepted");
+    let audit = audit::list(world.receiver.database.read(), None, 100).await.unwrap();
+    let entry = audit.iter().find(|entry| entry.action == "quarantine.released").unwrap();
+    assert_eq!(entry.after, "archived approver:suzuki scan:clean");
+    assert_eq!((world.files("archive"), world.files("quarantine")), (1, 3));
+}
+
+/// So many bytes for an office.
+fn to_office(size: usize) -> NewDispatch {
+    NewDispatch {
+        to: vec![To::Office("1234-A".parse().unwrap())],
+        file_name: "決定通知書.pdf".parse().unwrap(),
+        content_type: "application/pdf".to_owned(),
+        comment: None,
+        size: size as u64,
+        origin: Origin::Command,
+        key: None,
+        actor: "staff".to_owned(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -341,17 +319,7 @@ async fn what_is_sent_is_scanned_where_that_is_wanted() {
         recipient(&world, "hanako-1").await;
         let push = Arc::new(sender(&world.receiver, world.folder.path(), false));
         let stage = async |content: Vec<u8>| {
-            let new = NewDispatch {
-                to: vec![To::Office("1234-A".parse().unwrap())],
-                file_name: "決定通知書.pdf".parse().unwrap(),
-                content_type: "application/pdf".to_owned(),
-                comment: None,
-                size: content.len() as u64,
-                origin: Origin::Command,
-                key: None,
-                actor: "staff".to_owned(),
-            };
-            push.stage(new, Cursor::new(content)).await.map(drop).map_err(|error| error.code())
+            push.stage(to_office(content.len()), Cursor::new(content)).await.map(drop).map_err(|error| error.code())
         };
         let refused = |code: &'static str| if outgoing { Err(code) } else { Ok(()) };
         assert_eq!(stage(noise(300_000)).await, Ok(()));

@@ -29,6 +29,7 @@ use crate::gateway::flows::enrol::StaffError;
 use crate::gateway::flows::expiry;
 use crate::gateway::flows::revocation::RevocationError;
 use crate::gateway::flows::send::SendError;
+use crate::gateway::scan::Unscanned;
 use crate::http;
 use crate::message::error::OpenError;
 use crate::message::receipt::MAX_REASON;
@@ -101,6 +102,13 @@ pub enum AdminError {
         .0.japanese(), .0.english(), code = .0.code()
     )]
     Unreleasable(Reason),
+    /// Environment: what is to be released cannot be scanned now.
+    #[error(
+        "マルウェア検査ができないため、解除できません ({code})。検査できるようになってから、もう一度実行してください (nothing is released that cannot \
+         be scanned: try again when the scanner works)",
+        code = .0.code()
+    )]
+    Unscanned(#[from] Unscanned),
     /// Input: a certificate that is not fit for what it is to be registered for.
     #[error("電子証明書を登録できません: {0} (the certificate cannot be registered)")]
     Certificate(&'static str),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -11,12 +11,13 @@ use super::{Admin, AdminError};
 use crate::archive::{Durable, Sealed};
 use crate::domain::address::Address;
 use crate::domain::ids::MessageId;
-use crate::domain::policy::Facts;
+use crate::domain::policy::{Facts, Scan};
 use crate::domain::sequence::{Link, StreamMark};
 use crate::domain::verdict::{Reason, Verdict};
+use crate::gateway::scan::{Scanning, Unscanned};
 use crate::gateway::view::MessageView;
-use crate::message::keys::Certificate;
-use crate::message::open::{Verified, open};
+use crate::message::keys::{Certificate, Credential};
+use crate::message::open::{Opened, Verified, open};
 use crate::message::receipt::Stage;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::events::Kind;
@@ -43,6 +44,8 @@ const RELEASABLE: &[Reason] = &[
 struct Proven {
     verified: Verified,
     certificate: Registered,
+    /// What the scanner says of it now, as a code.
+    scan: &'static str,
 }
 
 impl Proven {
@@ -120,7 +123,7 @@ impl Admin {
             return Err(AdminError::State { state: message.state.code() });
         };
         refuse(reasons)?;
-        let proven = self.prove(&message).await?;
+        let proven = self.prove(&message, reasons.contains(&Reason::MalwareScanFailed)).await?;
         let receiver = &self.gateway.receiver;
         let sealed = Sealed::Shared(receiver.archive.quarantined(&message.path));
         let mut placement = receiver.archive.place(&proven.verified, sealed);
@@ -146,19 +149,39 @@ impl Admin {
         counters::add(&mut transaction, counters::ARCHIVED_BYTES, length(message.sealed_size)).await?;
         self.tell(&mut transaction, Kind::ReceivedReleased, &message).await?;
         let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
-        let (before, after) = (format!("quarantined {}", codes.join(" ")), format!("archived approver:{approver}"));
+        let before = format!("quarantined {}", codes.join(" "));
+        let after = format!("archived approver:{approver} scan:{}", proven.scan);
         self.log(&mut transaction, "quarantine.released", &id.to_string(), &before, &after).await?;
         receiver.database.commit(transaction).await?;
         Ok((&self.find(id).await?).into())
     }
 
-    /// Opens and verifies the file in quarantine under the certificate that is registered now.
-    async fn prove(&self, message: &Message) -> Result<Proven, AdminError> {
+    /// Opens and verifies the file in quarantine under the certificate that is registered now, and has it scanned where there is a
+    /// scanner: it may have come before there was one. What the scanner cannot look into goes on only if that was known when the
+    /// persons decided.
+    async fn prove(&self, message: &Message, is_unfit: bool) -> Result<Proven, AdminError> {
         let receiver = &self.gateway.receiver;
         let file: PathBuf = receiver.archive.quarantined(&message.path);
-        let keys = receiver.keys.current();
-        let opened = tokio::task::spawn_blocking(move || open(File::open(file)?, &keys.encryption, io::sink()));
-        let (opened, _) = opened.await.map_err(io::Error::other)??;
+        let (keys, scanner, stop) =
+            (receiver.keys.current(), receiver.scanner.clone(), self.gateway.sender.stop.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let look = |scanner| look_into(&file, &keys.encryption, scanner);
+            match look(scanner.as_deref().map(|scanner| scanner.begin(&stop))) {
+                // That it breaks off at this one is why nobody could scan it.
+                Err(AdminError::Unscanned(Unscanned::BrokenOff)) if is_unfit => {
+                    look(None).map(|(opened, _)| (opened, Scan::Failed))
+                }
+                looked => looked,
+            }
+        });
+        let (opened, scan) = looked.await.map_err(io::Error::other)??;
+        let scan = match scan {
+            Scan::NotScanned => "none",
+            Scan::Clean => "clean",
+            Scan::Failed if is_unfit => "failed",
+            Scan::Failed => return Err(AdminError::Unreleasable(Reason::MalwareScanFailed)),
+            Scan::Found { .. } => return Err(AdminError::Unreleasable(Reason::MalwareFound)),
+        };
         if Some(opened.tag()) != message.tag || opened.header().id != message.id {
             return Err(AdminError::Damaged(Reason::EnvelopeTampered));
         }
@@ -174,7 +197,17 @@ impl Admin {
         }
         let certificate = Certificate::from_der(&registered.der).map_err(|_| StoreError::Corrupt("certificate"))?;
         let verified = opened.verify(&certificate).map_err(|error| AdminError::Unreleasable(error.reason()))?;
-        Ok(Proven { verified, certificate: registered })
+        Ok(Proven { verified, certificate: registered, scan })
+    }
+}
+
+/// Opens a sealed file, with the scanner reading along where there is one. Blocks.
+fn look_into(file: &Path, keys: &[Credential], scanning: Option<Scanning<'_>>) -> Result<(Opened, Scan), AdminError> {
+    let input = File::open(file)?;
+    let Some(mut scanning) = scanning else { return Ok((open(input, keys, io::sink())?.0, Scan::NotScanned)) };
+    match open(input, keys, &mut scanning) {
+        Ok((opened, _)) => Ok((opened, scanning.finish()?)),
+        Err(error) => Err(scanning.trouble().map_or_else(|| error.into(), AdminError::Unscanned)),
     }
 }
 

@@ -29,8 +29,6 @@ pub(super) enum Answer {
     Found(String),
     /// The file is beyond its limits: it cannot say.
     Unfit,
-    /// It cannot work: nothing about the file.
-    Trouble,
 }
 
 /// A connection.
@@ -98,15 +96,18 @@ impl Line {
         }
     }
 
-    /// Writes it all. `false`: nobody listens any more; there may be an answer that says why.
+    /// Writes it all, within our patience: a scanner that takes a byte now and then is given up, too. `false`: nobody listens any
+    /// more; there may be an answer that says why.
     fn put(&mut self, mut bytes: &mut [IoSlice<'_>], stop: &CancellationToken) -> Result<bool, Unscanned> {
-        let mut wait = Wait::new(self.patience);
+        let wait = Wait::new(self.patience);
         while !bytes.is_empty() {
             match self.stream.write_vectored(bytes) {
                 Ok(0) => return Ok(false),
                 Ok(written) => {
                     IoSlice::advance_slices(&mut bytes, written);
-                    wait = Wait::new(self.patience);
+                    if !bytes.is_empty() {
+                        wait.on(stop)?;
+                    }
                 }
                 Err(error) if is_wait(&error) => wait.on(stop)?,
                 Err(_) => return Ok(false),
@@ -116,7 +117,7 @@ impl Line {
     }
 
     fn answer(&mut self, stop: &CancellationToken) -> Result<Answer, Unscanned> {
-        Ok(parse(&self.text(stop)?))
+        parse(&self.text(stop)?)
     }
 
     /// One answer, up to its end or that of the line.
@@ -139,20 +140,24 @@ impl Line {
 }
 
 /// Understands an answer. What it could not look into as a whole is not clean.
-fn parse(text: &str) -> Answer {
+fn parse(text: &str) -> Result<Answer, Unscanned> {
     let text = text.strip_prefix("stream: ").unwrap_or(text);
     if text == "OK" {
-        return Answer::Clean;
+        return Ok(Answer::Clean);
     }
     if let Some(name) = text.strip_suffix(" FOUND") {
         if name.starts_with("Heuristics.Limits.Exceeded") {
-            return Answer::Unfit;
+            return Ok(Answer::Unfit);
         }
-        return Answer::Found(name.chars().filter(|one| !one.is_control()).take(200).collect());
+        return Ok(Answer::Found(name.chars().filter(|one| !one.is_control()).take(200).collect()));
     }
     let lower = text.to_ascii_lowercase();
+    if lower.contains("read timed out") {
+        // The next piece did not come in time for it: so it ends a line that is too slow.
+        return Err(Unscanned::BrokenOff);
+    }
     let of_the_file = lower.ends_with("error") && (lower.contains("limit") || lower.contains("broken data"));
-    if of_the_file { Answer::Unfit } else { Answer::Trouble }
+    if of_the_file { Ok(Answer::Unfit) } else { Err(Unscanned::Failed) }
 }
 
 /// Waiting that ends when a stop is asked for, or patience is over.
@@ -240,14 +245,15 @@ mod tests {
     #[test]
     fn only_a_clear_word_is_clean() {
         for (text, answer) in [
-            ("stream: OK", Answer::Clean),
-            ("stream: Kx.Test-1 FOUND", Answer::Found("Kx.Test-1".to_owned())),
-            ("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND", Answer::Unfit),
-            ("INSTREAM size limit exceeded. ERROR", Answer::Unfit),
-            ("stream: Time limit reached ERROR", Answer::Unfit),
-            ("stream: Can't allocate memory ERROR", Answer::Trouble),
-            ("stream: OKAY", Answer::Trouble),
-            ("", Answer::Trouble),
+            ("stream: OK", Ok(Answer::Clean)),
+            ("stream: Kx.Test-1 FOUND", Ok(Answer::Found("Kx.Test-1".to_owned()))),
+            ("stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND", Ok(Answer::Unfit)),
+            ("INSTREAM size limit exceeded. ERROR", Ok(Answer::Unfit)),
+            ("stream: Time limit reached ERROR", Ok(Answer::Unfit)),
+            ("COMMAND READ TIMED OUT", Err(Unscanned::BrokenOff)),
+            ("stream: Can't allocate memory ERROR", Err(Unscanned::Failed)),
+            ("stream: OKAY", Err(Unscanned::Failed)),
+            ("", Err(Unscanned::Failed)),
         ] {
             assert_eq!(parse(text), answer, "{text}");
         }

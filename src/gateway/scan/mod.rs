@@ -5,6 +5,7 @@
 //! waits.
 
 mod clamd;
+mod suspects;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::clamd::{Answer, Line};
+use self::suspects::{Suspects, Suspicion};
+use crate::domain::ids::MessageId;
 use crate::domain::policy::Scan;
 
 /// Bytes that go to the scanner at once, with their length before them.
@@ -72,12 +75,22 @@ pub struct Scanner {
     patience: Duration,
     outgoing: bool,
     is_away: AtomicBool,
+    /// Whether somebody did not find it since it was last said that it is back.
+    was_missed: AtomicBool,
+    suspects: Suspects,
 }
 
 impl Scanner {
     /// A scanner at this place that is given up after so long a silence.
-    pub const fn new(place: Place, patience: Duration) -> Self {
-        Self { place, patience, outgoing: false, is_away: AtomicBool::new(false) }
+    pub fn new(place: Place, patience: Duration) -> Self {
+        Self {
+            place,
+            patience,
+            outgoing: false,
+            is_away: AtomicBool::new(false),
+            was_missed: AtomicBool::new(false),
+            suspects: Suspects::default(),
+        }
     }
 
     /// The same one, for what is sent too, or not.
@@ -96,28 +109,57 @@ impl Scanner {
         self.is_away.load(Ordering::SeqCst)
     }
 
+    /// Whether it answers again since somebody did not find it, whoever that was. Says so once.
+    pub fn is_back(&self) -> bool {
+        !self.is_away() && self.was_missed.swap(false, Ordering::SeqCst)
+    }
+
     /// Whether it is there and can work. Blocks.
     pub fn ping(&self, stop: &CancellationToken) -> Result<(), Unscanned> {
         let asked = Line::open(&self.place, self.patience.min(PING)).and_then(|mut line| line.ping(stop));
         if asked != Err(Unscanned::Stopped) {
-            self.is_away.store(asked.is_err(), Ordering::SeqCst);
+            self.found(asked.is_ok());
         }
         asked
     }
 
     /// Begins a file. It ends early when a stop is asked for.
     pub fn begin<'a>(&'a self, stop: &'a CancellationToken) -> Scanning<'a> {
-        Scanning { scanner: self, stop, piece: Vec::with_capacity(PIECE), state: State::Fresh }
+        Scanning { scanner: self, stop, piece: Vec::with_capacity(PIECE), state: State::Fresh, suspicion: None }
+    }
+
+    /// Begins a parcel that is here as a whole, so that nothing but the parcel makes the scanner break off: when it does so each time,
+    /// the parcel is one that cannot be scanned. Blocks.
+    pub fn begin_whole<'a>(&'a self, id: MessageId, stop: &'a CancellationToken) -> Result<Scanning<'a>, Unscanned> {
+        let suspicion = self.suspects.look(id).ok_or(Unscanned::BrokenOff)?;
+        if suspicion.is_one() {
+            self.note(self.probe(stop))?;
+        }
+        Ok(Scanning { suspicion: Some(suspicion), ..self.begin(stop) })
+    }
+
+    /// Has a few bytes scanned that are harmless.
+    fn probe(&self, stop: &CancellationToken) -> Result<(), Unscanned> {
+        let mut line = Line::open(&self.place, self.patience)?;
+        let early = line.begin(stop)?.is_some() || line.send(b"Kenpo eXpress", stop)?.is_some();
+        if !early && line.end(stop)? == Answer::Clean { Ok(()) } else { Err(Unscanned::Failed) }
     }
 
     /// Remembers whether somebody listens.
     fn note<T>(&self, result: Result<T, Unscanned>) -> Result<T, Unscanned> {
         match &result {
-            Ok(_) => self.is_away.store(false, Ordering::SeqCst),
-            Err(Unscanned::Away) => self.is_away.store(true, Ordering::SeqCst),
+            Ok(_) => self.found(true),
+            Err(Unscanned::Away) => self.found(false),
             Err(_) => {}
         }
         result
+    }
+
+    fn found(&self, is_there: bool) {
+        self.is_away.store(!is_there, Ordering::SeqCst);
+        if !is_there {
+            self.was_missed.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -129,6 +171,8 @@ pub struct Scanning<'a> {
     /// What is gathered.
     piece: Vec<u8>,
     state: State,
+    /// What is known of the parcel, where it is one.
+    suspicion: Option<Suspicion<'a>>,
 }
 
 #[derive(Debug)]
@@ -154,27 +198,40 @@ impl Scanning<'_> {
         // An empty file is scanned, too.
         self.send()?;
         let answer = match self.state {
-            State::Sending(mut line) => self.scanner.note(line.end(self.stop))?,
+            State::Sending(mut line) => match self.scanner.note(line.end(self.stop)) {
+                Err(Unscanned::BrokenOff) if self.suspicion.as_ref().is_some_and(Suspicion::broke) => Answer::Unfit,
+                ended => ended?,
+            },
             State::Answered(answer) => answer,
             State::Failed(trouble) => return Err(trouble),
             State::Fresh => return Err(Unscanned::Failed),
         };
-        match answer {
-            Answer::Clean => Ok(Scan::Clean),
-            Answer::Found(name) => Ok(Scan::Found { name }),
-            Answer::Unfit => Ok(Scan::Failed),
-            Answer::Trouble => Err(Unscanned::Failed),
+        if let Some(suspicion) = &self.suspicion {
+            suspicion.answered();
         }
+        Ok(match answer {
+            Answer::Clean => Scan::Clean,
+            Answer::Found(name) => Scan::Found { name },
+            Answer::Unfit => Scan::Failed,
+        })
     }
 
     /// Sends what is gathered. What comes after an answer is not sent any more.
     fn send(&mut self) -> Result<(), Unscanned> {
+        if let Some(trouble) = self.trouble() {
+            return Err(trouble);
+        }
         let sent = self.try_send();
         self.piece.clear();
         match self.scanner.note(sent) {
             Ok(None) => Ok(()),
             Ok(Some(answer)) => {
                 self.state = State::Answered(answer);
+                Ok(())
+            }
+            // The rest is read all the same: what it is, is to be known.
+            Err(Unscanned::BrokenOff) if self.suspicion.as_ref().is_some_and(Suspicion::broke) => {
+                self.state = State::Answered(Answer::Unfit);
                 Ok(())
             }
             Err(trouble) => {
@@ -195,8 +252,7 @@ impl Scanning<'_> {
         }
         match &mut self.state {
             State::Sending(line) => line.send(&self.piece, self.stop),
-            State::Failed(trouble) => Err(*trouble),
-            State::Fresh | State::Answered(_) => Ok(None),
+            State::Fresh | State::Answered(_) | State::Failed(_) => Ok(None),
         }
     }
 }

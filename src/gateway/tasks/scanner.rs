@@ -18,13 +18,13 @@ pub fn start<R: Relay>(receiver: &Arc<Receiver<R>>, pull: &Task, tasks: &Tasks) 
         let (pull, soft) = (pull.clone(), soft.clone());
         let (scanner, trouble) = (Arc::clone(&scanner), Arc::clone(&trouble));
         async move {
-            let was_away = scanner.is_away();
-            let asked = tokio::task::spawn_blocking(move || scanner.ping(&soft)).await;
+            let asked = Arc::clone(&scanner);
+            let asked = tokio::task::spawn_blocking(move || asked.ping(&soft)).await;
             let answer = match asked.unwrap_or(Err(Unscanned::Failed)) {
                 Err(Unscanned::Stopped) => return Ok(()),
                 other => other.map_err(Unscanned::code),
             };
-            if was_away && answer.is_ok() {
+            if answer.is_ok() && scanner.is_back() {
                 tracing::info!(code = "scanner.back", "the malware scanner answers again");
                 pull.activate();
             }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::item::Outcome;
 use super::run::Run;
 use super::trouble::Trouble;
+use crate::domain::ids::MessageId;
 use crate::domain::policy::Scan;
 use crate::domain::verdict::Reason;
 use crate::failpoint;
 use crate::gateway::registry::Examined;
 use crate::gateway::relay::Relay;
-use crate::gateway::scan::{Scanning, Unscanned};
+use crate::gateway::scan::{Scanner, Scanning, Unscanned};
 use crate::message::open::{Opened, Verified, open};
 use crate::message::signed::SignatureError;
 
@@ -24,10 +25,17 @@ pub(super) enum Tried {
 /// The registered certificate, and whether the signature holds under it.
 type Checked = (Arc<Examined>, Result<Box<Verified>, Reason>);
 
-/// Opens what `input` gives, with the scanner reading along where there is one. Blocks.
-pub(super) fn try_open<R: Relay>(run: &Run<R>, input: impl Read + Send) -> Result<Tried, Trouble> {
+/// Opens what `input` gives of a parcel, with the scanner reading along where there is one. `is_whole`: all of it is here. Blocks.
+pub(super) fn try_open<R: Relay>(
+    run: &Run<R>,
+    id: MessageId,
+    is_whole: bool,
+    input: impl Read + Send,
+) -> Result<Tried, Trouble> {
     let receiver = &run.receiver;
-    let mut scanning = receiver.scanner.as_ref().map(|scanner| scanner.begin(&run.stop));
+    let begin =
+        |scanner| if is_whole { Scanner::begin_whole(scanner, id, &run.stop) } else { Ok(scanner.begin(&run.stop)) };
+    let mut scanning = receiver.scanner.as_deref().map(begin).transpose()?;
     let mut nowhere = io::sink();
     let content: &mut (dyn Write + Send) = match &mut scanning {
         Some(scanning) => scanning,

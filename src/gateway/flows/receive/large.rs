@@ -98,8 +98,8 @@ async fn transfer<R: Relay>(run: &Arc<Run<R>>, ticket: &mut Ticket) -> Result<Wh
     let path = part.path().to_owned();
     let there = part.length();
     let (progress, reader) = follow(&path, there)?;
-    let opener = Arc::clone(run);
-    let opener = tokio::task::spawn_blocking(move || try_open(&opener, reader));
+    let (opener, id, is_whole) = (Arc::clone(run), ticket.parcel.id, there >= ticket.parcel.size);
+    let opener = tokio::task::spawn_blocking(move || try_open(&opener, id, is_whole, reader));
     let (pieces, queue) = mpsc::channel(PIECES);
     let writer = tokio::task::spawn_blocking(move || write(part, progress, queue));
     let fetched = fetch(run, &ticket.parcel, there, &mut ticket.room, &pieces).await;

@@ -51,10 +51,10 @@ async fn receive<R: Relay>(run: &Arc<Run<R>>, ticket: &Ticket) -> Result<(Bytes,
     run.receiver.metrics.transferred_bytes_total.with_label_values(&["in"]).inc_by(sealed.len() as u64);
     run.stage("fetch", began_at);
     let began_at = Instant::now();
-    let (worker, input) = (Arc::clone(run), sealed.clone());
+    let (worker, id, input) = (Arc::clone(run), ticket.parcel.id, sealed.clone());
     // More would only be threads that wait for a core, each with memory of its own.
     let turn = run.openers.acquire().await;
-    let tried = tokio::task::spawn_blocking(move || try_open(&worker, &input[..])).await;
+    let tried = tokio::task::spawn_blocking(move || try_open(&worker, id, true, &input[..])).await;
     drop(turn);
     let outcome = complete(run, tried.map_err(|_| Trouble::Wait("internal"))??).await?;
     run.stage("open", began_at);

@@ -4,8 +4,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Read};
 
-use tokio_util::sync::CancellationToken;
-
 use super::recipients::{Known, Unfit};
 use super::scanned::Scanned;
 use super::seal::sealed_size;
@@ -199,14 +197,13 @@ impl<R: Relay> Sender<R> {
         };
         let (place, size) = (self.outbox.staged(id), new.size);
         let scanner = self.receiver.scanner.clone().filter(|scanner| scanner.scans_outgoing());
-        // Whoever gives the file waits for it.
-        let never = CancellationToken::new();
+        let stop = self.stop.clone();
         let task = tokio::task::spawn_blocking(move || -> Result<StagedCopy, SendError> {
             let recipients: Vec<_> = keys.encryption.iter().take(1).map(|own| own.certificate().clone()).collect();
             let output = Unpublished::create(&place, random.as_ref())?;
             let mut buffered = BufWriter::with_capacity(WRITE, output.file());
             let input = Hashing { checksum: Checksum::new(Algorithm::Sha256), content, left: size.saturating_add(1) };
-            let mut input = Scanned::new(input, scanner.as_ref().map(|scanner| scanner.begin(&never)));
+            let mut input = Scanned::new(input, scanner.as_ref().map(|scanner| scanner.begin(&stop)));
             let sealed = seal(&draft, keys.signer(), &recipients, random.as_ref(), &mut input, &mut buffered);
             let sealed = sealed.map_err(|error| input.explain(error))?;
             let input = input.finish()?;
