@@ -3,6 +3,7 @@
 mod alerts;
 mod integration;
 mod mail;
+mod restart;
 mod scan;
 
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +27,7 @@ pub use mail::{MailSettings, NoticeSettings, StaffSettings};
 pub use scan::ScanSettings;
 
 /// All settings. The file says what each means.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct GatewaySettings {
     /// Where they were read from, if it was a file.
     #[serde(skip)]
@@ -70,7 +71,7 @@ pub struct GatewaySettings {
 }
 
 /// `[relay]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RelaySettings {
     url: String,
     /// PEM certificates that vouch for the relay.
@@ -89,7 +90,7 @@ pub struct RelaySettings {
 }
 
 /// `[keys]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct KeySettings {
     /// The union CA's certificate.
     pub ca: PathBuf,
@@ -103,14 +104,14 @@ pub struct KeySettings {
 }
 
 /// `[certificates]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct CertificateSettings {
     /// Days that a user's new certificates are valid.
     pub validity_days: u32,
 }
 
 /// `[letter]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LetterSettings {
     /// Name of the union.
     pub union_name: String,
@@ -119,7 +120,7 @@ pub struct LetterSettings {
 }
 
 /// `[revocation]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RevocationSettings {
     /// Lists in DER.
     pub lists: Vec<PathBuf>,
@@ -128,7 +129,7 @@ pub struct RevocationSettings {
 }
 
 /// `[storage]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct StorageSettings {
     /// The database file.
     pub database: PathBuf,
@@ -147,7 +148,7 @@ pub struct StorageSettings {
 }
 
 /// `[pull]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct PullSettings {
     /// Seconds between two runs.
     pub interval_seconds: u64,
@@ -170,7 +171,7 @@ pub struct PullSettings {
 }
 
 /// `[send]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SendSettings {
     /// Uploads side by side.
     pub parallel: usize,
@@ -181,13 +182,13 @@ pub struct SendSettings {
 }
 
 /// `[metrics]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MetricsSettings {
     listen: String,
 }
 
 /// `[log]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct LogSettings {
     /// The filter.
     pub level: String,

@@ -61,6 +61,10 @@ type Read = Result<(Keys, client::Settings), ReloadError>;
 #[derive(Debug)]
 pub struct Reload {
     receiver: Arc<Receiver<UnionClient>>,
+    /// The settings that the gateway runs with.
+    running: GatewaySettings,
+    /// Sections that were changed since and wait for a restart, as it was said last.
+    waiting: Mutex<Vec<&'static str>>,
     /// The settings as they were read last: they name the files, also when what those hold is refused.
     named: Mutex<GatewaySettings>,
     files: Files,
@@ -71,8 +75,14 @@ pub struct Reload {
 impl Reload {
     /// Follows the files that the settings name, from the moment on at which `files` saw them.
     pub fn new(receiver: &Arc<Receiver<UnionClient>>, settings: &GatewaySettings, files: Files) -> Self {
-        let (named, problem) = (Mutex::new(settings.clone()), Mutex::default());
-        Self { receiver: Arc::clone(receiver), named, files, problem }
+        Self {
+            receiver: Arc::clone(receiver),
+            running: settings.clone(),
+            waiting: Mutex::default(),
+            named: Mutex::new(settings.clone()),
+            files,
+            problem: Mutex::default(),
+        }
     }
 
     /// Says what is wrong with the keys that the gateway starts with. It works with them all the same: what arrives is
@@ -128,6 +138,7 @@ impl Reload {
         };
         // It was checked when it was read.
         let _ = telemetry::set_filter(&settings.log.level);
+        self.say_what_waits(&settings);
         self.files.look(settings.files());
         self.lock().clone_from(&settings);
         if settings.insurer() != *self.receiver.keys.union() {
@@ -136,6 +147,19 @@ impl Reload {
         let (keys, relay) = Keys::load(&settings)?;
         keys.check(self.receiver.clock.now())?;
         Ok((keys, relay))
+    }
+
+    /// Whoever changes a section that is not read again must not think that it counts.
+    fn say_what_waits(&self, settings: &GatewaySettings) {
+        let waiting = self.running.waiting_for_restart(settings);
+        let before = std::mem::replace(
+            &mut *self.waiting.lock().expect("nothing panics while it holds what waits"),
+            waiting.clone(),
+        );
+        if waiting != before && !waiting.is_empty() {
+            let sections = waiting.join(" ");
+            tracing::warn!(code = "settings.restart", sections, "these have changed and count from the next start on");
+        }
     }
 
     async fn take(&self, read: Read) -> Result<(), ReloadError> {

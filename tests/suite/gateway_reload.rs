@@ -130,3 +130,20 @@ fn the_gateway_shows_the_relay_a_new_certificate_only_when_the_relay_takes_it() 
     gateway.stop();
     server.stop();
 }
+
+#[test]
+fn whoever_changes_what_is_not_read_again_is_told_that_it_waits_for_a_restart() {
+    let folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    let gateway = folder.serve("kx-gateway", "gateway.log");
+    let path = folder.path("sandbox/gateway/gateway.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    assert!(!before.contains("[scan]"), "{before}");
+    fs::write(&path, before + "\n[scan]\nclamd = \"/run/clamd.sock\"\n\n[notices]\nwindow_seconds = 60\n").unwrap();
+    gateway.reload();
+    let log = || text(&fs::read(folder.path("gateway.log")).unwrap());
+    wait_for(|| log().contains("settings.restart"), "it is said");
+    let said = log().lines().filter(|line| line.contains("settings.restart")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(said.len() == 1 && said[0].contains("scan notices"), "{said:?}");
+    gateway.stop();
+}

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::config::Fault;
 
 /// `[alerts]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct AlertSettings {
     pull_minutes: u32,
     disk_hours: u32,

@@ -10,7 +10,7 @@ use crate::config::Fault;
 use crate::store::gateway::events::Kind;
 
 /// `[api]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ApiSettings {
     listen: String,
     /// Certificate chain, PEM.
@@ -32,7 +32,7 @@ pub struct ApiSettings {
 }
 
 /// `[handoff]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct HandoffSettings {
     folder: PathBuf,
     /// Seconds between two looks.
@@ -40,7 +40,7 @@ pub struct HandoffSettings {
 }
 
 /// `[hooks]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct HookSettings {
     /// A program and its arguments.
     pub command: Vec<String>,

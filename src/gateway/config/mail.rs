@@ -10,7 +10,7 @@ use crate::mail::{MailAddress, needs_sender, sender};
 use crate::store::gateway::staff_notices::Kind;
 
 /// `[mail]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MailSettings {
     /// `smtp://`, `smtps://`, `directory:` or `memory`.
     pub transport: String,
@@ -23,7 +23,7 @@ pub struct MailSettings {
 }
 
 /// `[notices]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct NoticeSettings {
     /// Who is told of what.
     pub staff: Vec<StaffSettings>,
@@ -32,7 +32,7 @@ pub struct NoticeSettings {
 }
 
 /// One of the staff.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaffSettings {
     /// Where mails go.

@@ -10,7 +10,7 @@ use crate::config::Fault;
 use crate::gateway::scan::{Place, Scanner};
 
 /// `[scan]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ScanSettings {
     clamd: String,
     /// Seconds of silence after which it is given up.
