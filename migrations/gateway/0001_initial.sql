@@ -530,7 +530,9 @@ CREATE TABLE schedule (
     pause_reason TEXT,
     pause_by     TEXT,
     -- Up to where everything that was planned has been dealt with.
-    mark         INTEGER
+    mark         INTEGER,
+    -- When anybody changed it last.
+    changed_at   INTEGER
 );
 INSERT INTO schedule (id) VALUES (1);
 

@@ -34,6 +34,10 @@ struct State {
     schedule: Schedule,
     /// Up to where everything that was planned has been dealt with; none before the first run.
     mark: Option<Timestamp>,
+    /// When anybody changed it last: nothing that was planned before is late since.
+    changed_at: Option<Timestamp>,
+    /// Since when a pull was due when nothing stood in the way.
+    due: Option<Timestamp>,
     /// What was decided last, and when.
     decided: Option<(Timestamp, Wait)>,
     /// What has been ordered and has not begun.
@@ -120,7 +124,7 @@ impl<R> Keeper<R> {
         }
         let mut connection = database.reader().await?;
         let kept = schedule::load(&mut connection).await?;
-        let (version, mark) = (kept.version, kept.mark);
+        let (version, mark, changed_at) = (kept.version, kept.mark, kept.changed_at);
         let schedule = kept.schedule(&self.default);
         if known.is_none() {
             let is_left = self.is_left(&mut connection).await?;
@@ -130,6 +134,8 @@ impl<R> Keeper<R> {
                 version,
                 schedule,
                 mark,
+                changed_at,
+                due: None,
                 decided: None,
                 order: None,
                 running: false,
@@ -138,6 +144,7 @@ impl<R> Keeper<R> {
             });
         } else if let Some(state) = self.lock().as_mut() {
             (state.version, state.schedule, state.mark, state.decided) = (version, schedule, mark, None);
+            (state.changed_at, state.due) = (changed_at, None);
         }
         tracing::info!(code = "schedule.read", version, "the schedule was read");
         Ok(())
@@ -159,6 +166,7 @@ impl<R> Keeper<R> {
         }
         let (wait, mark) = match state.decision(now) {
             Decision::Run { planned } => {
+                let planned = state.changed(now).map_or(planned, |changed_at| planned.max(changed_at));
                 let cause = if now.duration_since(planned) > MISSED { Cause::CatchUp } else { Cause::Timer };
                 return Decided { order: Some(Order::planned(cause, planned)), mark: None, next: Some(now) };
             }
@@ -244,9 +252,17 @@ impl<R> Keeper<R> {
         waiting.map(|planned| late(planned, now)).or(state.late)
     }
 
-    /// Since when a pull is due that comes to its end, when the last one did at `since`.
+    /// Since when a pull is due that comes to its end, when the last one did at `since`. What was due when something came in the way
+    /// is due still.
     pub fn due(&self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        overdue(&self.lock().as_ref()?.schedule, since, now)
+        let mut state = self.lock();
+        let state = state.as_mut()?;
+        if state.schedule.obstacle(now).is_some() {
+            return state.due.filter(|due| *due > since);
+        }
+        let since = state.changed(now).map_or(since, |changed_at| since.max(changed_at));
+        state.due = overdue(&state.schedule, since, now);
+        state.due
     }
 
     /// Whether the long poll may wait for arrivals now.
@@ -267,6 +283,11 @@ impl<R> Keeper<R> {
 }
 
 impl State {
+    /// When it was changed, unless the clock has been set back since.
+    fn changed(&self, now: Timestamp) -> Option<Timestamp> {
+        self.changed_at.filter(|changed_at| *changed_at <= now)
+    }
+
     /// What to do now; not thought about again before there can be something new.
     fn decision(&self, now: Timestamp) -> Decision {
         let Some(mark) = self.mark else {

@@ -75,8 +75,15 @@ fn the_schedule_is_seen_and_changed_while_the_gateway_runs() {
     assert_ne!(after, before["at"]);
     // The running gateway follows.
     wait_for(|| task(&folder, "pull")["next_at"] == after, "the gateway follows");
-    let view = json(&schedule(&folder, &["blackout", "add", "--daily", "08:30-09:01", "--name", "保守", "--json"]));
-    assert!(view["next"].as_array().unwrap().iter().all(|one| one["runs"] == false), "{view}");
+    refused(&folder, &["blackout", "add", "--daily", "08:30-09:01"], 1, "一度も受信が行われません");
+    let day_after = &after.as_str().unwrap()[..10];
+    let window = ["blackout", "add", "--from", day_after, "--to", day_after, "--name", "保守", "--json"];
+    let view = json(&schedule(&folder, &window));
+    assert_eq!(
+        view["next"].as_array().unwrap().iter().find(|one| one["at"] == after).unwrap()["runs"],
+        false,
+        "{view}"
+    );
     let number = view["blackouts"][0]["number"].to_string();
     let shown = text(&schedule(&folder, &["show"]).stdout);
     assert!(shown.contains("09:00") && shown.contains("保守") && shown.contains("創立記念日"), "{shown}");

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use kenpo_express::domain::clock::Clock;
-use kenpo_express::domain::schedule::{Blackout, jst};
+use kenpo_express::domain::schedule::{Blackout, Interval, Plan, jst};
 use kenpo_express::domain::verdict::Verdict;
+use kenpo_express::gateway::admin::schedule::PlanChange;
 use kenpo_express::gateway::flows::receive::{Cause, Order};
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::store::gateway::audit;
@@ -169,6 +170,72 @@ async fn after_a_write_that_failed_the_schedule_goes_on() {
     assert_eq!(serving.causes().await[before..], ["catch-up"], "what was cut off is begun again");
     serving.at(day(3, "09:00")).await;
     assert_eq!(serving.causes().await[before..], ["catch-up", "timer"]);
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_changed_makes_nothing_late_and_what_was_due_stays_due_overnight() {
+    let serving = Serving::start(GatewayWorld::new().await).await;
+    let due = |since| serving.keeper.due(since, serving.world.clock.now());
+    serving.at(day(2, "08:00")).await;
+    serving.set_times(&["09:00"]).await;
+    serving.at(day(2, "09:00")).await;
+    let done = serving.world.clock.now();
+    // At three staff choose another time, which was before three.
+    serving.at(day(2, "15:00")).await;
+    serving.set_times(&["10:00"]).await;
+    serving.look().await;
+    serving.at(day(2, "16:30")).await;
+    assert_eq!(due(done), None, "ten o'clock counts from tomorrow on");
+
+    // The relay is away at ten, and the night comes.
+    serving.world.relay.away(true);
+    let nightly = Blackout::daily("22:00".parse().unwrap(), "06:00".parse().unwrap()).unwrap();
+    serving.admin.add_blackout(&nightly, None).await.unwrap();
+    serving.look().await;
+    serving.at(day(3, "10:00")).await;
+    serving.at(day(3, "21:59")).await;
+    assert_eq!(due(done), Some(day(3, "10:00")));
+    serving.at(day(3, "23:00")).await;
+    assert_eq!(due(done), Some(day(3, "10:00")), "that it is night is no all-clear");
+    serving.world.relay.away(false);
+    serving.stop().await;
+
+    // A rest of three hours: what is pulled at its end is not late.
+    let serving = Serving::start(GatewayWorld::new().await).await;
+    serving.admin.pause("回線工事", None).await.unwrap();
+    serving.look().await;
+    serving.after(SignedDuration::from_hours(3)).await;
+    let before = serving.causes().await.len();
+    serving.admin.resume().await.unwrap();
+    serving.look().await;
+    assert_eq!(serving.causes().await[before..], ["timer"]);
+    assert!(serving.keeper.lateness().unwrap() < MINUTE);
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_that_would_never_run_is_refused() {
+    let serving = Serving::start(GatewayWorld::new().await).await;
+    let window = |from: &str, until: &str| Blackout::daily(from.parse().unwrap(), until.parse().unwrap()).unwrap();
+    serving.admin.add_blackout(&window("22:00", "06:00"), None).await.unwrap();
+    let at_night = PlanChange {
+        moments: Some(Plan {
+            times: ["23:00".parse().unwrap()].into(),
+            interval: None,
+            ..Plan::every(Interval::nearest(1), false)
+        }),
+        days: None,
+        long_poll: Some(false),
+    };
+    let refused = serving.admin.set_plan(at_night).await.unwrap_err();
+    assert!(refused.to_string().contains("blackouts"), "{refused}");
+    serving.set_times(&["12:00"]).await;
+    let refused = serving.admin.add_blackout(&window("06:00", "13:00"), None).await.unwrap_err();
+    assert!(refused.to_string().contains("blackouts"), "{refused}");
+    serving.admin.add_blackout(&window("06:00", "12:00"), None).await.unwrap();
+    serving.look().await;
+    assert!(serving.pull.status().next.is_some());
     serving.stop().await;
 }
 

@@ -74,7 +74,7 @@ pub fn overdue(schedule: &Schedule, since: Timestamp, now: Timestamp) -> Option<
 }
 
 /// The first moment from `from` on at which nothing stands in the way.
-fn first_open(schedule: &Schedule, from: Option<Timestamp>) -> Option<Timestamp> {
+pub(super) fn first_open(schedule: &Schedule, from: Option<Timestamp>) -> Option<Timestamp> {
     let mut from = from?;
     // Obstacles that follow each other: a holiday after a weekend, a blackout in the morning after it.
     for _ in 0..1_000 {

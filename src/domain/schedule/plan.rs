@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::decide::first_open;
 use super::moments::{Cron, Interval, TimeOfDay};
-use super::{Schedule, Walk};
+use super::{Schedule, Walk, Window};
 use crate::domain::calendar::OwnHolidays;
 
 /// What does not come within this time never comes: forty years, so that leap days have fallen on every day of the week.
@@ -49,6 +50,11 @@ pub enum Never {
     /// Its moments are on days on which it does not run.
     #[error("この予定の日時は営業日に当たりません (none of these moments is ever on a business day)")]
     DaysOff,
+    /// A window in which nothing runs stands in the way of each of its moments.
+    #[error(
+        "この予定では、停止時間帯のため一度も受信が行われません (with these blackouts nothing would ever be pulled: change the plan or the blackouts)"
+    )]
+    Blackouts,
 }
 
 impl Plan {
@@ -62,13 +68,33 @@ impl Plan {
         !self.times.is_empty() || !self.cron.is_empty() || self.interval.is_some()
     }
 
-    /// Refuses what would never run, counted from `now`.
-    pub fn check(&self, now: Timestamp, own: &OwnHolidays) -> Result<(), Never> {
+    /// Refuses what would never run, counted from `now`, with these days off and windows. A pause is not counted: it ends.
+    pub fn check(&self, now: Timestamp, own: &OwnHolidays, blackouts: &[Window]) -> Result<(), Never> {
+        let with = |blackouts: &[Window]| Schedule {
+            holidays: own.clone(),
+            blackouts: blackouts.to_vec(),
+            ..Schedule::new(self.clone())
+        };
         if !self.has_moments() {
-            return if self.long_poll { Ok(()) } else { Err(Never::Nothing) };
+            let is_ever_open = || first_open(&with(blackouts), Some(now)).is_some();
+            return if !self.long_poll {
+                Err(Never::Nothing)
+            } else if is_ever_open() {
+                Ok(())
+            } else {
+                Err(Never::Blackouts)
+            };
         }
-        let schedule = Schedule { holidays: own.clone(), ..Schedule::new(self.clone()) };
-        let mut steps = Walk::new(&schedule, now, now).take_while(|step| step.at.duration_since(now) < AHEAD);
-        if steps.any(|step| step.obstacle.is_none()) { Ok(()) } else { Err(Never::DaysOff) }
+        let ever_runs = |schedule: &Schedule| {
+            let mut steps = Walk::new(schedule, now, now).take_while(|step| step.at.duration_since(now) < AHEAD);
+            steps.any(|step| step.obstacle.is_none())
+        };
+        if ever_runs(&with(blackouts)) {
+            Ok(())
+        } else if !blackouts.is_empty() && ever_runs(&with(&[])) {
+            Err(Never::Blackouts)
+        } else {
+            Err(Never::DaysOff)
+        }
     }
 }

@@ -155,7 +155,7 @@ fn what_never_comes_is_refused_at_entry() {
         assert!(text.parse::<Interval>().is_err(), "{text}");
     }
     let (now, none) = (at("2026-11-24T09:00"), OwnHolidays::new());
-    let check = |text: &str| schedule(text).plan.check(now, &none);
+    let check = |text: &str| schedule(text).plan.check(now, &none, &[]);
     assert_eq!(check("cron 0 9 * * 6,0 | business"), Err(Never::DaysOff));
     assert_eq!(check("cron 0 9 1 1 * | business"), Err(Never::DaysOff));
     assert_eq!(check("cron 0 9 29 2 * | business"), Ok(()));

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 
 use super::{Admin, AdminError};
 use crate::domain::calendar::national_holiday;
-use crate::domain::schedule::{Blackout, Days, InvalidBlackout, Never, Obstacle, Pause, Plan, preview};
+use crate::domain::schedule::{Blackout, Days, InvalidBlackout, Never, Obstacle, Pause, Plan, Window, preview};
 use crate::gateway::view::RunView;
 use crate::gateway::view::schedule::{HolidayView, PauseView, PlanView, PlannedView, ScheduleView};
 use crate::store::gateway::runs;
@@ -83,7 +83,7 @@ impl Admin {
             let moments = change.moments.clone().unwrap_or_else(|| before.clone());
             let days = change.days.unwrap_or(before.days);
             let plan = Plan { days, long_poll: change.long_poll.unwrap_or(before.long_poll), ..moments };
-            plan.check(now, &kept.holidays).map_err(ScheduleError::from)?;
+            plan.check(now, &kept.holidays, &kept.blackouts).map_err(ScheduleError::from)?;
             schedule::set_plan(connection, Some(&plan), now).await?;
             Ok((said(kept.plan.as_ref()), said(Some(&plan))))
         })
@@ -109,7 +109,7 @@ impl Admin {
         }
         let pause = Pause { since: now, until, reason, by: self.actor.clone() };
         self.change("schedule.paused", async |connection, kept| {
-            schedule::set_pause(connection, Some(&pause)).await?;
+            schedule::set_pause(connection, Some(&pause), now).await?;
             Ok((rest(kept.pause.as_ref()), rest(Some(&pause))))
         })
         .await
@@ -117,11 +117,12 @@ impl Admin {
 
     /// Ends a pause.
     pub async fn resume(&self) -> Result<(), AdminError> {
+        let now = self.now();
         self.change("schedule.resumed", async |connection, kept| {
             if kept.pause.is_none() {
                 return Err(StoreError::Missing("pause").into());
             }
-            schedule::set_pause(connection, None).await?;
+            schedule::set_pause(connection, None, now).await?;
             Ok((rest(kept.pause.as_ref()), String::new()))
         })
         .await
@@ -129,9 +130,13 @@ impl Admin {
 
     /// Adds a day off of the union's own, or gives it another name.
     pub async fn put_holiday(&self, day: Date, name: &str) -> Result<(), AdminError> {
-        let name = words(name)?;
+        let (name, now, default) = (words(name)?, self.now(), self.gateway.settings.pull.plan());
         self.change("schedule.holiday-added", async |connection, kept| {
-            schedule::put_holiday(connection, day, &name).await?;
+            let mut holidays = kept.holidays.clone();
+            holidays.insert(day, name.clone());
+            let plan = kept.plan.as_ref().unwrap_or(&default);
+            plan.check(now, &holidays, &kept.blackouts).map_err(ScheduleError::from)?;
+            schedule::put_holiday(connection, day, &name, now).await?;
             let before = kept.holidays.get(&day).map_or(String::new(), |name| format!("{day} {name}"));
             Ok((before, format!("{day} {name}")))
         })
@@ -141,7 +146,7 @@ impl Admin {
     /// Takes a day off of the union's own away.
     pub async fn remove_holiday(&self, day: Date) -> Result<(), AdminError> {
         self.change("schedule.holiday-removed", async |connection, _| {
-            if !schedule::remove_holiday(connection, day).await? {
+            if !schedule::remove_holiday(connection, day, self.now()).await? {
                 return Err(StoreError::Missing("holiday").into());
             }
             Ok((day.to_string(), String::new()))
@@ -166,9 +171,14 @@ impl Admin {
     /// Adds a window in which nothing runs, and says its number.
     pub async fn add_blackout(&self, blackout: &Blackout, name: Option<&str>) -> Result<i64, AdminError> {
         let name = name.map(words).transpose()?.unwrap_or_default();
+        let (now, default) = (self.now(), self.gateway.settings.pull.plan());
         let mut number = 0;
-        self.change("schedule.blackout-added", async |connection, _| {
-            number = schedule::add_blackout(connection, blackout, &name).await?;
+        self.change("schedule.blackout-added", async |connection, kept| {
+            let mut blackouts = kept.blackouts.clone();
+            blackouts.push(Window { number, blackout: blackout.clone(), name: name.clone() });
+            let plan = kept.plan.as_ref().unwrap_or(&default);
+            plan.check(now, &kept.holidays, &blackouts).map_err(ScheduleError::from)?;
+            number = schedule::add_blackout(connection, blackout, &name, now).await?;
             Ok((String::new(), format!("{number} {}", window(blackout))))
         })
         .await?;
@@ -178,7 +188,7 @@ impl Admin {
     /// Takes a window away.
     pub async fn remove_blackout(&self, number: i64) -> Result<(), AdminError> {
         self.change("schedule.blackout-removed", async |connection, _| {
-            let removed = schedule::remove_blackout(connection, number).await?;
+            let removed = schedule::remove_blackout(connection, number, self.now()).await?;
             let removed = removed.ok_or(StoreError::Missing("blackout"))?;
             Ok((format!("{number} {}", window(&removed)), String::new()))
         })

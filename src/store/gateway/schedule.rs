@@ -23,6 +23,8 @@ pub struct Kept {
     pub pause: Option<Pause>,
     /// Up to where everything that was planned has been dealt with; none before the first run.
     pub mark: Option<Timestamp>,
+    /// When anybody changed it last.
+    pub changed_at: Option<Timestamp>,
 }
 
 impl Kept {
@@ -41,7 +43,8 @@ pub async fn version(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreErro
 /// All of it.
 pub async fn load(connection: &mut SqliteConnection) -> Result<Kept, StoreError> {
     let row: Row = sqlx::query_as(
-        "SELECT version, plan, pause_since, pause_until, pause_reason, pause_by, mark FROM schedule WHERE id = 1",
+        "SELECT version, plan, pause_since, pause_until, pause_reason, pause_by, mark, changed_at
+         FROM schedule WHERE id = 1",
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -59,6 +62,7 @@ pub async fn load(connection: &mut SqliteConnection) -> Result<Kept, StoreError>
         blackouts: blackouts(&mut *connection).await?,
         pause,
         mark: row.mark.map(moment).transpose()?,
+        changed_at: row.changed_at.map(moment).transpose()?,
     })
 }
 
@@ -71,11 +75,15 @@ struct Row {
     pause_reason: Option<String>,
     pause_by: Option<String>,
     mark: Option<i64>,
+    changed_at: Option<i64>,
 }
 
 /// Notes that a running gateway has to read it again.
-async fn changed(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    sqlx::query("UPDATE schedule SET version = version + 1 WHERE id = 1").execute(connection).await?;
+async fn changed(connection: &mut SqliteConnection, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE schedule SET version = version + 1, changed_at = $1 WHERE id = 1")
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -87,11 +95,15 @@ pub async fn set_plan(connection: &mut SqliteConnection, plan: Option<&Plan>, at
         .bind(micros(at))
         .execute(&mut *connection)
         .await?;
-    changed(connection).await
+    changed(connection, at).await
 }
 
 /// Sets the rest that staff ordered, or ends it.
-pub async fn set_pause(connection: &mut SqliteConnection, pause: Option<&Pause>) -> Result<(), StoreError> {
+pub async fn set_pause(
+    connection: &mut SqliteConnection,
+    pause: Option<&Pause>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE schedule SET pause_since = $1, pause_until = $2, pause_reason = $3, pause_by = $4 WHERE id = 1",
     )
@@ -101,7 +113,7 @@ pub async fn set_pause(connection: &mut SqliteConnection, pause: Option<&Pause>)
     .bind(pause.map(|pause| pause.by.as_str()))
     .execute(&mut *connection)
     .await?;
-    changed(connection).await
+    changed(connection, at).await
 }
 
 /// Notes up to where everything that was planned has been dealt with. No change that anybody has to read again.
@@ -118,20 +130,25 @@ async fn holidays(executor: impl SqliteExecutor<'_>) -> Result<OwnHolidays, Stor
 }
 
 /// Adds a day off, or gives it another name.
-pub async fn put_holiday(connection: &mut SqliteConnection, day: Date, name: &str) -> Result<(), StoreError> {
+pub async fn put_holiday(
+    connection: &mut SqliteConnection,
+    day: Date,
+    name: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO own_holidays (day, name) VALUES ($1, $2) ON CONFLICT (day) DO UPDATE SET name = $2")
         .bind(day.to_string())
         .bind(name)
         .execute(&mut *connection)
         .await?;
-    changed(connection).await
+    changed(connection, at).await
 }
 
 /// Takes a day off away. False when it was none.
-pub async fn remove_holiday(connection: &mut SqliteConnection, day: Date) -> Result<bool, StoreError> {
+pub async fn remove_holiday(connection: &mut SqliteConnection, day: Date, at: Timestamp) -> Result<bool, StoreError> {
     let done =
         sqlx::query("DELETE FROM own_holidays WHERE day = $1").bind(day.to_string()).execute(&mut *connection).await?;
-    changed(connection).await?;
+    changed(connection, at).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -152,6 +169,7 @@ pub async fn add_blackout(
     connection: &mut SqliteConnection,
     blackout: &Blackout,
     name: &str,
+    at: Timestamp,
 ) -> Result<i64, StoreError> {
     let text = serde_json::to_string(blackout).map_err(super::corrupt("blackout"))?;
     let number = sqlx::query_scalar("INSERT INTO blackouts (blackout, name) VALUES ($1, $2) RETURNING number")
@@ -159,16 +177,20 @@ pub async fn add_blackout(
         .bind(name)
         .fetch_one(&mut *connection)
         .await?;
-    changed(connection).await?;
+    changed(connection, at).await?;
     Ok(number)
 }
 
 /// Takes a window away, and says what it was.
-pub async fn remove_blackout(connection: &mut SqliteConnection, number: i64) -> Result<Option<Blackout>, StoreError> {
+pub async fn remove_blackout(
+    connection: &mut SqliteConnection,
+    number: i64,
+    at: Timestamp,
+) -> Result<Option<Blackout>, StoreError> {
     let text: Option<String> = sqlx::query_scalar("DELETE FROM blackouts WHERE number = $1 RETURNING blackout")
         .bind(number)
         .fetch_optional(&mut *connection)
         .await?;
-    changed(connection).await?;
+    changed(connection, at).await?;
     text.map(|text| serde_json::from_str(&text).map_err(super::corrupt("blackout"))).transpose()
 }
