@@ -1,11 +1,13 @@
 //! The few things that are done to the disk, each of which a crash can follow.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::stream::platform::{free_space, private, sync_folder};
+use crate::stream::together::sync_each;
 
 /// A disk. The tests have one that loses power.
 pub trait Disk: Debug + Send + Sync {
@@ -13,6 +15,10 @@ pub trait Disk: Debug + Send + Sync {
     fn create(&self, path: &Path) -> io::Result<File>;
     /// Makes the file's bytes durable.
     fn sync(&self, file: &File) -> io::Result<()>;
+    /// Makes the bytes of several files durable.
+    fn sync_together(&self, files: &[&File]) -> io::Result<()> {
+        files.iter().try_for_each(|file| self.sync(file))
+    }
     /// Gives a file its name, in place of another one if there is one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
@@ -37,6 +43,10 @@ impl Disk for LocalDisk {
         file.sync_all()
     }
 
+    fn sync_together(&self, files: &[&File]) -> io::Result<()> {
+        sync_each(files).into_iter().collect()
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
     }
@@ -56,12 +66,27 @@ impl Disk for LocalDisk {
 
 /// Puts a file with these bytes at `path`: afterwards it is there whole and durable, or what was there before is.
 pub fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_added_extension(TEMPORARY);
-    let mut file = disk.create(&temporary)?;
-    file.write_all(bytes)?;
-    disk.sync(&file)?;
-    disk.rename(&temporary, path)?;
-    disk.sync_folder(path.parent().expect("files of ours are in a folder"))
+    replace_together(disk, &[(path.to_owned(), bytes.to_owned())])
+}
+
+/// The same for several files that are made durable together: each is there whole, or what was there before is; all are when
+/// this answers `Ok`.
+pub fn replace_together(disk: &dyn Disk, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+    let temporary = |path: &Path| path.with_added_extension(TEMPORARY);
+    let mut written = Vec::with_capacity(files.len());
+    for (path, bytes) in files {
+        let mut file = disk.create(&temporary(path))?;
+        file.write_all(bytes)?;
+        written.push(file);
+    }
+    disk.sync_together(&written.iter().collect::<Vec<_>>())?;
+    drop(written);
+    let mut folders = BTreeSet::new();
+    for (path, _) in files {
+        disk.rename(&temporary(path), path)?;
+        folders.insert(path.parent().expect("files of ours are in a folder"));
+    }
+    folders.into_iter().try_for_each(|folder| disk.sync_folder(folder))
 }
 
 /// Extension of files that are not whole yet.

@@ -1,7 +1,15 @@
-//! A union, a user of it and a relay, for the tests.
+//! A union, a user of it, a relay, and a disk that loses power, for the tests.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 
+use super::disk::{Disk, LocalDisk};
 use super::identity::Identity;
 use super::kit::Unproven;
 use super::ledger::Ledger;
@@ -148,4 +156,74 @@ impl Parties {
 
 fn der(certificate: &Certificate) -> Der {
     Der(certificate.der().to_vec())
+}
+
+/// Loses power after so many steps; then nothing more happens, and what was not made durable is cut short.
+#[derive(Debug)]
+pub(super) struct PowerCut {
+    left: Mutex<u32>,
+    volatile: Mutex<HashMap<u64, PathBuf>>,
+}
+
+impl PowerCut {
+    pub(super) fn after(steps: u32) -> Self {
+        Self { left: Mutex::new(steps), volatile: Mutex::default() }
+    }
+
+    pub(super) fn comes_back(&self) {
+        *self.left.lock().unwrap() = u32::MAX;
+    }
+
+    fn step(&self) -> io::Result<()> {
+        let mut left = self.left.lock().unwrap();
+        if *left == 0 {
+            return Err(io::Error::other("power cut"));
+        }
+        *left -= 1;
+        Ok(())
+    }
+
+    pub(super) fn lose_what_is_volatile(&self) {
+        for path in self.volatile.lock().unwrap().values() {
+            if let Ok(file) = fs::OpenOptions::new().write(true).open(path) {
+                file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+            }
+        }
+    }
+}
+
+impl Disk for PowerCut {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.step()?;
+        let file = LocalDisk.create(path)?;
+        self.volatile.lock().unwrap().insert(file.metadata()?.ino(), path.to_owned());
+        Ok(file)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.step()?;
+        self.volatile.lock().unwrap().remove(&file.metadata()?.ino());
+        LocalDisk.sync(file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?;
+        let volatile = fs::metadata(from).is_ok_and(|m| self.volatile.lock().unwrap().contains_key(&m.ino()));
+        assert!(!volatile, "{} gets its name before it is durable", to.display());
+        LocalDisk.rename(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.step()?;
+        LocalDisk.sync_folder(folder)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        LocalDisk.remove(path)
+    }
+
+    fn available(&self, folder: &Path) -> io::Result<u64> {
+        LocalDisk.available(folder)
+    }
 }

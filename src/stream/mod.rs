@@ -3,6 +3,7 @@
 //! * [`spool`]: partly fetched files, that a later run goes on with.
 //! * [`follow`]: a reader behind a writer on one file.
 //! * [`disk`]: who may still write, and how much.
+//! * [`together`]: several files made durable at the same time.
 //! * [`unchanged`]: a file that is read a second time.
 //! * [`unpublished`]: a file that nobody sees until it is whole.
 //! * [`pending`]: a file that waits, whole, for something else to be certain.
@@ -15,5 +16,6 @@ pub mod pending;
 pub mod platform;
 #[cfg(unix)]
 pub mod spool;
+pub mod together;
 pub mod unchanged;
 pub mod unpublished;

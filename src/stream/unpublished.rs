@@ -59,8 +59,19 @@ impl Unpublished {
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] when something is at each of them.
-    pub fn publish_at_first_free(mut self, places: impl IntoIterator<Item = PathBuf>) -> io::Result<PathBuf> {
+    pub fn publish_at_first_free(self, places: impl IntoIterator<Item = PathBuf>) -> io::Result<PathBuf> {
         self.file.sync_all()?;
+        let place = self.appear_at_first_free(places)?;
+        platform::sync_folder(folder_of(&place))?;
+        Ok(place)
+    }
+
+    /// The same for one of several that share what makes them durable: whoever calls this has made its bytes durable before, and
+    /// makes the names in the folder durable after it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] when something is at each of the places.
+    pub fn appear_at_first_free(mut self, places: impl IntoIterator<Item = PathBuf>) -> io::Result<PathBuf> {
         for place in places {
             let published = if self.is_named {
                 platform::rename_new(&self.temporary, &place)
@@ -70,7 +81,6 @@ impl Unpublished {
             match published {
                 Ok(()) => {
                     self.is_named = false;
-                    platform::sync_folder(folder_of(&place))?;
                     return Ok(place);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),

@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Cursor(pub i64);
 
+impl Cursor {
+    /// The last place before this one: asked for what comes after it, a list that has this place begins with it.
+    #[must_use]
+    pub const fn just_before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
 /// The query of every list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

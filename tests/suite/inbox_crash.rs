@@ -72,7 +72,10 @@ impl Crash {
 
     /// Deposits a file for the office, as the union does.
     fn deposit(&mut self, content: Vec<u8>) -> MessageId {
-        let name = format!("通知{}.bin", self.newest.0 + 1);
+        self.deposit_named(&format!("通知{}.bin", self.newest.0 + 1), content)
+    }
+
+    fn deposit_named(&mut self, name: &str, content: Vec<u8>) -> MessageId {
         let draft = Draft {
             id: new_id(),
             date: SystemClock.now(),
@@ -91,7 +94,7 @@ impl Crash {
         let sealed = seal(&draft, &self.signing, &recipients, &SystemRandom, &*content, file).unwrap();
         self.upload(draft.id);
         self.newest = (draft.sequence, sealed.signature_hash);
-        self.sent.insert(name, (draft.id, content));
+        self.sent.insert(name.to_owned(), (draft.id, content));
         draft.id
     }
 
@@ -208,6 +211,64 @@ fn aborted_at_each_step_it_goes_on_where_it_was() {
             assert!(status.signal() == Some(6) || (visit > 1 && status.success()), "{context}: {status}");
             crash.check_promises(&context);
             crash.check_whole(&context);
+        }
+    }
+}
+
+/// Small files come in groups: several on the way to the disk, to their places and to the person at once. In the middle of them is a large one.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_group_that_is_aborted_in_its_middle_is_there_once_and_whole() {
+    let steps = [
+        ("fetching", &[5][..]),
+        ("fetched", &[1, 10]),
+        ("placed", &[1, 4, 8]),
+        ("committed", &[1, 2]),
+        ("recorded", &[1]),
+        ("written", &[1, 7]),
+        ("taking", &[1, 2]),
+        ("published", &[1, 4, 9]),
+        ("accepted", &[1]),
+        ("acknowledged", &[1]),
+    ];
+    let mut crash = Crash::new();
+    for (step, visits) in steps {
+        for visit in visits {
+            let context = format!("{step}, visit {visit}");
+            for size in [1, 1_000, 0, 20_000, 300_000, 2, 3_000, 70_000, 9, 10] {
+                crash.deposit(noise(size));
+            }
+            let status = crash.receive(Some(&format!("inbox.{step}:{visit}"))).status;
+            // How many groups it takes is up to the machine.
+            assert!(status.signal() == Some(6) || (*visit > 1 && status.success()), "{context}: {status}");
+            crash.check_promises(&context);
+            crash.check_whole(&context);
+        }
+    }
+}
+
+/// The same name and the same content: what a crash has left of the one must not be taken for the other.
+#[cfg(feature = "failpoints")]
+#[test]
+fn files_that_are_the_same_are_not_taken_for_each_other_after_a_crash() {
+    for visit in 1..=4 {
+        let mut crash = Crash::new();
+        let ids: Vec<_> = (0..4).map(|_| crash.deposit_named("同じ.csv", b"the same".to_vec())).collect();
+        crash.receive(Some(&format!("inbox.published:{visit}")));
+        let done = crash.receive(None);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        let mut names: Vec<_> =
+            fs::read_dir(crash.out()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(names, ["同じ (2).csv", "同じ (3).csv", "同じ (4).csv", "同じ.csv"], "visit {visit}");
+        let mut places: Vec<_> = crash.list().iter().map(|one| one["saved_as"].as_str().unwrap().to_owned()).collect();
+        // What the sandbox itself has exchanged is elsewhere.
+        places.retain(|place| place.contains("同じ"));
+        places.sort();
+        places.dedup();
+        assert_eq!(places.len(), 4, "each record tells of its own file: {places:?}");
+        for id in ids {
+            assert_eq!(crash.stages(id), [Stage::Verified, Stage::Accepted], "visit {visit}");
         }
     }
 }

@@ -218,3 +218,41 @@ async fn receipts_of_a_certificate_that_was_replaced_are_signed_anew_once_the_re
     post.receive().await;
     assert_eq!(post.receipts(id).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_lists_twice_is_taken_once() {
+    let mut post = Post::start().await;
+    let id = post.send("a.csv", b"content");
+    let mut again = post.relay().parcels[0].clone();
+    again.0.cursor = Cursor(98);
+    post.relay().parcels.push(again);
+    post.receive().await;
+    assert_eq!(Post::names(&post.out()), ["a.csv"]);
+    let record = post.app().inbox().await.unwrap().items.remove(0).record.unwrap();
+    assert_eq!((record.id, record.copy), (id, 0));
+    assert_eq!(post.receipts(id).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_its_list_never_had_is_not_held_on_to() {
+    let mut post = Post::start().await;
+    post.send("a.csv", b"first");
+    post.receive().await;
+    let first = post.skip(us());
+    post.withdraw(&first, &post.signing);
+    // A place after which nothing can come any more.
+    let honest = post.relay().withdrawals[0].cursor;
+    post.relay().withdrawals[0].cursor = Cursor(i64::MAX);
+    post.receive().await;
+    post.relay().withdrawals[0].cursor = honest;
+    let second = post.skip(us());
+    post.withdraw(&second, &post.signing);
+    post.send("d.csv", b"behind what was taken back");
+    let received = post.receive().await;
+    assert!(received.missing.is_empty(), "{:?}", received.missing);
+    let record = received.items[0].record.as_ref().unwrap();
+    assert_eq!((received.items[0].state(), record.warnings.len()), (InboxState::Accepted, 0));
+    let listed = post.app().inbox().await.unwrap();
+    let withdrawn = listed.items.iter().filter(|item| item.state() == InboxState::Withdrawn).count();
+    assert_eq!(withdrawn, 2, "each once");
+}

@@ -65,6 +65,57 @@ async fn files_for_the_user_and_for_the_office_arrive_with_all_receipts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_small_files_and_large_ones_between_them_keep_their_order() {
+    let mut post = Post::start().await;
+    let mut expected = Vec::new();
+    for number in 0..150_usize {
+        let (to, size) =
+            (if number % 3 == 0 { our_office() } else { us() }, if number % 60 == 59 { 300_000 } else { number });
+        let content = noise(size);
+        expected.push((post.send_to(to, &format!("通知_{number:03}.csv"), &content), content));
+    }
+    let received = post.receive().await;
+    assert!(received.missing.is_empty() && received.alarms.is_empty());
+    let came: Vec<_> = received.items.iter().map(|item| item.id().unwrap()).collect();
+    assert_eq!(came, expected.iter().map(|(id, _)| *id).collect::<Vec<_>>(), "in the order in which they were sent");
+    for (number, (item, (id, content))) in received.items.iter().zip(&expected).enumerate() {
+        assert_eq!((item.state(), trouble(item)), (InboxState::Accepted, None), "{number}");
+        assert!(item.record.as_ref().unwrap().warnings.is_empty(), "{number}: no gap was ever seen");
+        assert!(fs::read(post.out().join(format!("通知_{number:03}.csv"))).unwrap() == *content, "{number}");
+        let receipts = post.receipts(*id);
+        assert_eq!(
+            receipts.iter().map(|receipt| receipt.stage).collect::<Vec<_>>(),
+            [Stage::Verified, Stage::Accepted]
+        );
+        let of_stream = if number % 3 == 0 { number / 3 + 1 } else { number - number / 3 };
+        assert_eq!(receipts[0].contiguous, Some(of_stream as u64), "{number}");
+    }
+    let asked = post.relay().offsets.clone();
+    assert_eq!(asked, vec![0; 150], "each once");
+    assert_eq!(Post::names(&post.home("received")).len(), 300, "sealed and recorded");
+    assert!(Post::names(&post.home("inbox")).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_does_not_come_does_not_keep_those_that_come_with_it() {
+    let mut post = Post::start().await;
+    let ids: Vec<_> = (0..6).map(|number| post.send(&format!("{number}.csv"), b"content")).collect();
+    // One is gone when it is asked for, one is not what was signed.
+    {
+        let mut said = post.relay();
+        let end = said.parcels[3].1.len() - 20;
+        said.parcels[3].1[end] ^= 1;
+        said.gone.insert(ids[1]);
+    }
+    let received = post.receive().await;
+    let of = |id| received.items.iter().find(|item| item.id() == Some(id)).unwrap();
+    assert_eq!((of(ids[1]).state(), trouble(of(ids[1]))), (InboxState::Waiting, Some("parcel.unknown")));
+    assert_eq!(of(ids[3]).state(), InboxState::Quarantined);
+    assert_eq!(Post::names(&post.out()), ["0.csv", "2.csv", "4.csv", "5.csv"]);
+    assert!(post.receipts(ids[3]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_there_is_ever_overwritten() {
     let mut post = Post::start().await;
     let out = post.out();

@@ -1,5 +1,6 @@
 //! A relay, played by a test, that says whatever the test wants.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Json;
@@ -43,6 +44,8 @@ pub(crate) struct Said {
     pub(crate) offsets: Vec<u64>,
     /// What happens before the next content goes out.
     pub(crate) before_content: Option<Box<dyn FnOnce() + Send>>,
+    /// What it lists and does not give out.
+    pub(crate) gone: HashSet<MessageId>,
     pub(crate) notices: NoticeChoice,
     pub(crate) cursor: i64,
 }
@@ -64,6 +67,7 @@ impl Said {
             cuts: Vec::new(),
             offsets: Vec::new(),
             before_content: None,
+            gone: HashSet::new(),
             notices: NoticeChoice::default(),
             cursor: 0,
         }
@@ -136,7 +140,8 @@ async fn withdrawals(State(relay): State<Relay>, Query(query): Query<PageQuery>)
 
 async fn content(State(relay): State<Relay>, UrlPath(id): UrlPath<MessageId>, headers: HeaderMap) -> Response {
     let mut said = lock(&relay);
-    let Some(bytes) = said.parcels.iter().rfind(|(parcel, _)| parcel.id == id).map(|(_, bytes)| bytes.clone()) else {
+    let found = said.parcels.iter().rfind(|(parcel, _)| parcel.id == id && !said.gone.contains(&id));
+    let Some(bytes) = found.map(|(_, bytes)| bytes.clone()) else {
         let problem = Problem::new(Code::ParcelUnknown);
         return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, problem::CONTENT_TYPE)], Json(problem)).into_response();
     };

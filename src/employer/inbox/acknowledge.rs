@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::error::InboxTrouble;
 use super::incoming::{InboxState, Incoming};
-use super::take_in::sign;
+use super::keep::sign;
 use super::tray::Tray;
 use crate::domain::ids::MessageId;
 use crate::employer::app::App;
@@ -54,7 +54,7 @@ impl App {
                     }
                 }
             }
-            self.on_tray(move |tray| records.iter().try_for_each(|record| tray.update(record))).await?;
+            self.on_tray(move |tray| tray.update_all(&records)).await?;
             if !anew {
                 break;
             }

@@ -30,6 +30,9 @@ use crate::wire::delivery::InboxParcel;
 /// The rules of size: the file, and a little more for what sealing adds.
 const RULES_SIZE: u64 = MAX_SIZE + (MAX_SIZE >> 7);
 
+/// Bytes at the end of a message that its tag is read from.
+const TAIL: usize = 64;
+
 /// A message, judged but for its place in the stream.
 #[derive(Debug)]
 pub(super) struct Examined {
@@ -72,12 +75,28 @@ impl Examiner<'_> {
     ///
     /// # Errors
     /// When the disk fails: that says nothing about the message.
-    pub(super) fn examine(&self, path: &Path, parcel: &InboxParcel, is_here: bool) -> io::Result<Examined> {
+    pub(super) fn examine_file(&self, path: &Path, parcel: &InboxParcel, is_here: bool) -> io::Result<Examined> {
         self.watcher.event(Event::Opening { id: parcel.id, size: parcel.size });
         let mut file = File::open(path)?;
         let tag = tag_of(&mut file)?;
+        self.examine(Counted::new(file, self.watcher), tag, parcel, is_here)
+    }
+
+    /// The same for a sealed message in memory.
+    pub(super) fn examine_bytes(&self, sealed: &[u8], parcel: &InboxParcel, is_here: bool) -> io::Result<Examined> {
+        let tail = sealed.len().saturating_sub(TAIL);
+        self.examine(sealed, trailing_tag(&sealed[tail..]), parcel, is_here)
+    }
+
+    fn examine(
+        &self,
+        sealed: impl Read + Send,
+        tag: Option<Tag>,
+        parcel: &InboxParcel,
+        is_here: bool,
+    ) -> io::Result<Examined> {
         let mut failures = BTreeSet::new();
-        let opened = match open(Counted::new(file, self.watcher), self.keys, io::sink()) {
+        let opened = match open(sealed, self.keys, io::sink()) {
             Ok((opened, _)) => Some(opened),
             Err(error) => {
                 failures.insert(error.reason().ok_or_else(|| local(error))?);
@@ -161,11 +180,10 @@ pub(super) fn local(error: OpenError) -> io::Error {
 }
 
 fn tag_of(file: &mut File) -> io::Result<Option<Tag>> {
-    const TAIL: u64 = 64;
     let length = file.seek(SeekFrom::End(0))?;
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL as u64)))?;
     let mut tail = Vec::new();
-    file.take(TAIL).read_to_end(&mut tail)?;
+    file.take(TAIL as u64).read_to_end(&mut tail)?;
     file.rewind()?;
     Ok(trailing_tag(&tail))
 }

@@ -1,4 +1,4 @@
-//! Fetches a sealed message to `inbox/ID.part`, from where an earlier try stopped.
+//! Fetches a sealed message: a small one into memory, any other to `inbox/ID.part`, from where an earlier try stopped.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -17,8 +17,40 @@ use crate::wire::delivery::InboxParcel;
 
 /// Pieces between the line and the disk.
 const PIECES: usize = 32;
+/// Bytes of the largest sealed message that is fetched into memory, and put away together with others.
+pub(super) const SMALL: u64 = 256 << 10;
 
 impl App {
+    /// Whether a message is fetched into memory, and so together with others.
+    pub(super) fn is_small(&self, parcel: &InboxParcel) -> bool {
+        parcel.size <= SMALL && self.tray.part_length(parcel.id) == 0
+    }
+
+    /// Fetches a small message, all at once. `None`: the line broke. What came is on the disk then, to be gone on with by [`Self::fetch`].
+    pub(super) async fn fetch_small(&self, parcel: &InboxParcel) -> Result<Option<Bytes>, InboxTrouble> {
+        self.tray.check_room(parcel.size, self.home.settings().reserve)?;
+        tracing::info!(id = %parcel.id, bytes = parcel.size, there = 0, "fetching");
+        self.watcher.event(Event::Fetching { id: parcel.id, size: parcel.size });
+        let mut bytes = Vec::new();
+        let fetched = self.fetch_into(parcel, &mut bytes).await;
+        let Err(error) = fetched else { return Ok(Some(bytes.into())) };
+        if !bytes.is_empty() {
+            let (app, id) = (self.clone(), parcel.id);
+            let kept = tokio::task::spawn_blocking(move || app.tray.write_parts(&[(id, &bytes)])).await;
+            kept.expect("writing what is fetched does not panic")?;
+        }
+        if error.is_temporary() { Ok(None) } else { Err(InboxTrouble::Fetch(error)) }
+    }
+
+    async fn fetch_into(&self, parcel: &InboxParcel, bytes: &mut Vec<u8>) -> Result<(), ClientError> {
+        let mut content = self.client.inbox_content(parcel.id, parcel.size, 0).await?;
+        while let Some(piece) = content.chunk().await? {
+            bytes.extend_from_slice(&piece);
+            crate::failpoint!("inbox.fetching");
+        }
+        Ok(())
+    }
+
     /// Fetches what is missing of it, over a line that may break; afterwards all of it is durable. Answers whether it came in
     /// several pieces.
     pub(super) async fn fetch(&self, parcel: &InboxParcel) -> Result<bool, InboxTrouble> {

@@ -16,14 +16,16 @@ mod examine;
 mod fetch;
 mod hand_out;
 mod incoming;
+mod keep;
 mod list;
 mod local_name;
 mod notices;
+mod receive;
 mod take_in;
 pub(super) mod tray;
 mod withdrawn;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,7 +34,8 @@ pub use self::incoming::{Content, InboxState, Incoming, OwnReceipt};
 pub use self::list::{Inbox, InboxItem};
 pub use self::tray::Missing;
 
-use self::take_in::{NotTaken, next_receipt, sign};
+use self::keep::{NotTaken, next_receipt, sign};
+use self::receive::Work;
 use self::tray::{Keep, Tray};
 use super::alarm::Alarm;
 use super::app::App;
@@ -42,10 +45,8 @@ use super::union::Union;
 use crate::domain::ids::MessageId;
 use crate::message::receipt::{MAX_REASON, Receipt, Return, Stage};
 use crate::message::words;
-use crate::wire::client::ClientError;
 use crate::wire::delivery::InboxParcel;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
-use crate::wire::problem::Code;
 
 /// Every message that came here, as far as a home folder knows by itself. Blocks.
 pub fn known(folder: &Path) -> Result<Vec<Incoming>, LedgerError> {
@@ -94,12 +95,12 @@ impl App {
         let union = Arc::new(self.union().await?);
         let mut noticed = self.settle(&union).await?;
         let waiting = self.waiting().await?;
-        let mut work = Work { app: self, union, folder, here: self.here().await?, handled: Vec::new() };
+        let mut work = Work::new(self, union, folder, self.here().await?);
         match wanted {
             Wanted::All => work.all(&waiting, &mut noticed).await?,
             Wanted::One(id) => work.one(id, &waiting, &mut noticed).await?,
         }
-        let handled = work.handled;
+        let handled = work.handled();
         let offline = match self.finish().await {
             Ok(troubles) => {
                 noticed.troubles.extend(troubles);
@@ -152,6 +153,17 @@ impl App {
         }
     }
 
+    /// Fetches, opens, judges and keeps one message.
+    async fn take_in(
+        &self,
+        parcel: &InboxParcel,
+        known: &[Incoming],
+        union: &Arc<Union>,
+    ) -> Result<Incoming, NotTaken> {
+        let arrived = self.bring(parcel.clone(), known.to_vec(), union).await?;
+        self.put_away(vec![arrived]).await.pop().expect("one answer for each").1
+    }
+
     async fn keep_return(&self, mut incoming: Incoming, reason: String, union: &Union) -> Result<(), EmployerError> {
         let (now, by) = (self.clock.now(), self.home.identity().from().to_string());
         let told = Return { message_id: incoming.id, reason: reason.clone() };
@@ -180,13 +192,13 @@ impl App {
         Ok(troubles)
     }
 
-    /// Everything that waits at the relay.
+    /// Everything that waits at the relay, each id once: what else it lists under one is for the next time.
     async fn waiting(&self) -> Result<Vec<InboxParcel>, EmployerError> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut seen) = (Vec::new(), HashSet::new());
         let mut query = PageQuery { limit: Some(MAX_LIMIT), ..PageQuery::default() };
         loop {
             let page = self.client.inbox(query).await?;
-            waiting.extend(page.items);
+            waiting.extend(page.items.into_iter().filter(|parcel: &InboxParcel| seen.insert(parcel.id)));
             query.after = page.next;
             if !page.more {
                 break;
@@ -260,110 +272,7 @@ impl App {
     }
 }
 
-/// One `receive`.
-struct Work<'a> {
-    app: &'a App,
-    union: Arc<Union>,
-    folder: std::path::PathBuf,
-    here: HashMap<MessageId, Vec<Incoming>>,
-    handled: Vec<(MessageId, u32)>,
-}
-
-impl Work<'_> {
-    async fn all(&mut self, waiting: &[InboxParcel], noticed: &mut Noticed) -> Result<(), EmployerError> {
-        let mut verified: Vec<Incoming> = self.here.values().flatten().cloned().collect();
-        verified.retain(|one| one.state() == InboxState::Verified);
-        verified.sort_by_key(|one| (one.received_at, one.id));
-        for incoming in verified {
-            self.hand_out(incoming, noticed).await?;
-        }
-        for parcel in waiting {
-            if !self.take(parcel, noticed).await? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn one(
-        &mut self,
-        id: MessageId,
-        waiting: &[InboxParcel],
-        noticed: &mut Noticed,
-    ) -> Result<(), EmployerError> {
-        let known = self.here.get(&id).cloned().unwrap_or_default();
-        match (best(&known), waiting.iter().find(|parcel| parcel.id == id)) {
-            (Some(incoming), _) => match incoming.state() {
-                InboxState::Accepted if !self.app.tray.has_sealed(incoming) => Err(InboxRefused::NotKept(id).into()),
-                InboxState::Verified | InboxState::Accepted => self.hand_out(incoming.clone(), noticed).await,
-                state => Err(InboxRefused::State { id, state }.into()),
-            },
-            (None, Some(parcel)) => self.take(parcel, noticed).await.map(drop),
-            (None, None) => match known.first() {
-                Some(one) => Err(InboxRefused::State { id, state: one.state() }.into()),
-                None => Err(InboxRefused::Unknown(id).into()),
-            },
-        }
-    }
-
-    /// Takes what waits. Whether going on with the next makes sense.
-    async fn take(&mut self, parcel: &InboxParcel, noticed: &mut Noticed) -> Result<bool, EmployerError> {
-        let known = self.here.get(&parcel.id).cloned().unwrap_or_default();
-        if let Some(one) = best(&known)
-            && one.state() != InboxState::Withdrawn
-            && (one.tag, one.sealed_size) == (parcel.tag, parcel.size)
-        {
-            // The relay does not know that we have it, though it was told.
-            if one.is_acknowledged() {
-                self.app.tell_again(one.clone()).await?;
-            }
-            return Ok(true);
-        }
-        match self.app.take_in(parcel, &known, &self.union).await {
-            Ok(incoming) => {
-                self.handled.push((incoming.id, incoming.copy));
-                if incoming.state() == InboxState::Verified {
-                    self.hand_out(incoming, noticed).await?;
-                }
-                Ok(true)
-            }
-            Err(NotTaken::Stop(error)) => Err(error),
-            Err(NotTaken::Trouble(trouble)) => {
-                let goes_on = concerns_one_message(&trouble);
-                noticed.troubles.push((parcel.id, 0, trouble));
-                Ok(goes_on)
-            }
-        }
-    }
-
-    async fn hand_out(&mut self, incoming: Incoming, noticed: &mut Noticed) -> Result<(), EmployerError> {
-        let key = (incoming.id, incoming.copy);
-        if !self.handled.contains(&key) {
-            self.handled.push(key);
-        }
-        match self.app.hand_out(incoming, &self.folder).await {
-            Ok(_) => Ok(()),
-            Err(NotTaken::Stop(error)) => Err(error),
-            Err(NotTaken::Trouble(trouble)) => {
-                noticed.troubles.push((key.0, key.1, trouble));
-                Ok(())
-            }
-        }
-    }
-}
-
 /// The record that an id stands for: what is in quarantine gives way to what is not.
 fn best(known: &[Incoming]) -> Option<&Incoming> {
     known.iter().rfind(|one| one.state() != InboxState::Quarantined)
-}
-
-/// Whether the next message may well come through where this one did not.
-fn concerns_one_message(trouble: &InboxTrouble) -> bool {
-    match trouble {
-        InboxTrouble::Fetch(ClientError::Refused(problem)) => {
-            matches!(problem.code, Code::ParcelUnknown | Code::DeliveryEnded | Code::RangeNotSatisfiable)
-        }
-        InboxTrouble::Fetch(error) => !error.is_temporary(),
-        _ => true,
-    }
 }

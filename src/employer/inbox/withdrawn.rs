@@ -16,16 +16,24 @@ use crate::message::keys::Certificate;
 use crate::message::words;
 use crate::pki;
 use crate::wire::delivery::{Statement, Withdrawn};
-use crate::wire::page::{MAX_LIMIT, PageQuery};
+use crate::wire::page::{Cursor, MAX_LIMIT, PageQuery};
 
 impl App {
     /// Takes in the statements that are new. Answers those that are not the union's, or not about us.
     pub(super) async fn take_statements(&self, union: &Union) -> Result<Vec<(MessageId, Alarm)>, EmployerError> {
         let mut alarms = Vec::new();
-        let mut query = PageQuery { after: self.tray.withdrawals(), limit: Some(MAX_LIMIT), ..PageQuery::default() };
-        let before = query.after;
+        let before = self.tray.withdrawals();
+        let after = before.map(Cursor::just_before);
+        let mut query = PageQuery { after, limit: Some(MAX_LIMIT), ..PageQuery::default() };
+        let (mut mark, mut seen) = (before, None);
         loop {
             let page = self.client.withdrawals(query).await?;
+            // A list without the place up to which we have read is not the one that we have read: a relay that came back from a backup, or
+            // has once said a place that it did not have. Its beginning is new then.
+            if mark.take().is_some_and(|mark| page.items.first().map(|first| first.cursor) != Some(mark)) {
+                query.after = None;
+                continue;
+            }
             // A place of which there is nothing on the page is not believed: what comes before it would never be heard of.
             let last = page.items.last().map(|withdrawn| withdrawn.cursor);
             for withdrawn in page.items {
@@ -37,13 +45,14 @@ impl App {
                     }
                 }
             }
-            query.after = last.or(query.after);
+            seen = last.or(seen);
+            query.after = seen;
             if !page.more || last.is_none() {
                 break;
             }
         }
         // What is not believed is looked at again next time.
-        if let Some(seen) = query.after.filter(|_| alarms.is_empty() && query.after != before) {
+        if let Some(seen) = seen.filter(|seen| alarms.is_empty() && Some(*seen) != before) {
             self.on_tray(move |tray| tray.set_withdrawals(seen)).await?;
         }
         Ok(alarms)
@@ -76,7 +85,6 @@ impl App {
                 let warnings = found.iter().flat_map(|(finding, _)| finding.warnings()).collect();
                 Ok(Incoming { warnings, copy: copy.unwrap_or(0), ..record(withdrawn, statement, now) })
             })
-            .map(drop)
         })
         .await
     }

@@ -1,83 +1,12 @@
 //! Every crash point, one after the other.
 
-use std::collections::HashMap;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::sync::Mutex;
-
 use super::*;
 use crate::domain::digest::Tag;
 use crate::employer::record::{KeptReceipt, State};
-use crate::employer::testing::{Parties, now};
+use crate::employer::testing::{Parties, PowerCut, now};
 use crate::message::open::open;
 use crate::message::receipt::{Receipt, Stage};
 use crate::wire::Der;
-
-/// Loses power after so many steps; then nothing more happens, and what was not made durable is cut short.
-#[derive(Debug)]
-struct PowerCut {
-    left: Mutex<u32>,
-    volatile: Mutex<HashMap<u64, PathBuf>>,
-}
-
-impl PowerCut {
-    fn after(steps: u32) -> Self {
-        Self { left: Mutex::new(steps), volatile: Mutex::default() }
-    }
-
-    fn step(&self) -> io::Result<()> {
-        let mut left = self.left.lock().unwrap();
-        if *left == 0 {
-            return Err(io::Error::other("power cut"));
-        }
-        *left -= 1;
-        Ok(())
-    }
-
-    fn lose_what_is_volatile(&self) {
-        for path in self.volatile.lock().unwrap().values() {
-            if let Ok(file) = fs::OpenOptions::new().write(true).open(path) {
-                file.set_len(file.metadata().unwrap().len() / 2).unwrap();
-            }
-        }
-    }
-}
-
-impl Disk for PowerCut {
-    fn create(&self, path: &Path) -> io::Result<File> {
-        self.step()?;
-        let file = LocalDisk.create(path)?;
-        self.volatile.lock().unwrap().insert(file.metadata()?.ino(), path.to_owned());
-        Ok(file)
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.step()?;
-        self.volatile.lock().unwrap().remove(&file.metadata()?.ino());
-        LocalDisk.sync(file)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step()?;
-        let volatile = fs::metadata(from).is_ok_and(|m| self.volatile.lock().unwrap().contains_key(&m.ino()));
-        assert!(!volatile, "{} gets its name before it is durable", to.display());
-        LocalDisk.rename(from, to)
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.step()?;
-        LocalDisk.sync_folder(folder)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.step()?;
-        LocalDisk.remove(path)
-    }
-
-    fn available(&self, folder: &Path) -> io::Result<u64> {
-        LocalDisk.available(folder)
-    }
-}
 
 fn open_local(folder: &Path) -> Ledger {
     Ledger::open(folder, Arc::new(LocalDisk)).unwrap()
