@@ -150,6 +150,11 @@ impl Server {
         Self(command.spawn().unwrap())
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Asks it to stop, as systemd does, and waits until it has.
     pub(crate) fn stop(mut self) {
         assert_eq!(self.stop_with("TERM"), Some(0), "it stops in good order");

@@ -61,6 +61,8 @@ mod integration_operations;
 mod integration_support;
 mod integration_walk;
 mod keys_unread;
+mod log_rotation;
+mod many_connections;
 mod message_command;
 mod message_hostile;
 mod message_openssl;

@@ -1,7 +1,7 @@
 //! An HTTP/1.1 client over TLS, close to the wire.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,7 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -29,6 +29,7 @@ use super::soon::soon;
 #[derive(Clone)]
 pub(crate) struct Client {
     address: SocketAddr,
+    source: Option<IpAddr>,
     tls: Arc<ClientConfig>,
     session: Option<String>,
 }
@@ -79,7 +80,7 @@ impl Client {
                 builder.with_client_auth_cert(chain, key).unwrap()
             }
         };
-        Self { address, tls: Arc::new(tls), session: None }
+        Self { address, source: None, tls: Arc::new(tls), session: None }
     }
 
     /// Asks everything within this session.
@@ -87,10 +88,15 @@ impl Client {
         Self { session, ..self }
     }
 
+    /// Comes from this address of the machine.
+    pub(crate) fn from(self, source: IpAddr) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
     /// A TLS connection and nothing on it. A client certificate is judged after the client's side is done, so that a
     /// refusal shows at the first reading only.
     pub(crate) async fn raw(&self) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = connect_from(self.source, self.address).await?;
         let name = ServerName::IpAddress(self.address.ip().into());
         TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await
     }
@@ -164,9 +170,23 @@ pub(crate) fn json(method: Method, path: &str, body: &impl Serialize) -> Request
     request(method, path).header(CONTENT_TYPE, "application/json").body(text.into()).unwrap()
 }
 
+/// A connection from this address of the machine, or from whichever the system takes.
+pub(crate) async fn connect_from(source: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if let Some(source) = source {
+        socket.bind((source, 0).into())?;
+    }
+    socket.connect(address).await
+}
+
 /// The body of one GET without TLS.
 pub(crate) async fn plain_get(address: SocketAddr, path: &str) -> String {
-    let stream = TcpStream::connect(address).await.unwrap();
+    plain_get_from(Ipv4Addr::LOCALHOST.into(), address, path).await
+}
+
+/// The same from this address of the machine.
+pub(crate) async fn plain_get_from(source: IpAddr, address: SocketAddr, path: &str) -> String {
+    let stream = connect_from(Some(source), address).await.unwrap();
     let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let answer = Connection { sender, session: None }.send(get(path)).await.unwrap();
