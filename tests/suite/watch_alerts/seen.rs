@@ -13,6 +13,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::LATER;
 use super::causes::{mend, provoke};
 use super::stage::Stage;
+use crate::support::soon::soon;
 
 const HALF_AN_HOUR: SignedDuration = SignedDuration::from_mins(31);
 
@@ -109,9 +110,7 @@ async fn a_clock_that_is_set_makes_no_task_late() {
     let daily = all.start("daily", Pace::Every(Duration::from_secs(24 * 3_600)), |_| async { Ok(()) });
     let long = all.start("long", Pace::WhenAsked, |_| std::future::pending());
     long.activate();
-    while daily.status().runs == 0 || long.status().running_since.is_none() {
-        tokio::task::yield_now().await;
-    }
+    soon("both tasks run", async || daily.status().runs > 0 && long.status().running_since.is_some()).await;
     for years in [10, -20] {
         stage.advance(SignedDuration::from_hours(24 * 365 * years));
         for _ in 0..2 {
