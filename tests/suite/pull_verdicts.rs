@@ -324,7 +324,7 @@ fn issue(authority: &Authority, union: &InsurerNumber, user: &str, now: Timestam
 fn there_is_a_message_for_every_reason() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let pulls = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("pull_"));
+    let pulls = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("pull_") && path.is_file());
     let text: String = pulls.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for reason in Reason::ALL {
         assert!(text.contains(&format!("Reason::{reason:?}")), "no pull meets {reason}");
