@@ -8,7 +8,7 @@ from . import contest, seed
 from .contest import Contestant
 from .movers import BATCHED, PIPED, Nginx, Sshd, same_size, shell
 from .peers import path_of, stop_gnupg
-from .process import quietly, timed
+from .process import Failed, quietly, timed
 from .sandbox import Sandbox, settle
 from .small import SIZE
 from .whole import random_file
@@ -123,6 +123,10 @@ def small(bench, keys):
 def large(bench, keys, size):
     """One large file."""
     folder = bench.disk / "pull-large"
+    # The file, sealed twice, and what a round leaves of four contestants: one that finds the disk full is no comparison.
+    needed = 9 * size
+    if shutil.disk_usage(bench.disk).free < needed:
+        raise Failed(f"{needed / 2**30:.0f} GiB of room are needed on the disk")
     box, plain = prepared(bench, folder, [size])
     name = next(plain.iterdir()).name
     rounds = Rounds(folder)

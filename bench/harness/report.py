@@ -59,7 +59,7 @@ def table(rows, machine, peers):
     for row in rows:
         cells += lines_of(row)
         words = [limit_words(limit) for limit in row.limits] + row.notes
-        words += [f"{entry['name']} failed: {entry['failed'].splitlines()[0][:200]}" for entry in row.entries if "failed" in entry]
+        words += [f"{entry['name']} failed (why stands in the JSON)" for entry in row.entries if "failed" in entry]
         after += [f"- {row.workload}: {'; '.join(words)}"] if words else []
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
     for line in cells:
