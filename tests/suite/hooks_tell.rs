@@ -211,7 +211,7 @@ async fn what_a_wrong_clock_has_put_off_is_told_when_it_is_right_again() {
 async fn a_command_is_run_for_the_kinds_that_were_asked_for() {
     let world = GatewayWorld::new().await;
     let out: PathBuf = world.folder.path().join("told");
-    let script = format!("read line; echo \"$line\" >> {}", out.display());
+    let script = format!("read -r line && echo \"$line\" >> {}", out.display());
     let more = format!("command = ['/bin/sh', '-c', '''{script}''']\nkinds = ['received.quarantined']");
     let hooks = hooks(&world, &more).await;
     run(&hooks).await.unwrap();

@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Everything that its environment holds.
 const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8")];
 
-/// Runs it with the text on its standard input. It has done its work when it ends with status 0 in time. Blocks.
+/// Runs it with the text as one line on its standard input: by the line's end it knows that nobody was killed while telling. It has done its work when it ends with status 0 in time. Blocks.
 pub(super) fn run(arguments: &[String], text: &str, timeout: Duration, hard: &CancellationToken) -> Result<(), String> {
     let (program, rest) = arguments.split_first().ok_or("hooks.off")?;
     let mut command = Command::new(program);
@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &[String], text: &str, timeout: Duration, hard: &Ca
     })?;
     if let Some(mut input) = child.stdin.take() {
         // An event fits into a pipe. Whoever does not read it may know all that it needs to.
-        let _ = input.write_all(text.as_bytes());
+        let _ = input.write_all(format!("{text}\n").as_bytes());
     }
     let began_at = Instant::now();
     loop {
@@ -69,7 +69,7 @@ mod tests {
         let script = format!("cat > {0} && env >> {0}", out.display());
         assert_eq!(shell(&script, Duration::from_secs(30)), Ok(()));
         let seen = std::fs::read_to_string(&out).unwrap();
-        assert!(seen.starts_with("{\"id\":\"1\"}") && !seen.contains("HOME=") && !seen.contains("CARGO"), "{seen}");
+        assert!(seen.starts_with("{\"id\":\"1\"}\n") && !seen.contains("HOME=") && !seen.contains("CARGO"), "{seen}");
         assert_eq!(shell("exit 3", Duration::from_secs(30)), Err("command.exit-3".to_owned()));
         let began_at = Instant::now();
         assert_eq!(shell("sleep 600 & wait", Duration::from_millis(100)), Err("command.timeout".to_owned()));
