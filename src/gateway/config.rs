@@ -3,27 +3,25 @@
 mod alerts;
 mod integration;
 mod mail;
+mod relay;
 mod restart;
 mod scan;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::vpn::Rules;
 use crate::config::{Fault, Faults, Settings, examine, load};
 use crate::domain::ids::InsurerNumber;
 use crate::domain::schedule::{Interval, Plan};
 use crate::runtime::telemetry;
-use crate::wire::client::{Guard, RelayUrl};
 
 pub use alerts::AlertSettings;
 pub use integration::{ApiSettings, HandoffSettings, HookSettings};
 pub use mail::{MailSettings, NoticeSettings, StaffSettings};
+pub use relay::RelaySettings;
 pub use scan::ScanSettings;
 
 /// All settings. The file says what each means.
@@ -68,25 +66,6 @@ pub struct GatewaySettings {
     pub metrics: MetricsSettings,
     /// Logs.
     pub log: LogSettings,
-}
-
-/// `[relay]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct RelaySettings {
-    url: String,
-    /// PEM certificates that vouch for the relay.
-    pub ca: PathBuf,
-    /// PEM certificates that the relay signs its receipts with.
-    pub receipt_certificates: PathBuf,
-    /// PEM certificate and key that we show.
-    pub credential: PathBuf,
-    /// Seconds until a connection must stand.
-    pub connect_timeout_seconds: u64,
-    /// Seconds of silence after which a request is given up.
-    pub idle_timeout_seconds: u64,
-    source_address: String,
-    interface: String,
-    networks: Vec<String>,
 }
 
 /// `[keys]`
@@ -209,9 +188,7 @@ impl GatewaySettings {
         if settings.insurer.parse::<InsurerNumber>().is_err() {
             "00000000".clone_into(&mut settings.insurer);
         }
-        if !settings.url_is_valid() {
-            "https://localhost".clone_into(&mut settings.relay.url);
-        }
+        settings.relay.stand_in();
         Ok((settings, examined.faults))
     }
 
@@ -228,41 +205,6 @@ impl GatewaySettings {
         let optional = self.file.as_deref().into_iter().chain(keys.ca_key()).map(Path::to_owned);
         single.into_iter().chain(lists.into_iter().flatten()).cloned().chain(optional).collect()
     }
-}
-
-impl RelaySettings {
-    /// Where the relay is.
-    pub fn url(&self) -> RelayUrl {
-        self.url.parse().expect("settings are checked when they are loaded")
-    }
-
-    /// Our own address on the way.
-    pub fn source_address(&self) -> Option<IpAddr> {
-        self.source_address.parse().ok()
-    }
-
-    /// The interface on the way.
-    pub fn interface(&self) -> Option<String> {
-        Some(self.interface.clone()).filter(|name| !name.is_empty())
-    }
-
-    /// What the relay's addresses are in; empty: anywhere.
-    pub fn networks(&self) -> Vec<IpNet> {
-        self.networks.iter().filter_map(|text| network(text)).collect()
-    }
-
-    /// Who is asked before each connection, where the way is prescribed.
-    pub fn guard(&self) -> Option<Arc<dyn Guard>> {
-        let (interface, source) = (self.interface(), self.source_address());
-        let rules = Rules { interface, source, networks: self.networks() };
-        rules.are_set().then(|| Arc::new(rules) as Arc<dyn Guard>)
-    }
-}
-
-/// A network, or a single address.
-fn network(text: &str) -> Option<IpNet> {
-    let network: IpNet = text.parse().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)))?;
-    (network.trunc() == network).then_some(network)
 }
 
 impl KeySettings {
@@ -336,28 +278,6 @@ impl Settings for GatewaySettings {
         let optional = |text: &str, valid: bool| text.is_empty() || valid;
         let checks = [
             (self.insurer.parse::<InsurerNumber>().is_ok(), "insurer", "must be the 8 digits of the union's number"),
-            (self.url_is_valid(), "relay.url", "must be https://HOST or https://HOST:PORT"),
-            (
-                optional(&self.relay.source_address, self.relay.source_address().is_some()),
-                "relay.source_address",
-                "must be an IP address or empty",
-            ),
-            (
-                self.relay.networks.iter().all(|text| network(text).is_some()),
-                "relay.networks",
-                "must be a list of networks such as 10.20.0.0/16, without bits of a host",
-            ),
-            (
-                self.relay.url.parse::<RelayUrl>().ok().and_then(|url| url.ip()).is_none_or(|address| {
-                    let networks = self.relay.networks();
-                    networks.is_empty() || networks.iter().any(|network| network.contains(&address))
-                }),
-                "relay.networks",
-                "must have the address of relay.url in it",
-            ),
-            (self.relay.interface.len() < 16, "relay.interface", "must have at most 15 characters"),
-            (self.relay.connect_timeout_seconds > 0, "relay.connect_timeout_seconds", "must be 1 or more"),
-            (self.relay.idle_timeout_seconds > 0, "relay.idle_timeout_seconds", "must be 1 or more"),
             (!self.keys.signing.is_empty(), "keys.signing", "must name at least one file"),
             (!self.keys.encryption.is_empty(), "keys.encryption", "must name at least one file"),
             (
@@ -399,16 +319,11 @@ impl Settings for GatewaySettings {
             (telemetry::check(&self.log.level).is_ok(), "log.level", "must be error, warn, info, debug or trace"),
         ];
         let wrong = checks.into_iter().filter(|(valid, ..)| !valid).map(|(_, key, problem)| Fault::new(key, problem));
+        let wrong = wrong.chain(self.relay.faults());
         let wrong = wrong.chain(self.scan.faults());
         let wrong = wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks));
         let wrong = wrong.chain(alerts::faults(&self.alerts));
         wrong.chain(mail::faults(&self.mail, &self.notices)).collect()
-    }
-}
-
-impl GatewaySettings {
-    fn url_is_valid(&self) -> bool {
-        self.relay.url.parse::<RelayUrl>().is_ok()
     }
 }
 

@@ -24,13 +24,13 @@ use crate::gateway_support::{GatewayWorld, Sender};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-async fn accepted(world: &GatewayWorld, sender: &mut Sender) -> bool {
+pub(crate) async fn accepted(world: &GatewayWorld, sender: &mut Sender) -> bool {
     let id = world.send(sender, b"content");
     world.pull().await;
     world.find(id).await.is_some_and(|message| message.verdict.is_accepted())
 }
 
-async fn revoked(world: &GatewayWorld, certificate: &Certificate) -> bool {
+pub(crate) async fn revoked(world: &GatewayWorld, certificate: &Certificate) -> bool {
     let list = revocation::newest(world.receiver.database.read()).await.unwrap().unwrap();
     let list = RevocationList::read(&list.der, world.union.authority.certificate()).unwrap();
     list.status(certificate, world.clock_now()) != Ok(Status::Good)
@@ -201,64 +201,6 @@ async fn names_are_compared_kindly_and_not_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_pc_waits_for_staff_and_replaces_the_first() {
-    let (world, admin) = world().await;
-    let invited = invite(&world, &admin, "sakiko-1").await;
-    let (old, new) = (Pc::new(), Pc::new());
-    let mut sender = Sender::new("sakiko-1", old.credential(&invited.ask(&world, &old).await));
-    let first = invited.first(&world, &new);
-    let sealed = invited.seal(&world, &first);
-    let waits = ask(&world, first.id, invited.user(), &sealed).await;
-    assert_eq!((&waits.answer.outcome, &waits.whole.registration), (&Outcome::WaitsForApproval, &None));
-    assert_eq!(admin.status().await.unwrap().devices_waiting, ["sakiko-1"]);
-    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [new.id.mark().to_string()]);
-    assert!(accepted(&world, &mut sender).await, "the first PC goes on until then");
-
-    world.clock.advance(SignedDuration::from_secs(1));
-    let unnamed = admin.review_device(invited.user(), None, Review::Approve).await.unwrap_err().to_string();
-    assert!(unnamed.contains("PC番号8桁を") && unnamed.contains("電話"), "what to ask on the telephone: {unnamed}");
-    let wrong =
-        admin.review_device(invited.user(), Some(old.id.mark()), Review::Approve).await.unwrap_err().to_string();
-    assert!(wrong.contains(&old.id.mark().to_string()) && wrong.contains("--refuse"), "{wrong}");
-    admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await.unwrap();
-    let approved = answer(&world, first.id, &sealed).await;
-    let next = new.credential(&approved);
-    let registration = approved.whole.registration.as_ref().unwrap();
-    assert_eq!(registration.certificates, [Der(next.certificate().der().to_vec())]);
-    assert_eq!(registration.devices.iter().map(|device| device.pc).collect::<Vec<_>>(), [new.id]);
-    assert_eq!(registration.login.as_ref(), Some(&invited.login));
-    assert!(!accepted(&world, &mut sender).await);
-    assert!(revoked(&world, sender.credential.certificate()).await && !revoked(&world, next.certificate()).await);
-    let again = admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await;
-    assert!(again.is_err(), "nothing waits any more");
-
-    // A third one is refused, and the second stays.
-    let third = invited.first(&world, &Pc::new());
-    let sealed = invited.seal(&world, &third);
-    ask(&world, third.id, invited.user(), &sealed).await;
-    admin.review_device(invited.user(), None, Review::Refuse).await.unwrap();
-    assert_eq!(answer(&world, third.id, &sealed).await.refusal(), RefusalReason::NotApproved);
-    assert!(!revoked(&world, next.certificate()).await);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn new_keys_under_the_name_of_the_present_pc_wait_for_staff_too() {
-    let (world, admin) = world().await;
-    let invited = invite(&world, &admin, "sakiko-1").await;
-    let pc = Pc::new();
-    let mut sender = Sender::new("sakiko-1", pc.credential(&invited.ask(&world, &pc).await));
-    // Whoever finds the letter and the kit, and has seen the PC's name, which is no secret.
-    let thief = invited.ask(&world, &pc.rekeyed()).await;
-    assert_eq!((&thief.answer.outcome, &thief.whole.registration), (&Outcome::WaitsForApproval, &None));
-    assert!(accepted(&world, &mut sender).await, "the PC goes on");
-    assert_eq!(admin.user_detail(invited.user()).await.unwrap().waiting, [pc.id.mark().to_string()]);
-    // And a second one: which of them the person on the telephone has, nobody can tell.
-    invited.ask(&world, &pc.rekeyed()).await;
-    let approved = admin.review_device(invited.user(), Some(pc.id.mark()), Review::Approve).await;
-    assert!(approved.unwrap_err().to_string().contains("--new-passwords"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_came_with_another_users_credential_is_malformed() {
     let (world, admin) = world().await;
     let (invited, other) = (invite(&world, &admin, "sakiko-1").await, invite(&world, &admin, "hanako-2").await);
@@ -329,25 +271,6 @@ async fn an_answer_that_the_relay_has_no_use_for_still_registers_its_certificate
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_pcs_that_wait_the_one_that_is_meant_has_to_be_named() {
-    let (world, admin) = world().await;
-    let invited = invite(&world, &admin, "sakiko-1").await;
-    invited.ask(&world, &Pc::new()).await;
-    let (own, thief) = (Pc::new(), Pc::new());
-    invited.ask(&world, &own).await;
-    invited.ask(&world, &thief).await;
-    let marks = [own.id.mark().to_string(), thief.id.mark().to_string()];
-    let unnamed = admin.review_device(invited.user(), None, Review::Refuse).await.unwrap_err().to_string();
-    assert!(marks.iter().all(|mark| unnamed.contains(mark)), "{unnamed}");
-    let unnamed = admin.review_device(invited.user(), None, Review::Approve).await.unwrap_err().to_string();
-    assert!(!marks.iter().any(|mark| unnamed.contains(mark)), "the person has to say it: {unnamed}");
-    let typed = own.id.mark().to_string().to_uppercase().parse().unwrap();
-    admin.review_device(invited.user(), Some(typed), Review::Approve).await.unwrap();
-    let detail = admin.user_detail(invited.user()).await.unwrap();
-    assert_eq!((detail.user.enrolment.unwrap().pc, detail.waiting), (Some(own.id.to_string()), vec![]));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn renewal_opens_90_days_before_the_end_and_old_and_new_overlap() {
     let (world, admin) = world().await;
     let invited = invite(&world, &admin, "sakiko-1").await;
@@ -379,24 +302,6 @@ async fn renewal_opens_90_days_before_the_end_and_old_and_new_overlap() {
     assert_eq!(pc.renew(&world, user, &present, &pc.rekeyed()).await.refusal(), RefusalReason::NotNow);
     admin.disable_user(user, DisableReason::Left, None).await.unwrap();
     assert_eq!(next.renew(&world, user, &credential, &next.rekeyed()).await.refusal(), RefusalReason::NotNow);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_letter_replaces_the_pc_only_when_it_is_used() {
-    let (world, admin) = world().await;
-    let invited = invite(&world, &admin, "sakiko-1").await;
-    assert!(admin.letter(invited.user(), false).await.is_err(), "printed once");
-    let pc = Pc::new();
-    let mut sender = Sender::new("sakiko-1", pc.credential(&invited.ask(&world, &pc).await));
-    let kit = Certificate::from_pem(invited.device.as_bytes()).unwrap();
-    let next = letter(&world, &admin, invited.user(), true).await;
-    assert!(accepted(&world, &mut sender).await && revoked(&world, &kit).await);
-    world.clock.advance(SignedDuration::from_secs(1));
-    let replaced = next.ask(&world, &Pc::new()).await;
-    assert!(matches!(replaced.answer.outcome, Outcome::Issued { .. }));
-    assert!(!accepted(&world, &mut sender).await);
-    let published = orders::send_due(&world.receiver).await;
-    assert_eq!((published, admin.status().await.unwrap().open_orders), (Ok(()), vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,7 @@ mod enrol_employer_logs;
 mod enrol_employer_renewal;
 mod enrol_gateway;
 mod enrol_gateway_import;
+mod enrol_gateway_pcs;
 mod enrol_gateway_staff;
 mod enrol_gateway_support;
 mod enrol_letters;

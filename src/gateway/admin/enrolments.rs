@@ -16,7 +16,7 @@ use crate::gateway::flows::enrol::{Review, review};
 use crate::gateway::flows::{orders as line, revocation};
 use crate::gateway::letter::Letter;
 use crate::gateway::relay;
-use crate::gateway::view::UserView;
+use crate::gateway::view::users::UserView;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
 use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, User};

@@ -11,7 +11,7 @@ use super::enrolments::write_once;
 use super::{Admin, AdminError};
 use crate::domain::ids::UserId;
 use crate::gateway::relay::Relay;
-use crate::gateway::view::{MailView, OrderView, RelayView, UserView};
+use crate::gateway::view::users::{MailView, OrderView, RelayView, UserView};
 use crate::store::gateway::orders::{self, OrderKind};
 use crate::store::gateway::{incidents, users};
 use crate::store::sqlite::StoreError;

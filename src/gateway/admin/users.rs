@@ -10,7 +10,7 @@ use crate::domain::clock::Random;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::user::{DisableReason, UserState};
 use crate::gateway::flows::{orders as line, revocation};
-use crate::gateway::view::{UserDetail, UserView};
+use crate::gateway::view::users::{UserDetail, UserView};
 use crate::message::keys::Certificate;
 use crate::pki::identity::{Subject, owner};
 use crate::pki::profile::{Profile, may_encrypt, may_sign};

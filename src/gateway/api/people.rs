@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::page::{Limit, Page};
 use crate::domain::ids::{OfficeCode, UserId};
-use crate::gateway::view::OfficeView;
+use crate::gateway::view::users::OfficeView;
 use crate::http::{Json, Query};
 use crate::store::gateway::directory::{self, Filter, Listed};
 use crate::store::gateway::offices;

@@ -12,7 +12,8 @@ use crate::gateway::admin::staff::{MadeAccount, StaffView};
 use crate::gateway::view::alerts::AlertView;
 use crate::gateway::view::integration::{LetterView, TokenView};
 pub(super) use crate::gateway::view::jst;
-use crate::gateway::view::{MessageView, StatusView, UserView};
+use crate::gateway::view::users::UserView;
+use crate::gateway::view::{MessageView, StatusView};
 use crate::runtime::task::Snapshot;
 
 /// One JSON value on standard output and nothing else.

@@ -13,7 +13,7 @@ use crate::gateway::admin::import::{Imported, MAX_FILE};
 use crate::gateway::admin::incident::Incident;
 use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::flows::enrol::Review;
-use crate::gateway::view::{OfficeView, UserDetail, UserView};
+use crate::gateway::view::users::{OfficeView, UserDetail, UserView};
 use crate::message::keys::Certificate;
 use crate::store::gateway::directory::Filter;
 use crate::store::gateway::users::Contact;
