@@ -81,8 +81,37 @@ CREATE TABLE staff (
     must_change INTEGER NOT NULL,
     password_at INTEGER NOT NULL,
     created_at  INTEGER NOT NULL,
-    disabled_at INTEGER
+    disabled_at INTEGER,
+    -- The second factor, once it is set up: what the app on the phone shares with us, and the step of the code that was accepted
+    -- last. None up to it is accepted again.
+    totp        BLOB,
+    totp_step   INTEGER NOT NULL DEFAULT 0
 );
+
+-- Codes for the day on which the phone is lost: hashes, each good once.
+CREATE TABLE staff_recovery (
+    staff   TEXT NOT NULL REFERENCES staff (name),
+    hash    BLOB NOT NULL,
+    used_at INTEGER,
+    PRIMARY KEY (staff, hash)
+) WITHOUT ROWID;
+
+-- Who is signed in at the console: the hash of the token, and how far the sign-in has come.
+CREATE TABLE staff_sessions (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    hash       BLOB    NOT NULL UNIQUE,
+    staff      TEXT    NOT NULL REFERENCES staff (name),
+    -- Whether the second factor was shown too.
+    is_whole   INTEGER NOT NULL,
+    -- A second factor that is being set up.
+    totp       BLOB,
+    -- Where from, and with what.
+    origin     TEXT    NOT NULL,
+    agent      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL
+);
+CREATE INDEX staff_sessions_by_staff ON staff_sessions (staff, number);
 
 -- Requests for certificates, each answered once; the same bytes again get the same answer.
 CREATE TABLE requests (
@@ -170,13 +199,34 @@ CREATE TABLE messages (
     -- Why staff returned it. For the sender; the relay never has it.
     return_reason  TEXT,
     -- When staff or a program first took the file out.
-    opened_at      INTEGER
+    opened_at      INTEGER,
+    -- Since when it has a flag of staff, for all of them to see.
+    flagged_at     INTEGER
 );
 -- One archived message to an id; what is quarantined may claim any id, also the same one twice.
 CREATE UNIQUE INDEX messages_archived ON messages (id) WHERE verdict = 'accepted';
 CREATE INDEX messages_quarantined ON messages (id) WHERE verdict = 'quarantined';
 CREATE INDEX messages_by_state ON messages (state, number);
 CREATE INDEX messages_by_office ON messages (office, number);
+CREATE INDEX messages_by_time ON messages (received_at);
+
+-- Which of staff have looked at which message.
+CREATE TABLE message_readers (
+    message INTEGER NOT NULL REFERENCES messages (number),
+    staff   TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (message, staff)
+) WITHOUT ROWID;
+
+-- What staff write about a message, for staff only.
+CREATE TABLE message_comments (
+    number  INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES messages (number),
+    staff   TEXT    NOT NULL REFERENCES staff (name),
+    at      INTEGER NOT NULL,
+    text    TEXT    NOT NULL
+);
+CREATE INDEX message_comments_by_message ON message_comments (message, number);
 
 -- What was known when the verdict was made, frozen.
 CREATE TABLE evidence (
@@ -275,6 +325,7 @@ CREATE INDEX sent_to_ask ON sent (number) WHERE asked_at = 0;
 CREATE INDEX sent_by_dispatch ON sent (dispatch, number);
 CREATE INDEX sent_by_state ON sent (state, number);
 CREATE INDEX sent_by_office ON sent (office, number);
+CREATE INDEX sent_by_time ON sent (created_at);
 
 -- Whom a message is sealed for.
 CREATE TABLE sent_recipients (
@@ -322,7 +373,9 @@ CREATE TABLE audit (
     action  TEXT    NOT NULL,
     subject TEXT    NOT NULL,
     before  TEXT    NOT NULL,
-    after   TEXT    NOT NULL
+    after   TEXT    NOT NULL,
+    -- Where from: the address of whoever was at the console. Empty for the command line and the gateway itself.
+    origin  TEXT    NOT NULL DEFAULT ''
 );
 
 CREATE INDEX audit_by_subject ON audit (subject, number);

@@ -18,6 +18,26 @@ pub enum Role {
     Officer,
 }
 
+/// What somebody does at the console. Each page and each action is for one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// Looks at what came and went, and how the gateway is.
+    See,
+    /// Reviews what came, and sends.
+    Review,
+    /// Looks after users and the schedule.
+    Manage,
+    /// Looks into the audit.
+    Audit,
+    /// Looks after accounts and retention.
+    Govern,
+}
+
+impl Duty {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [Self::See, Self::Review, Self::Manage, Self::Audit, Self::Govern];
+}
+
 /// Text that is no role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -48,6 +68,17 @@ impl Role {
             Self::Manager => "管理",
             Self::Auditor => "監査",
             Self::Officer => "責任者",
+        }
+    }
+
+    /// Whether this is among what the role does.
+    pub const fn may(self, duty: Duty) -> bool {
+        match self {
+            Self::Reader => matches!(duty, Duty::See),
+            Self::Clerk => matches!(duty, Duty::See | Duty::Review),
+            Self::Manager => matches!(duty, Duty::See | Duty::Review | Duty::Manage),
+            Self::Auditor => matches!(duty, Duty::Audit),
+            Self::Officer => true,
         }
     }
 }

@@ -6,9 +6,11 @@
 //! * [`pin`]: four digits that are worth nothing without the relay (RFC 9497).
 //! * [`token`]: what names a session or a link, known to the relay by its hash only.
 //! * [`staff`]: passwords of the union's staff.
+//! * [`totp`]: their second factor (RFC 6238), and codes for the day on which it is lost.
 //! * [`sealed`]: bytes at rest, under a derived key (AES-256-GCM).
 //!
-//! The primitives are those of `aws-lc-rs` (which TLS runs on), `argon2` (RFC 9106) and `voprf` (RFC 9497).
+//! The primitives are those of `aws-lc-rs` (which TLS runs on), `argon2` (RFC 9106), `voprf` (RFC 9497) and
+//! `totp-rs` (RFC 6238).
 
 pub mod mac;
 pub mod password;
@@ -17,6 +19,7 @@ pub mod sealed;
 pub mod staff;
 mod stretch;
 pub mod token;
+pub mod totp;
 
 pub use mac::{MacKey, Maced};
 pub use password::{DownloadKeys, LoginKey, LoginVerifier, PasswordKeys};
@@ -25,3 +28,4 @@ pub use sealed::BoxKey;
 pub use staff::{StaffVerifier, WeakStaffPassword};
 pub use stretch::Salt;
 pub use token::Token;
+pub use totp::{RecoveryCode, TotpSecret};

@@ -120,6 +120,7 @@ const NAMES: &[(&str, &[&str], &str)] = &[
     ),
     ("voprf", &["secret"], "what PINs turn into stays in secret/"),
     ("argon2", &["secret"], "what passwords turn into stays in secret/"),
+    ("totp_rs", &["secret"], "the second factor's codes stay in secret/"),
     ("lettre", &["mail"], "mail goes out through mail/"),
     ("sqlx", &["store"], "SQL stays in store/"),
     ("SystemTime::now", &["runtime"], "the wall clock is read in runtime/ and handed in"),

@@ -1,4 +1,4 @@
-//! What staff do from the command line, and the sandbox and tests in their place. Each function is one transaction with
+//! What staff do from the command line and at the console, and the sandbox and tests in their place. Each function is one transaction with
 //! its audit entry.
 
 pub mod enrolments;
@@ -11,6 +11,7 @@ pub mod letters;
 pub mod offices;
 pub mod quarantine;
 pub mod received;
+pub mod reviews;
 pub mod schedule;
 pub mod sent;
 pub mod staff;
@@ -279,18 +280,26 @@ pub struct Admin {
     gateway: Gateway,
     actor: String,
     aliases: Vec<String>,
+    origin: String,
 }
 
 impl Admin {
     /// Acts as `actor` (an account name; it goes into the audit).
     pub fn new(gateway: &Gateway, actor: &str) -> Self {
-        Self { gateway: gateway.clone(), actor: actor.to_owned(), aliases: Vec::new() }
+        Self { gateway: gateway.clone(), actor: actor.to_owned(), aliases: Vec::new(), origin: String::new() }
     }
 
     /// Other names of the one who acts: none of them is a second person.
     #[must_use]
     pub fn known_as(mut self, aliases: Vec<String>) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// Acts from this address, which goes into the audit too.
+    #[must_use]
+    pub fn coming_from(mut self, origin: &str) -> Self {
+        origin.clone_into(&mut self.origin);
         self
     }
 
@@ -327,7 +336,7 @@ impl Admin {
             before: before.to_owned(),
             after: after.to_owned(),
         };
-        audit::insert(connection, &[entry]).await
+        audit::insert_from(connection, &[entry], &self.origin).await
     }
 
     /// What happened to a received message, for those who tell of it.

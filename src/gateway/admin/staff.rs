@@ -11,6 +11,7 @@ use crate::secret::StaffVerifier;
 use crate::secret::password::make_password;
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::staff::{self as rows, Account};
+use crate::store::gateway::{staff_factors, staff_sessions};
 use crate::store::sqlite::{Connection, StoreError};
 
 /// An account that nobody knows of yet.
@@ -101,7 +102,8 @@ pub async fn insert(
     audit::insert(connection, &[entry]).await
 }
 
-fn subject(name: &StaffName) -> String {
+/// As the audit calls an account.
+pub(in crate::gateway) fn subject(name: &StaffName) -> String {
     format!("staff:{name}")
 }
 
@@ -131,6 +133,7 @@ impl Admin {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         rows::set_password(&mut transaction, &name, &account.verifier, account.must_change, self.now()).await?;
+        staff_sessions::end_others(&mut transaction, &name, None).await?;
         self.log(&mut transaction, "staff.password", &subject(&name), "", "").await?;
         database.commit(transaction).await?;
         self.made(&name, made).await
@@ -152,10 +155,23 @@ impl Admin {
             return Err(AdminError::LastOfficer);
         }
         if rows::disable(&mut transaction, name, self.now()).await? {
+            staff_sessions::end_others(&mut transaction, name, None).await?;
             self.log(&mut transaction, "staff.disabled", &subject(name), account.role.code(), "disabled").await?;
         }
         database.commit(transaction).await?;
         self.one_of_staff(name).await
+    }
+
+    /// Takes an account's second factor away, for somebody who has lost phone and recovery codes: the next sign-in sets it up anew.
+    pub async fn reset_staff_factor(&self, name: &StaffName) -> Result<StaffView, AdminError> {
+        let view = self.one_of_staff(name).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        staff_factors::forget(&mut transaction, name).await?;
+        staff_sessions::end_others(&mut transaction, name, None).await?;
+        self.log(&mut transaction, "staff.factor-reset", &subject(name), "", "").await?;
+        database.commit(transaction).await?;
+        Ok(view)
     }
 
     async fn new_account(

@@ -22,17 +22,24 @@ pub struct Entry {
     pub after: String,
 }
 
-/// Adds entries.
+/// Adds entries of what was done on this machine.
 pub async fn insert(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), StoreError> {
+    insert_from(connection, entries, "").await
+}
+
+/// Adds entries of what somebody did from an address.
+pub async fn insert_from(connection: &mut SqliteConnection, entries: &[Entry], origin: &str) -> Result<(), StoreError> {
     for group in groups(entries) {
-        let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO audit (at, actor, action, subject, before, after) ");
+        let mut query =
+            QueryBuilder::<Sqlite>::new("INSERT INTO audit (at, actor, action, subject, before, after, origin) ");
         query.push_values(group, |mut row, entry| {
             row.push_bind(micros(entry.at))
                 .push_bind(entry.actor.as_str())
                 .push_bind(entry.action)
                 .push_bind(entry.subject.as_str())
                 .push_bind(entry.before.as_str())
-                .push_bind(entry.after.as_str());
+                .push_bind(entry.after.as_str())
+                .push_bind(origin);
         });
         query.build().execute(&mut *connection).await?;
     }
@@ -56,6 +63,8 @@ pub struct Recorded {
     pub before: String,
     /// The state after.
     pub after: String,
+    /// Where from, when it was done at the console.
+    pub origin: String,
 }
 
 /// The newest entry of an action about a subject.
@@ -65,7 +74,7 @@ pub async fn newest(
     subject: &str,
 ) -> Result<Option<Recorded>, StoreError> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT number, at, actor, action, subject, before, after FROM audit
+        "SELECT number, at, actor, action, subject, before, after, origin FROM audit
          WHERE subject = $1 AND action = $2 ORDER BY number DESC LIMIT 1",
     )
     .bind(subject)
@@ -75,10 +84,27 @@ pub async fn newest(
     row.map(recorded).transpose()
 }
 
-type Row = (i64, i64, String, String, String, String, String);
+/// The newest entries about a subject, newest first.
+pub async fn of_subject(
+    executor: impl SqliteExecutor<'_>,
+    subject: &str,
+    limit: u32,
+) -> Result<Vec<Recorded>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT number, at, actor, action, subject, before, after, origin FROM audit
+         WHERE subject = $1 ORDER BY number DESC LIMIT $2",
+    )
+    .bind(subject)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(recorded).collect()
+}
 
-fn recorded((number, at, actor, action, subject, before, after): Row) -> Result<Recorded, StoreError> {
-    Ok(Recorded { number, at: moment(at)?, actor, action, subject, before, after })
+type Row = (i64, i64, String, String, String, String, String, String);
+
+fn recorded((number, at, actor, action, subject, before, after, origin): Row) -> Result<Recorded, StoreError> {
+    Ok(Recorded { number, at: moment(at)?, actor, action, subject, before, after, origin })
 }
 
 /// The newest entries before `before`, newest first.
@@ -88,7 +114,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT number, at, actor, action, subject, before, after FROM audit
+        "SELECT number, at, actor, action, subject, before, after, origin FROM audit
          WHERE number < $1 ORDER BY number DESC LIMIT $2",
     )
     .bind(before.unwrap_or(i64::MAX))

@@ -67,4 +67,12 @@ pub enum Staff {
         #[command(flatten)]
         json: Json,
     },
+    /// 二要素認証をやり直させる (端末と回復コードを失くした人のため)。Takes the second factor away: the next sign-in sets it up anew.
+    ResetFactor {
+        /// ログイン名。Which.
+        name: StaffName,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
 }

@@ -121,6 +121,9 @@ pub(super) async fn staff(admin: &Admin, command: Staff) -> Result<(), CommandEr
             let password = password_file.as_deref().map(first_line).transpose()?;
             show(json, &admin.set_staff_password(name, password).await?, print::made_account)
         }
+        Staff::ResetFactor { name, json: Json { json } } => {
+            show(json, &admin.reset_staff_factor(&name).await?, print::account)
+        }
     }
 }
 
