@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use rustix::fs::Access;
 use tokio_util::sync::CancellationToken;
 
-use super::api;
 use super::config::GatewaySettings;
 use super::flows::{hooks, notices};
 use super::keys::Keys;
 use super::vpn::State;
+use super::{api, console};
 use crate::config::{Fault, Faults};
 use crate::domain::clock::ManualClock;
 use crate::operations::places::{self, Service};
@@ -67,6 +67,7 @@ fn on_this_machine(file: &Path, now: Timestamp) -> Vec<Fault> {
         more.extend(all_folders(&settings).into_iter().filter_map(|(key, path)| service.cannot_write(key, path)));
     }
     more.extend(api(&settings, now));
+    more.extend(console(&settings, now));
     more.extend(hooks(&settings));
     more.extend(mail(&settings));
     more.extend(addresses(&settings));
@@ -84,6 +85,7 @@ pub(super) fn secrets(settings: &GatewaySettings) -> Vec<(&'static str, &Path)> 
         ("relay.credential", Some(settings.relay.credential.as_path())),
         ("keys.ca_key", keys.ca_key()),
         ("api.key", settings.api.listen().map(|_| settings.api.key.as_path())),
+        ("console.key", settings.console.listen().map(|_| settings.console.key.as_path())),
         ("hooks.secret", hooks.url().and_then(|_| hooks.secret())),
         ("mail.credentials", Some(settings.mail.credentials.as_path()).filter(|path| !path.as_os_str().is_empty())),
     ];
@@ -124,6 +126,12 @@ fn api(settings: &GatewaySettings, now: Timestamp) -> Option<Fault> {
     Some(Fault::new("api.certificate", chain(&wrong)))
 }
 
+fn console(settings: &GatewaySettings, now: Timestamp) -> Option<Fault> {
+    settings.console.listen()?;
+    let wrong = console::check(&settings.console, Arc::new(ManualClock::new(now))).err()?;
+    Some(Fault::new("console.certificate", chain(&wrong)))
+}
+
 fn hooks(settings: &GatewaySettings) -> Vec<Fault> {
     let program = settings.hooks.command.first().map(Path::new).filter(|program| program.is_absolute());
     let cannot_run = program.filter(|program| rustix::fs::access(*program, Access::EXEC_OK).is_err());
@@ -140,8 +148,12 @@ fn mail(settings: &GatewaySettings) -> Option<Fault> {
 }
 
 fn addresses(settings: &GatewaySettings) -> Vec<Fault> {
-    let (watch, api) = (settings.metrics.listen(), settings.api.listen());
-    let all = [("metrics.listen", watch), ("api.listen", api)];
+    let watch = settings.metrics.listen();
+    let all = [
+        ("metrics.listen", watch),
+        ("api.listen", settings.api.listen()),
+        ("console.listen", settings.console.listen()),
+    ];
     let all: Vec<(&str, SocketAddr)> = all.into_iter().filter_map(|(key, address)| Some((key, address?))).collect();
     // Without an address for health nobody can tell whose the others are.
     let is_ours = || watch.is_none_or(|watch| places::answers(watch, METRIC));

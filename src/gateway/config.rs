@@ -1,6 +1,7 @@
 //! Settings of the gateway: `config/gateway.toml`.
 
 mod alerts;
+mod console;
 mod integration;
 mod mail;
 mod relay;
@@ -19,6 +20,7 @@ use crate::domain::schedule::{Interval, Plan};
 use crate::runtime::telemetry;
 
 pub use alerts::AlertSettings;
+pub use console::ConsoleSettings;
 pub use integration::{ApiSettings, HandoffSettings, HookSettings};
 pub use mail::{MailSettings, NoticeSettings, StaffSettings};
 pub use relay::RelaySettings;
@@ -50,6 +52,8 @@ pub struct GatewaySettings {
     pub send: SendSettings,
     /// Where the union's core system comes in.
     pub api: ApiSettings,
+    /// Where staff come in.
+    pub console: ConsoleSettings,
     /// Folders for the union's core system.
     pub handoff: HandoffSettings,
     /// What is told of events.
@@ -266,6 +270,7 @@ impl Settings for GatewaySettings {
             .into_iter()
             .chain(integration)
             .chain([&mut self.mail.credentials, &mut self.mail.root])
+            .chain([&mut self.console.certificate, &mut self.console.key])
             .chain(lists.into_iter().flatten())
         {
             if !path.as_os_str().is_empty() {
@@ -322,6 +327,7 @@ impl Settings for GatewaySettings {
         let wrong = wrong.chain(self.relay.faults());
         let wrong = wrong.chain(self.scan.faults());
         let wrong = wrong.chain(integration::faults(&self.api, &self.handoff, &self.hooks));
+        let wrong = wrong.chain(console::faults(&self.console));
         let wrong = wrong.chain(alerts::faults(&self.alerts));
         wrong.chain(mail::faults(&self.mail, &self.notices)).collect()
     }

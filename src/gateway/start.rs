@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 
 use super::api::{self, ApiError};
 use super::config::GatewaySettings;
+use super::console::{self, ConsoleError};
 use super::flows::handoff::Handoff;
 use super::flows::hooks::{HookError, Hooks};
 use super::flows::notices::{self, NoticeSettingsError, StaffNotices};
@@ -20,6 +21,7 @@ use super::flows::send::{SendLimits, Sender};
 use super::keeper::Keeper;
 use super::keys::{KeyRing, Keys};
 use super::metrics::GatewayMetrics;
+use super::opened::Gateway;
 use super::patience::{Backoff, Breaker};
 use super::registry::Certificates;
 use super::reload::Reload;
@@ -70,20 +72,12 @@ pub enum StartError {
     /// The API.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The console.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// Programs that are told of events.
     #[error(transparent)]
     Hooks(#[from] HookError),
-}
-
-/// A gateway with everything at hand, that does nothing by itself yet. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Gateway {
-    /// Its settings.
-    pub settings: Arc<GatewaySettings>,
-    /// What a pull works with.
-    pub receiver: Arc<Receiver<UnionClient>>,
-    /// What the push works with.
-    pub sender: Arc<Sender<UnionClient>>,
 }
 
 /// A gateway that is running. It stops with the [`Shutdown`] it was started with.
@@ -95,6 +89,8 @@ pub struct Running {
     pub watch_addr: Option<SocketAddr>,
     /// Where the union's core system comes in.
     pub api_addr: Option<SocketAddr>,
+    /// Where staff come in.
+    pub console_addr: Option<SocketAddr>,
     /// Everything that it does by itself.
     pub tasks: Tasks,
     /// The pull.
@@ -241,10 +237,15 @@ impl Gateway {
         tasks::vpn::start(receiver, vec![orders.clone(), pull.clone(), push.clone()], &all);
         let edges = http::Metrics::new();
         let api_addr = self.integrate(&all, &edges).await?;
-        let watch_addr = watch::serve::serve(receiver, &self.settings, &keeper, &all, edges)
+        let lookout = watch::serve::look(receiver, &self.settings, &keeper, &all);
+        let console_addr = match self.settings.console.listen() {
+            Some(address) => Some(console::start(&self, &lookout, address, &all, &edges).await?),
+            None => None,
+        };
+        let watch_addr = watch::serve::serve(lookout, &self.settings, &all, edges)
             .await
             .map_err(|(address, error)| StartError::Listen(address, error))?;
-        Ok(Running { gateway: self, watch_addr, api_addr, tasks: all, pull, orders, push, keys })
+        Ok(Running { gateway: self, watch_addr, api_addr, console_addr, tasks: all, pull, orders, push, keys })
     }
 
     /// The way to the union's core system: its folders, its programs, the API.

@@ -9,6 +9,7 @@
 
 mod answer;
 mod arguments;
+mod console;
 pub mod enrol;
 mod equal;
 pub mod error;

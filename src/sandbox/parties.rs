@@ -13,6 +13,7 @@ use crate::gateway::init::keys as gateway;
 use crate::message::keys::Certificate;
 use crate::operations::keyfiles::KeyFiles;
 use crate::operations::owner::Owner;
+use crate::pki::{Profile, Subject};
 use crate::relay::init::keys as relay;
 use crate::store::gateway::users::Contact;
 use crate::stream::spool::make_folder;
@@ -68,11 +69,14 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
     }
     let operator = at(dir, now, random).authority("operator/ca", None, "KX Sandbox Operator")?;
     let reached = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let names = relay::Names { vpn: reached.clone(), employer: reached };
+    let names = relay::Names { vpn: reached.clone(), employer: reached.clone() };
     let receipts = relay::make(&at(&dir.join("relay"), now, random), &operator, &names)?;
     let folder = dir.join("gateway");
     let files = at(&folder, now, random);
     let own = gateway::make(&files, &union(), "見本健康保険組合")?;
+    // The union's own certificate in life; whoever made this sandbox trusts neither.
+    let console = || Subject::Service("console".to_owned());
+    files.pair("console", &operator, console(), &Profile::TlsServer { names: reached })?;
     files.certificates("relay-ca.pem", &operator.certificate().pem())?;
     files.certificates("relay-receipt.pem", &receipts.pem())?;
     Ok(Parties { union_ca: own.ca, union_tls: own.tls, operator_ca: operator.certificate().clone() })

@@ -14,7 +14,7 @@ use super::parties::{user, write};
 use super::servers::{RunningGateway, RunningRelay};
 use super::voice::Voice;
 use super::world::World;
-use super::{enrol, log, sample};
+use super::{console, enrol, log, sample};
 use crate::domain::clock::Clock;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::Signals;
@@ -77,6 +77,9 @@ async fn with_both(
     let app = open(person, voice).await?;
     let exchanged = exchange(world, &gateway.admin(), &app, &files, voice).await?;
     let answered = answer(world, &gateway.admin(), &app, voice).await?;
+    if !arguments.once {
+        console::files(world, &app, voice).await?;
+    }
     // Others use the folder from here on.
     drop(app);
     let json = exchanged.iter().map(|one| {
@@ -98,11 +101,12 @@ async fn with_both(
     if arguments.once {
         return Ok(good);
     }
-    stay_up(world, voice).await?;
+    let password = console::account(world, &gateway.admin()).await?;
+    stay_up(world, &password, voice).await?;
     Ok(good)
 }
 
-async fn stay_up(world: &World, voice: Voice) -> Result<(), SandboxError> {
+async fn stay_up(world: &World, password: &Path, voice: Voice) -> Result<(), SandboxError> {
     let mut signals = Signals::listen().map_err(|error| SandboxError::Folder(world.dir.clone(), error))?;
     voice.line("\n動作中です。別の端末で試せます: / Up and running. To try in another terminal:");
     let home = world.employer_home();
@@ -128,7 +132,10 @@ async fn stay_up(world: &World, voice: Voice) -> Result<(), SandboxError> {
         voice.line(&format!("    {command}"));
     }
     voice.line(&format!("    curl http://{}/metrics    curl http://{}/metrics", world.address(4), world.address(5)));
-    voice.line("管理画面はまだありません。 / There is no staff console yet.");
+    voice.line("\n職員用画面（ブラウザーで開きます。見本の証明書なので警告が出ます） / The staff console; browsers warn of its sample certificate:");
+    voice.line(&format!("    https://{}/", world.address(3)));
+    voice.fact("ログイン名", "login name", console::NAME);
+    voice.fact("パスワードのファイル", "file with the password", password.display());
     voice.line("Ctrl-C で終了します。 / Ctrl-C ends it.");
     signals.next().await;
     voice.line("\n終了します。 / Stopping.");

@@ -137,12 +137,13 @@ impl World {
 
     fn gateway_toml(&self) -> String {
         let (mark, insurer, vpn, health) = (self.mark(), union(), self.address(0), self.address(4));
+        let console = self.address(3);
         format!(
             "{mark}\n# Run by itself: kx-gateway --config gateway.toml serve. All other keys: config/gateway.toml.\n\n\
              insurer = \"{insurer}\"\n\n[relay]\nurl = \"https://{vpn}\"\n\n[keys]\nca_key = \"union-ca.key\"\n\n\
              [letter]\nunion_name = \"{UNION_NAME}\"\ncontact = \"見本健保 適用課 03-0000-0000\"\n\n\
              [storage]\n# A sandbox is often on a small disk.\nreserve_bytes = {RESERVE}\n\n\
-             [pull]\ninterval_seconds = 10\n\n[metrics]\nlisten = \"{health}\"\n"
+             [pull]\ninterval_seconds = 10\n\n[console]\nlisten = \"{console}\"\n\n[metrics]\nlisten = \"{health}\"\n"
         )
     }
 

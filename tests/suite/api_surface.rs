@@ -119,7 +119,7 @@ fn compare(name: &str, document: &Value) {
     let now = lines(document);
     if std::env::var(SWITCH).is_ok_and(|said| said == "write") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, now.iter().fold(String::new(), |text, line| text + line + "\n")).unwrap();
+        std::fs::write(&path, now.iter().fold(String::new(), |text, line| text + line.as_str() + "\n")).unwrap();
         return;
     }
     let recorded = std::fs::read_to_string(&path).unwrap_or_default();

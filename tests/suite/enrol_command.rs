@@ -205,7 +205,7 @@ async fn certificates_of_another_authority_are_registered_by_the_command_line() 
     succeeds(&walk.staff(&["check-config"]));
     // The KX server's operator has to let that authority's certificates in too.
     walk.stop();
-    let both = walk.world.parties.union_ca.pem() + &other.certificate().pem();
+    let both = walk.world.parties.union_ca.pem() + other.certificate().pem().as_str();
     let both = walk.folder.file("both-ca.pem", both.as_bytes());
     let client = walk.folder.path("sandbox/gateway/tls.pem");
     let union = union();

@@ -54,7 +54,7 @@ fn a_message_that_the_relay_had_taken_and_lost_is_an_alarm() {
     let server = folder.serve("kx-server", "relay-2.log");
     let sent = folder.run("kx-employer", &["sent"]);
     assert_eq!(sent.status.code(), Some(1));
-    let said = text(&sent.stdout) + &text(&sent.stderr);
+    let said = text(&sent.stdout) + text(&sent.stderr).as_str();
     assert!(said.contains("sent.lost"), "{said}");
     server.stop();
 }

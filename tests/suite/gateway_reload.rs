@@ -20,7 +20,7 @@ pub(crate) fn make(folder: &Folder, name: &str, profile: &Profile) -> String {
     let authority = Authority::load(&ca, &key).unwrap();
     let made = issue(&authority, Subject::Union(union()), profile, SystemClock.now());
     let certificate = made.certificate().pem();
-    fs::write(own.join("half"), certificate.clone() + &made.key().to_pem()).unwrap();
+    fs::write(own.join("half"), certificate.clone() + made.key().to_pem().as_str()).unwrap();
     fs::rename(own.join("half"), own.join(name)).unwrap();
     certificate
 }
@@ -122,7 +122,7 @@ fn the_gateway_shows_the_relay_a_new_certificate_only_when_the_relay_takes_it() 
     };
     let end = "-----END CERTIFICATE-----\n";
     let old = old.split_inclusive(end).find(|part| part.contains("BEGIN CERTIFICATE")).unwrap().to_owned();
-    register(&(old + &new));
+    register(&(old + new.as_str()));
     // It tries again by itself.
     wait_for(|| status(&folder, "keys_problem").is_null(), "the relay takes it");
     register(&new);

@@ -213,7 +213,7 @@ impl Post {
             draft.id, draft.from, draft.to, draft.sequence, draft.previous,
         );
         fs::write(at.join("entity"), entity).unwrap();
-        fs::write(at.join("signer"), self.signing.certificate().pem() + &self.signing.key().to_pem()).unwrap();
+        fs::write(at.join("signer"), self.signing.certificate().pem() + self.signing.key().to_pem().as_str()).unwrap();
         fs::write(at.join("recipient"), self.recipient().pem()).unwrap();
         let sign = "cms -sign -binary -nodetach -outform DER -out signed -in entity -signer signer -inkey signer -cades -md sha256";
         let encrypt = "cms -encrypt -binary -aes-256-gcm -outform DER -out sealed -in signed -recip recipient -keyopt ecdh_kdf_md:sha256";

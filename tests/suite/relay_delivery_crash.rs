@@ -82,7 +82,7 @@ impl Server {
         let address = |name: &str| ready[name].as_str().unwrap().parse().unwrap();
         let (vpn, employer) = (address("vpn"), address("employer"));
         // Somebody must go on reading, or the server would be stopped by a full pipe.
-        let log = std::thread::spawn(move || lines.fold(log, |log, line| log + "\n" + &line));
+        let log = std::thread::spawn(move || lines.fold(log, |log, line| log + "\n" + line.as_str()));
         Self { process, vpn, employer, log }
     }
 

@@ -127,7 +127,7 @@ fn systemd_can_make_the_accounts_that_the_units_need() {
         let mut command = Command::new("systemd-sysusers");
         command.arg("--dry-run").arg(format!("--root={}", root.path().display())).arg(units().join(file));
         let output = command.env("LC_ALL", "C").output().expect("systemd-sysusers (package systemd) is there");
-        let said = text(&output.stdout) + &text(&output.stderr);
+        let said = text(&output.stdout) + text(&output.stderr).as_str();
         let name = needs.trim_end().rsplit('=').next().unwrap();
         assert!(output.status.success() && said.contains(name), "{said}");
         assert!(fs::read_to_string(units().join(unit)).unwrap().contains(needs), "{unit}");

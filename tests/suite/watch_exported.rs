@@ -85,7 +85,7 @@ fn promtool_says(metrics: &str) -> String {
     let mut promtool = promtool.spawn().expect("promtool: install prometheus");
     promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
-    text(&output.stdout) + &text(&output.stderr)
+    text(&output.stdout) + text(&output.stderr).as_str()
 }
 
 /// Help, base units, and no label that grows.

@@ -47,7 +47,7 @@ use crate::store::gateway::{
 };
 use crate::store::sqlite::{Connection, Readers, StoreError};
 
-use super::start::Gateway;
+use super::opened::Gateway;
 use super::view::StatusView;
 use super::view::alerts::AlertView;
 use super::vpn::State;

@@ -20,16 +20,25 @@ use crate::runtime::task::Tasks;
 use crate::runtime::task_metrics::TaskMetrics;
 use crate::wire::client::UnionClient;
 
-/// Begins to look, and listens for Prometheus where the settings want that; answers at which address.
-pub async fn serve(
+/// Begins to look.
+pub fn look(
     receiver: &Arc<Receiver<UnionClient>>,
     settings: &GatewaySettings,
     keeper: &Arc<Keeper<UnionClient>>,
     tasks: &Tasks,
-    edges: http::Metrics,
-) -> Result<Option<SocketAddr>, (SocketAddr, io::Error)> {
+) -> Arc<Lookout<UnionClient>> {
     let lookout = Arc::new(Lookout::new(receiver, thresholds(settings), senses(receiver, keeper, tasks)));
     tasks::watch::start(&lookout, tasks);
+    lookout
+}
+
+/// Listens for Prometheus where the settings want that; answers at which address.
+pub async fn serve(
+    lookout: Arc<Lookout<UnionClient>>,
+    settings: &GatewaySettings,
+    tasks: &Tasks,
+    edges: http::Metrics,
+) -> Result<Option<SocketAddr>, (SocketAddr, io::Error)> {
     let Some(address) = settings.metrics.listen() else { return Ok(None) };
     let failed = |error| (address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;

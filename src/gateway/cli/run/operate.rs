@@ -15,7 +15,7 @@ use crate::gateway::admin::Admin;
 use crate::gateway::config::GatewaySettings;
 use crate::gateway::doctor::examine;
 use crate::gateway::init;
-use crate::gateway::start::Gateway;
+use crate::gateway::opened::Gateway;
 use crate::operations::logs::{self, Part};
 use crate::operations::questions::Questions;
 use crate::runtime::clock::{SystemClock, SystemRandom};

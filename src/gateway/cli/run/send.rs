@@ -14,7 +14,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
 use crate::gateway::admin::sent::Shown;
 use crate::gateway::admin::{Admin, AdminError};
-use crate::gateway::start::Gateway;
+use crate::gateway::opened::Gateway;
 use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
 use crate::runtime::lifecycle::{Signal, Signals};
 use crate::store::gateway::sent::Filter;

@@ -1,0 +1,69 @@
+// The console's own script. Every page works without it; with it, pages update by themselves and keys work.
+"use strict";
+(() => {
+  // A part of the page that the server sends anew when it has changed.
+  const live = document.querySelector("[data-live]");
+  if (live && window.EventSource) {
+    const state = document.querySelector("[data-live-state]");
+    const say = (on) => { if (state) { state.textContent = on ? state.dataset.on : state.dataset.off; } };
+    const source = new EventSource(live.dataset.live);
+    source.addEventListener("open", () => say(true));
+    source.addEventListener("error", () => say(false));
+    source.addEventListener("over", () => { source.close(); location.reload(); });
+    source.addEventListener("change", (event) => {
+      // Who reads or selects in it is not disturbed.
+      if (live.contains(document.activeElement) && document.activeElement !== document.body) { return; }
+      const page = new DOMParser().parseFromString(event.data, "text/html");
+      live.replaceChildren(...page.body.childNodes);
+    });
+  }
+
+  // Keys: j and k move in a list, Enter opens (it is a link), x ticks; a page says with data-key what its other keys press.
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = () => rows.findIndex((row) => row.contains(document.activeElement));
+  const go = (step) => {
+    const next = rows[Math.min(Math.max(at() + step, 0), rows.length - 1)];
+    if (next) { next.querySelector("a").focus(); next.scrollIntoView({ block: "nearest" }); }
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) { return; }
+    if (event.target.closest("input:not([type=checkbox]), select, textarea")) {
+      if (event.key === "Escape") { event.target.blur(); }
+      return;
+    }
+    if (event.key === "j" || event.key === "k") {
+      go(event.key === "j" ? 1 : -1);
+    } else if (event.key === "x" && at() >= 0) {
+      rows[at()].querySelector("input[type=checkbox]")?.click();
+    } else {
+      const found = /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
+      if (!found) { return; }
+      found.click();
+      const details = found.closest("details");
+      if (details) { details.querySelector("textarea")?.focus(); }
+    }
+    event.preventDefault();
+  });
+  if (rows.length > 0 && document.activeElement === document.body) { rows[0].querySelector("a").focus({ preventScroll: true }); }
+
+  for (const all of document.querySelectorAll("[data-all]")) {
+    all.addEventListener("change", () => {
+      for (const one of all.form.querySelectorAll("input[name=id]")) { one.checked = all.checked; }
+    });
+  }
+
+  // What was pressed once is not sent twice.
+  for (const form of document.querySelectorAll("form[method=post]")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) { event.preventDefault(); }
+      form.dataset.sent = "1";
+    });
+  }
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) { delete form.dataset.sent; }
+  });
+
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.addEventListener("click", () => window.print());
+  }
+})();

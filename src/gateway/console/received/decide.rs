@@ -1,0 +1,111 @@
+//! What staff do with a file: 受付, 差戻し, flag, comment.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State as Shared;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::super::App;
+use super::super::asked::Asked;
+use super::super::fault::Fault;
+use super::super::fields::Fields;
+use super::super::id::Id;
+use super::super::session::Visitor;
+use super::{office, within_list};
+use crate::domain::ids::{MessageId, OfficeCode};
+use crate::gateway::admin::AdminError;
+use crate::gateway::admin::received::Review;
+use crate::message::receipt::MAX_REASON;
+use crate::store::gateway::{messages, reviews};
+
+/// Files that are accepted at once, at most: a page of the list.
+const AT_ONCE: usize = 50;
+
+/// POST `/received/{id}/accept`: then the next one.
+pub(in super::super) async fn accept(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    app.admin(visitor.name(), &asked.origin).review(id, &Review::Accept).await?;
+    next(&app, &asked, id, "accepted").await
+}
+
+/// POST `/received/{id}/return`: with a reason, for the sender; then the next one.
+pub(in super::super) async fn hand_back(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    let reason = form.get("reason").replace("\r\n", "\n");
+    if reason.is_empty() || reason.chars().count() > MAX_REASON {
+        return Err(Fault::input());
+    }
+    app.admin(visitor.name(), &asked.origin).review(id, &Review::Return { reason }).await?;
+    next(&app, &asked, id, "returned").await
+}
+
+/// The next file to review in the list that this one was opened from, or that list.
+async fn next(app: &App, asked: &Asked, id: MessageId, done: &str) -> Result<Response, Fault> {
+    let mut reader = app.gateway.receiver.database.reader().await?;
+    let number = messages::find(&mut reader, id).await?.map_or(0, |message| message.number);
+    let office = office(&asked.query);
+    let next = reviews::next_to_review(&mut reader, number, office.as_ref().map(OfficeCode::as_str)).await?;
+    let page = next.map_or_else(|| "/received".to_owned(), |next| format!("/received/{next}"));
+    Ok(Redirect::to(&within_list(&asked.query, &page, &[("done", done)])).into_response())
+}
+
+/// POST `/received/accept`: all that are ticked. Those that somebody else was faster with are left as they are.
+pub(in super::super) async fn accept_all(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
+) -> Result<Response, Fault> {
+    let ids = form.all("id").map(|id| id.parse().map_err(|_| Fault::input())).collect::<Result<Vec<MessageId>, _>>()?;
+    if ids.is_empty() || ids.len() > AT_ONCE {
+        return Err(Fault::input());
+    }
+    let admin = app.admin(visitor.name(), &asked.origin);
+    let mut done = "accepted-all";
+    for id in ids {
+        match admin.review(id, &Review::Accept).await {
+            Ok(_) => (),
+            Err(AdminError::State { .. }) => done = "accepted-some",
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Redirect::to(&within_list(&asked.query, "/received", &[("done", done)])).into_response())
+}
+
+/// POST `/received/{id}/flag`.
+pub(in super::super) async fn flag(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    app.admin(visitor.name(), &asked.origin).flag(id, form.get("on") == "1").await?;
+    Ok(Redirect::to(&within_list(&asked.query, &format!("/received/{id}"), &[])).into_response())
+}
+
+/// POST `/received/{id}/comment`.
+pub(in super::super) async fn comment(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    let text = form.get("text").replace("\r\n", "\n");
+    if text.is_empty() || text.chars().count() > reviews::LONGEST {
+        return Err(Fault::input());
+    }
+    app.admin(visitor.name(), &asked.origin).comment(id, visitor.name(), &text).await?;
+    Ok(Redirect::to(&within_list(&asked.query, &format!("/received/{id}"), &[("done", "commented")])).into_response())
+}

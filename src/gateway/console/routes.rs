@@ -1,0 +1,87 @@
+//! Every route of the console, with whom it is for.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{MethodRouter, get, post};
+
+pub use super::gate::Access;
+use super::gate::{Gate, enter, not_allowed, unknown};
+use super::protect::protect;
+use super::received::{decide, list, one};
+use super::session::Step;
+use super::{App, account, assets, dashboard, live, sign_in};
+use crate::domain::staff::Duty;
+use crate::http::{Observer, observe};
+
+/// A route.
+#[derive(Debug)]
+pub struct Route {
+    /// The method that it takes.
+    pub method: Method,
+    /// Its path, with `{id}` where an id stands.
+    pub path: &'static str,
+    /// Whom it is for.
+    pub access: Access,
+    handler: MethodRouter<App>,
+}
+
+fn page(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
+    Route { method: Method::GET, path, access, handler }
+}
+
+fn action(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
+    Route { method: Method::POST, path, access, handler }
+}
+
+/// All of them.
+pub fn routes() -> Vec<Route> {
+    use Access::{Open, Staff};
+    let [see, review, ..] = Duty::ALL.map(Access::Duty);
+    let [code, password, factor] = [Step::Code, Step::Password, Step::Factor].map(Access::Step);
+    vec![
+        page("/sign-in", Open, get(sign_in::page)),
+        action("/sign-in", Open, post(sign_in::enter)),
+        page("/sign-in/code", code, get(sign_in::code::page)),
+        action("/sign-in/code", code, post(sign_in::code::enter)),
+        page("/sign-in/password", password, get(sign_in::password::page)),
+        action("/sign-in/password", password, post(sign_in::password::enter)),
+        page("/sign-in/factor", factor, get(sign_in::factor::page)),
+        action("/sign-in/factor", factor, post(sign_in::factor::enter)),
+        action("/sign-out", Open, post(sign_in::leave)),
+        page("/account", Staff, get(account::page)),
+        action("/account/password", Staff, post(account::password)),
+        action("/account/sessions/{id}/end", Staff, post(account::end)),
+        action("/account/sessions/end-others", Staff, post(account::end_others)),
+        page("/", see, get(dashboard::page)),
+        page("/live", see, get(live::dashboard)),
+        page("/received", see, get(list::page)),
+        action("/received/accept", review, post(decide::accept_all)),
+        page("/received/{id}", see, get(one::page)),
+        action("/received/{id}/accept", review, post(decide::accept)),
+        action("/received/{id}/return", review, post(decide::hand_back)),
+        action("/received/{id}/flag", review, post(decide::flag)),
+        action("/received/{id}/comment", review, post(decide::comment)),
+    ]
+}
+
+/// A router of these routes, with pages where there is none.
+pub(super) fn router(app: &App, observer: Observer) -> Router {
+    let guarded = |route: Route| {
+        let gate = Gate { app: Arc::clone(app), access: route.access };
+        (route.path, route.handler.route_layer(from_fn_with_state(gate, enter)))
+    };
+    routes()
+        .into_iter()
+        .map(guarded)
+        .fold(Router::new(), |all, (path, handler)| all.route(path, handler))
+        .route(assets::ROUTE, get(assets::get))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn(protect))
+        .layer(from_fn_with_state(observer, observe))
+        .with_state(Arc::clone(app))
+}

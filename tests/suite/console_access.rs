@@ -1,0 +1,121 @@
+//! Each role at each route of the console, and what every answer says to browsers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hyper::{Method, StatusCode};
+use kenpo_express::domain::staff::Role;
+use kenpo_express::gateway::console::routes::{Access, routes};
+
+use crate::console_support::{ConsoleWorld, leads, text};
+
+/// Who may ask for what, as the union's rules have it. A route that is not here fails the test.
+const ALLOWED: &[(&str, &str, &[Role])] = &[
+    ("GET", "/account", &Role::ALL),
+    ("POST", "/account/password", &Role::ALL),
+    ("POST", "/account/sessions/{id}/end", &Role::ALL),
+    ("POST", "/account/sessions/end-others", &Role::ALL),
+    ("GET", "/", SEEING),
+    ("GET", "/live", SEEING),
+    ("GET", "/received", SEEING),
+    ("GET", "/received/{id}", SEEING),
+    ("POST", "/received/accept", REVIEWING),
+    ("POST", "/received/{id}/accept", REVIEWING),
+    ("POST", "/received/{id}/return", REVIEWING),
+    ("POST", "/received/{id}/flag", REVIEWING),
+    ("POST", "/received/{id}/comment", REVIEWING),
+];
+const SEEING: &[Role] = &[Role::Reader, Role::Clerk, Role::Manager, Role::Officer];
+const REVIEWING: &[Role] = &[Role::Clerk, Role::Manager, Role::Officer];
+/// Where nobody has to be signed in, or not wholly.
+const OUTSIDE: &[&str] = &["/sign-in", "/sign-in/code", "/sign-in/password", "/sign-in/factor", "/sign-out"];
+
+#[tokio::test]
+async fn each_role_gets_what_it_is_for_and_nothing_else() {
+    let world = ConsoleWorld::start().await;
+    let mut staff = BTreeMap::new();
+    for role in Role::ALL {
+        staff.insert(role, world.staff(role.code(), role).await.browser);
+    }
+    let id = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6";
+    for route in routes() {
+        if OUTSIDE.contains(&route.path) {
+            assert!(matches!(route.access, Access::Open | Access::Step(_)), "{}", route.path);
+            continue;
+        }
+        let key = (route.method.as_str(), route.path);
+        let allowed = ALLOWED.iter().find(|(method, path, _)| (*method, *path) == key);
+        let allowed: BTreeSet<Role> =
+            allowed.unwrap_or_else(|| panic!("{key:?} is not in the table")).2.iter().copied().collect();
+        let path = route.path.replace("{id}", id);
+        for (role, browser) in &mut staff {
+            if route.path == "/live" && allowed.contains(role) {
+                // It would never end; the page that has it is looked at by a real browser.
+                continue;
+            }
+            browser.get("/account").await;
+            let answer = match route.method {
+                Method::POST => browser.post(&path, &[]).await,
+                _ => browser.get(&path).await,
+            };
+            let is_refused = answer.status == StatusCode::FORBIDDEN;
+            assert_eq!(is_refused, !allowed.contains(role), "{role:?} {key:?}: {}", answer.status);
+            assert!(answer.status != StatusCode::INTERNAL_SERVER_ERROR, "{key:?}");
+            if is_refused {
+                assert!(text(&answer).contains("あなたの役割では"), "{key:?}");
+            }
+            // Some of these end the session on purpose.
+            assert!(leads(&browser.get("/account").await).is_empty(), "{role:?} was signed out by {key:?}");
+        }
+        let mut nobody = world.browser();
+        let answer = match route.method {
+            Method::POST => nobody.post(&path, &[]).await,
+            _ => nobody.get(&path).await,
+        };
+        assert!(leads(&answer).starts_with("/sign-in"), "{key:?}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_says_what_browsers_must_keep_to() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Officer).await.browser;
+    let page = text(&browser.get("/").await);
+    let assets: Vec<&str> = page.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assert_eq!(assets.len(), 3, "{assets:?}");
+    let mut first_view = page.len();
+    for path in ["/", "/account", "/received", "/sign-in", "/nothing", "/received/none"].iter().chain(&assets) {
+        let answer = browser.get(path).await;
+        let policy = answer.header("content-security-policy").unwrap();
+        for said in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "frame-ancestors 'none'",
+            "form-action 'self'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(said), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let kept = answer.header("cache-control").unwrap();
+        assert_eq!(
+            kept,
+            if assets.contains(path) { "public, max-age=31536000, immutable" } else { "no-store" },
+            "{path}"
+        );
+        if assets.contains(path) {
+            first_view += answer.body.len();
+        } else {
+            let page = text(&answer);
+            assert!(!page.contains("<script>") && !page.contains(" style=") && !page.contains(" onclick="), "{path}");
+            assert!(!page.contains("http://") || page.contains("http://www.w3.org"), "{path}");
+        }
+    }
+    assert!(first_view < 100_000, "{first_view}");
+    assert_eq!(browser.get("/nothing").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.get("/assets/style.css").await.status, StatusCode::NOT_FOUND);
+    // English by a switch that stays.
+    assert!(text(&browser.get("/account?lang=en").await).contains("Where you are signed in"));
+    assert!(text(&browser.get("/account").await).contains("<html lang=\"en\">"));
+}
