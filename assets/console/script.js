@@ -36,7 +36,8 @@
     } else if (event.key === "x" && at() >= 0) {
       rows[at()].querySelector("input[type=checkbox]")?.click();
     } else {
-      const found = /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
+      // A key that is held down moves on in a list, and decides nothing.
+      const found = !event.repeat && /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
       if (!found) { return; }
       found.click();
       const details = found.closest("details");

@@ -117,15 +117,14 @@ async fn fifty_files_are_accepted_in_a_row_by_keyboard_alone() {
     };
     press("j").await;
     press("k").await;
-    press("\u{e007}").await;
+    press("Enter").await;
     window.arrive("/received/").await;
-    for number in 0..50 {
+    // Whoever keeps a finger on the key decides nothing by it.
+    window.hold("a").await;
+    for _ in 0..50 {
         let before = window.address().await;
         press("a").await;
-        let waited = Instant::now();
-        while window.address().await == before {
-            assert!(waited.elapsed().as_secs() < 60, "the next one did not open after {number}");
-        }
+        window.leave_from(&before).await;
         window.wait("[role=status]").await;
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -137,7 +136,7 @@ async fn fifty_files_are_accepted_in_a_row_by_keyboard_alone() {
     assert_eq!((accepted, keys), (50, 53));
     // The last one goes back, with a reason.
     window.press("r").await;
-    window.press("2枚目の保険者番号が違います").await;
+    window.write("2枚目の保険者番号が違います").await;
     window.picture("return").await;
     window.click("details button").await;
     window.arrive("done=returned").await;

@@ -121,7 +121,7 @@ fn it_stays_up_and_everybody_can_join_in() {
     let file = folder.file("届.csv", b"x");
     let sent = folder.run("kx-employer", &["send", file.to_str().unwrap(), "--json"]);
     assert!(sent.status.success(), "{}", text(&sent.stderr));
-    assert_eq!(json(&sent)[0]["sequence"], 2, "after the sample");
+    assert_eq!(json(&sent)[0]["sequence"], 6, "after the sample and the four files to review");
     folder.wait_until_verified();
 
     let busy = folder.exchange(&[]);

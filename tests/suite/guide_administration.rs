@@ -185,6 +185,17 @@ impl Drop for Machines {
     }
 }
 
+/// What the guide shows of `gateway.toml` is there, under these names.
+fn assert_settings_exist(shown: &str) {
+    let all = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/gateway.toml")).unwrap();
+    let [shown, all] = [shown, &all].map(|text| text.parse::<toml::Table>().unwrap());
+    for (section, keys) in &shown {
+        for key in keys.as_table().unwrap().keys() {
+            assert!(all[section].as_table().unwrap().contains_key(key), "there is no {section}.{key}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_guide_followed_word_for_word_ends_in_an_exchange() {
     let (machines, mut said, mut run) = (Machines::new(), String::new(), 0);
@@ -199,6 +210,8 @@ async fn the_guide_followed_word_for_word_ends_in_an_exchange() {
             run += 1;
             machines.carry("for-unions.toml", "relay", "gateway");
             machines.carry("for-the-operator.toml", "gateway", "relay");
+        } else if block.kind == "toml" {
+            assert_settings_exist(&block.text);
         } else {
             // Building and installing is done.
             assert_eq!(block.kind, "console");

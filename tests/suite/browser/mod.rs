@@ -4,8 +4,9 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
 use thirtyfour::prelude::*;
@@ -27,8 +28,9 @@ impl Window {
     /// Of this size inside, light or dark.
     pub(crate) async fn open((width, height): (u32, u32), dark: bool) -> Self {
         let (profile, port) = (tempfile::tempdir().unwrap(), free_ports());
-        let process = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
+        // It ends with the thread of the test, however that ends, and its browser with it.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "chromedriver", &format!("--port={port}")])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -58,7 +60,7 @@ impl Window {
         }
         wanted.accept_insecure_certs(true).unwrap();
         let address = format!("http://127.0.0.1:{port}");
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let driver = loop {
             let opened = WebDriver::builder(address.as_str(), wanted.clone()).client(Wire).await;
             match opened {
@@ -82,9 +84,15 @@ impl Window {
         self.driver.clone().quit().await.unwrap();
     }
 
-    /// What a script answers.
+    /// What a script that only looks answers. Where another page takes this one's place meanwhile, it looks at that one.
     pub(crate) async fn run(&self, script: &str) -> serde_json::Value {
-        self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
+        let began = Instant::now();
+        loop {
+            match self.driver.execute(script, Vec::new()).await {
+                Ok(answer) => return answer.json().clone(),
+                Err(error) => assert!(began.elapsed() < PATIENCE && is_navigation(&error), "{script}: {error}"),
+            }
+        }
     }
 
     pub(crate) async fn go(&self, address: &str) {
@@ -93,7 +101,7 @@ impl Window {
 
     /// Waits until the page has this.
     pub(crate) async fn wait(&self, selector: &str) -> WebElement {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         loop {
             if let Ok(found) = self.driver.find(By::Css(selector)).await {
                 return found;
@@ -105,16 +113,30 @@ impl Window {
 
     /// Waits until the address has this in it.
     pub(crate) async fn arrive(&self, part: &str) {
-        let began = std::time::Instant::now();
-        while !self.address().await.contains(part) {
-            assert!(began.elapsed() < PATIENCE, "not at {part} but at {}", self.address().await);
+        self.leave(|address| address.contains(part), part).await;
+    }
+
+    /// Waits until the address is another one.
+    pub(crate) async fn leave_from(&self, before: &str) {
+        self.leave(|address| address != before, "another page").await;
+    }
+
+    async fn leave(&self, is_there: impl Fn(&str) -> bool, what: &str) {
+        let began = Instant::now();
+        loop {
+            let address = self.address().await;
+            if is_there(&address) {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "not at {what} but at {address}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         self.wait("main").await;
     }
 
+    /// The address of the page that is loaded or being loaded.
     pub(crate) async fn address(&self) -> String {
-        self.driver.current_url().await.unwrap().to_string()
+        self.run("return location.href").await.as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
@@ -123,15 +145,56 @@ impl Window {
 
     /// Clicks. A part of a page that is live may be replaced while the mouse is on its way.
     pub(crate) async fn click(&self, selector: &str) {
-        let began = std::time::Instant::now();
-        while let Err(error) = self.wait(selector).await.click().await {
-            assert!(began.elapsed() < PATIENCE, "{selector} cannot be clicked: {error}");
-        }
+        self.once("click", async || self.wait(selector).await.click().await).await;
     }
 
-    /// Presses a key, wherever the focus is.
+    /// Presses a key, wherever the focus is: a letter, or `Enter`.
     pub(crate) async fn press(&self, key: &str) {
-        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+        self.once("keydown", async || self.key("keyDown", key, false).await).await;
+        // If it led elsewhere, the other page has it go up.
+        self.key("keyUp", key, false).await.unwrap();
+    }
+
+    /// A key that was pressed stays down, and repeats itself.
+    pub(crate) async fn hold(&self, key: &str) {
+        self.key("keyDown", key, true).await.unwrap();
+    }
+
+    /// By the browser itself: its driver, told to press a key, presses it again on the page that the first one led to.
+    async fn key(&self, kind: &str, key: &str, is_repeated: bool) -> WebDriverResult<()> {
+        let (text, code) =
+            if key == "Enter" { ("\r", 13) } else { (key, u32::from(key.to_ascii_uppercase().as_bytes()[0])) };
+        let event = json!({
+            "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code, "autoRepeat": is_repeated,
+        });
+        self.driver.cdp().send_raw("Input.dispatchKeyEvent", event).await.map(drop)
+    }
+
+    /// Types into what has the focus.
+    pub(crate) async fn write(&self, text: &str) {
+        self.driver.cdp().send_raw("Input.insertText", json!({ "text": text })).await.unwrap();
+    }
+
+    /// Does something that the page hears of, once. Whatever leads to another page may be answered with a fault because this one is
+    /// gone; whether it was done the page itself has noted, where the next one finds it.
+    async fn once(&self, event: &str, act: impl AsyncFn() -> WebDriverResult<()>) {
+        let began = Instant::now();
+        loop {
+            // A page that is being loaded may take the place of the one that would be acted on.
+            while self.run("return document.readyState").await != "complete" {
+                assert!(began.elapsed() < PATIENCE, "{} is never loaded", self.address().await);
+            }
+            self.run(&format!(
+                "sessionStorage.removeItem('heard');
+                 addEventListener('{event}', () => sessionStorage.setItem('heard', 'yes'), {{ capture: true, once: true }})"
+            ))
+            .await;
+            let Err(error) = act().await else { return };
+            if self.run("return sessionStorage.getItem('heard')").await == "yes" {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "{event}: {error}");
+        }
     }
 
     /// A picture of the window, for people to look at.
@@ -146,7 +209,7 @@ impl Window {
     pub(crate) async fn faults(&self) -> Vec<String> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/axe-core/axe.min.js");
         let axe = std::fs::read_to_string(&file).expect("tests/run fetches axe-core");
-        self.driver.execute(axe, Vec::new()).await.unwrap();
+        self.run(&axe).await;
         let script = "const done = arguments[arguments.length - 1];
              axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
                  .filter((one) => one.impact === 'serious' || one.impact === 'critical')
@@ -159,6 +222,14 @@ impl Window {
     pub(crate) async fn is_too_wide(&self) -> bool {
         self.run("return document.documentElement.scrollWidth > innerWidth").await.as_bool().unwrap()
     }
+}
+
+/// Whether the driver gave up because another page took this one's place.
+fn is_navigation(error: &WebDriverError) -> bool {
+    let said = error.to_string();
+    ["aborted by navigation", "Execution context was destroyed", "Cannot find context"]
+        .iter()
+        .any(|one| said.contains(one))
 }
 
 impl Drop for Window {
