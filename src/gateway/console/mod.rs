@@ -5,9 +5,9 @@
 //! ```
 //!
 //! A page is a file here with its handlers and a template in `templates/console/`. [`routes`] lists them all with whom each is for;
-//! [`words`] has what people read, in both languages; a handler that cannot do what was asked answers a [`fault::Fault`], which the
+//! `words` has what people read, in both languages; a handler that cannot do what was asked answers a `Fault`, which the
 //! gate turns into a page. Nothing is done here that the command line does not do: both stand on
-//! [`Admin`](crate::gateway::admin::Admin) and the store.
+//! [`Admin`] and the store.
 
 mod account;
 mod asked;
