@@ -4,6 +4,7 @@ mod cms;
 mod crowd;
 mod files;
 mod limits;
+mod lists;
 mod many;
 mod people;
 mod users;
@@ -43,6 +44,18 @@ enum Command {
     GatewayUsers(Users),
     /// Look-ups among the users of a relay, as JSON.
     RelayUsers(Users),
+    /// Brings a gateway's database to so many messages, rows only.
+    FillLists {
+        #[arg(long)]
+        count: usize,
+        /// How many users they came from.
+        #[arg(long, default_value_t = 10_000)]
+        users: usize,
+        /// The settings of the gateway.
+        config: PathBuf,
+    },
+    /// Lists and searches of staff in a gateway's database, as JSON.
+    ConsoleLists(Users),
     /// Gives everybody who is registered at a gateway certificates. Its relay must be running.
     Certify {
         /// The settings of the gateway.
@@ -137,6 +150,8 @@ fn main() -> Result<()> {
         Command::CmsOpen(many) => cms::open_all(&many),
         Command::GatewayUsers(users) => waited_for(users::gateway(&users.config, users.queries)),
         Command::RelayUsers(users) => waited_for(users::relay(&users.config, users.queries)),
+        Command::FillLists { count, users, config } => waited_for(lists::fill(&config, count, users)),
+        Command::ConsoleLists(users) => waited_for(lists::print(&users.config, users.queries)),
         Command::Certify { config } => waited_for(people::certify(&config)),
         Command::CrowdRegister { unions, users, crowd } => {
             waited_for(crowd::register(&crowd.config, &crowd.ca, unions, users, &crowd.file))

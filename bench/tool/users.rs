@@ -126,7 +126,7 @@ pub(crate) async fn relay(config: &Path, queries: usize) -> Result<()> {
 }
 
 /// Does it once for warming up, and then so many times.
-async fn measured(queries: usize, query: impl AsyncFn(usize) -> Result<()>) -> Result<Times> {
+pub(crate) async fn measured(queries: usize, query: impl AsyncFn(usize) -> Result<()>) -> Result<Times> {
     query(0).await?;
     let mut taken = Vec::with_capacity(queries);
     for number in 0..queries {
@@ -138,7 +138,7 @@ async fn measured(queries: usize, query: impl AsyncFn(usize) -> Result<()>) -> R
 }
 
 /// All over the list, and the same ones at every call.
-fn spread(number: usize, length: usize) -> usize {
+pub(crate) fn spread(number: usize, length: usize) -> usize {
     number.wrapping_mul(2_654_435_761) % length
 }
 

@@ -209,6 +209,9 @@ CREATE INDEX messages_quarantined ON messages (id) WHERE verdict = 'quarantined'
 CREATE INDEX messages_by_state ON messages (state, number);
 CREATE INDEX messages_by_office ON messages (office, number);
 CREATE INDEX messages_by_time ON messages (received_at);
+CREATE INDEX messages_by_user ON messages (user_id, number);
+CREATE INDEX messages_unopened ON messages (number) WHERE opened_at IS NULL AND verdict = 'accepted';
+CREATE INDEX messages_flagged ON messages (number) WHERE flagged_at IS NOT NULL;
 
 -- Which of staff have looked at which message.
 CREATE TABLE message_readers (
@@ -227,6 +230,27 @@ CREATE TABLE message_comments (
     text    TEXT    NOT NULL
 );
 CREATE INDEX message_comments_by_message ON message_comments (message, number);
+
+-- Pairs of letters of the names of received and of sent files, by the number of the message: what part of a name is looked up by.
+-- A name never changes, so nothing is ever taken out.
+CREATE VIRTUAL TABLE received_words USING fts5 (words, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
+CREATE VIRTUAL TABLE sent_words USING fts5 (words, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
+
+-- For each day (since 1970, in Japan): between which numbers the messages of that day are, and how many there are.
+CREATE TABLE received_days (
+    day         INTEGER PRIMARY KEY,
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    archived    INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL,
+    bytes       INTEGER NOT NULL
+);
+CREATE TABLE sent_days (
+    day   INTEGER PRIMARY KEY,
+    first INTEGER NOT NULL,
+    last  INTEGER NOT NULL,
+    files INTEGER NOT NULL
+);
 
 -- What was known when the verdict was made, frozen.
 CREATE TABLE evidence (
@@ -326,6 +350,8 @@ CREATE INDEX sent_by_dispatch ON sent (dispatch, number);
 CREATE INDEX sent_by_state ON sent (state, number);
 CREATE INDEX sent_by_office ON sent (office, number);
 CREATE INDEX sent_by_time ON sent (created_at);
+CREATE INDEX sent_by_user ON sent (user_id, number) WHERE user_id IS NOT NULL;
+CREATE INDEX sent_alarmed ON sent (number) WHERE alarm IS NOT NULL;
 
 -- Whom a message is sealed for.
 CREATE TABLE sent_recipients (
@@ -379,6 +405,21 @@ CREATE TABLE audit (
 );
 
 CREATE INDEX audit_by_subject ON audit (subject, number);
+
+-- Who looked at the inside of a received file: the same as in the audit, with whose file it is, to be looked up by.
+CREATE TABLE accesses (
+    number  INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    actor   TEXT    NOT NULL,
+    action  TEXT    NOT NULL,
+    message INTEGER NOT NULL REFERENCES messages (number),
+    office  TEXT,
+    user_id TEXT
+);
+CREATE INDEX accesses_by_time ON accesses (at, number);
+CREATE INDEX accesses_by_office ON accesses (office, number);
+CREATE INDEX accesses_by_message ON accesses (message, number);
+CREATE INDEX accesses_by_actor ON accesses (actor, number);
 
 -- What happened, for those who tell people and programs of it; each of them keeps the place up to which it has told.
 -- Written in the transaction of what happened.
@@ -607,6 +648,28 @@ CREATE TABLE counters (
     name  TEXT    PRIMARY KEY,
     value INTEGER NOT NULL
 );
+-- How many received messages stand where now, and how many of those that are not in quarantine nobody has opened. Messages are
+-- added to it where they are inserted.
+INSERT INTO counters (name, value) VALUES ('received.archived', 0), ('received.accepted', 0), ('received.returned', 0),
+    ('received.quarantined', 0), ('received.unopened', 0), ('received.flagged', 0);
+CREATE TRIGGER messages_moved AFTER UPDATE OF state ON messages WHEN OLD.state <> NEW.state BEGIN
+    UPDATE counters SET value = value - 1 WHERE name = 'received.' || OLD.state;
+    UPDATE counters SET value = value + 1 WHERE name = 'received.' || NEW.state;
+END;
+CREATE TRIGGER messages_opened AFTER UPDATE OF opened_at ON messages
+    WHEN (OLD.opened_at IS NULL) <> (NEW.opened_at IS NULL) BEGIN
+    UPDATE counters SET value = value + (NEW.opened_at IS NULL) - (OLD.opened_at IS NULL) WHERE name = 'received.unopened';
+END;
+CREATE TRIGGER messages_released AFTER UPDATE OF verdict ON messages
+    WHEN OLD.verdict <> NEW.verdict AND NEW.opened_at IS NULL BEGIN
+    UPDATE counters SET value = value + (NEW.verdict = 'accepted') - (OLD.verdict = 'accepted')
+        WHERE name = 'received.unopened';
+END;
+CREATE TRIGGER messages_flagging AFTER UPDATE OF flagged_at ON messages
+    WHEN (OLD.flagged_at IS NULL) <> (NEW.flagged_at IS NULL) BEGIN
+    UPDATE counters SET value = value + (NEW.flagged_at IS NOT NULL) - (OLD.flagged_at IS NOT NULL)
+        WHERE name = 'received.flagged';
+END;
 
 -- Figures of the gateway for charts: a value for each minute of two days, and for each hour of thirteen months one made of its
 -- minutes. `series` is a number from `gateway::watch::series`; minutes and hours are counted since 1970.

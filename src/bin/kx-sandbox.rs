@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use kenpo_express::gateway::preview;
+
 fn main() -> ExitCode {
-    kenpo_express::sandbox::main()
+    // The gateway that runs in here shows files by this program.
+    preview::run_if_asked().unwrap_or_else(kenpo_express::sandbox::main)
 }

@@ -3,6 +3,7 @@
 //! * [`flows`]: what it does. [`flows::receive`] is the main job, the pull.
 //! * [`api`]: where the union's core system comes in.
 //! * [`keeper`]: when it pulls.
+//! * [`preview`]: hostile files, shown safely.
 //! * [`registry`]: who signed, as the registry knows it.
 //! * [`relay`]: the other end, as the flows see it.
 //! * [`scan`]: the malware scanner.
@@ -10,19 +11,24 @@
 
 pub mod admin;
 pub mod api;
+pub mod bundle;
+pub mod chart;
 mod check;
 pub mod cli;
 pub mod config;
 pub mod console;
 mod doctor;
+pub mod explain;
 pub mod flows;
 pub mod init;
 pub mod keeper;
 pub mod keys;
 pub mod letter;
+pub mod listing;
 pub mod metrics;
 pub mod opened;
 pub mod patience;
+pub mod preview;
 pub mod registry;
 pub mod relay;
 pub mod reload;

@@ -236,7 +236,8 @@ fn unix_calls(source: &Source) -> Vec<String> {
     names.chain(uses).map(|(line, what)| format!("{path}:{line}: `{what}` is for Unix only")).collect()
 }
 
-fn house() -> Vec<Source> {
+/// Every file of the source, without what is for tests only.
+pub(crate) fn house() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);

@@ -1,6 +1,7 @@
 //! What staff do from the command line and at the console, and the sandbox and tests in their place. Each function is one transaction with
 //! its audit entry.
 
+pub mod accesses;
 pub mod enrolments;
 pub mod export;
 pub mod hooks;

@@ -40,6 +40,11 @@ const RELEASABLE: &[Reason] = &[
     Reason::MalwareScanFailed,
 ];
 
+/// Whether two persons may set this reason aside.
+pub fn is_releasable(reason: Reason) -> bool {
+    RELEASABLE.contains(&reason)
+}
+
 /// A message that verifies, though it was quarantined.
 struct Proven {
     verified: Verified,
@@ -212,5 +217,5 @@ fn look_into(file: &Path, keys: &[Credential], scanning: Option<Scanning<'_>>) -
 }
 
 fn refuse(reasons: &BTreeSet<Reason>) -> Result<(), AdminError> {
-    reasons.iter().find(|reason| !RELEASABLE.contains(reason)).map_or(Ok(()), |r| Err(AdminError::Unreleasable(*r)))
+    reasons.iter().find(|reason| !is_releasable(**reason)).map_or(Ok(()), |r| Err(AdminError::Unreleasable(*r)))
 }

@@ -1,5 +1,6 @@
 //! Messages that came and were kept: archived or in quarantine.
 
+mod note;
 mod release;
 mod row;
 
@@ -147,7 +148,7 @@ pub async fn next_number(connection: &mut SqliteConnection) -> Result<i64, Store
     Ok(sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) + 1 FROM messages").fetch_one(connection).await?)
 }
 
-/// Adds messages.
+/// Adds messages, and all that they are found and counted by.
 pub async fn insert(connection: &mut SqliteConnection, messages: &[Message]) -> Result<(), StoreError> {
     for group in groups(messages) {
         let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO messages (");
@@ -184,7 +185,7 @@ pub async fn insert(connection: &mut SqliteConnection, messages: &[Message]) -> 
         });
         query.build().execute(&mut *connection).await?;
     }
-    Ok(())
+    note::note(connection, messages).await
 }
 
 /// What is here already of these ids. An id may be there several times: once archived, more often in quarantine.

@@ -1,12 +1,14 @@
 //! The gateway's database. Functions that write take the connection of a transaction, so that the flows decide what
 //! belongs together.
 
+pub mod accesses;
 pub mod acknowledgements;
 pub mod alerts;
 pub mod api_uploads;
 pub mod audit;
 pub mod certificates;
 pub mod counters;
+pub mod days;
 pub mod desk;
 pub mod directory;
 pub mod dispatches;
@@ -30,6 +32,7 @@ pub mod reviews;
 pub mod revocation;
 pub mod runs;
 pub mod schedule;
+pub mod search;
 pub mod sent;
 pub mod sent_receipts;
 pub mod sent_recipients;

@@ -6,7 +6,7 @@ mod row;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
-use super::corrupt;
+use super::{corrupt, search};
 use crate::domain::address::Address;
 use crate::domain::digest::{Sha256, Tag};
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
@@ -109,13 +109,14 @@ pub struct Filter {
     pub before: Option<i64>,
 }
 
-/// Adds messages of a dispatch, in order.
+/// Adds messages of a dispatch, in order, and all that they are found and counted by.
 pub async fn insert(
     connection: &mut SqliteConnection,
     dispatch: i64,
     messages: &[NewSent],
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let mut numbers: Vec<i64> = Vec::with_capacity(messages.len());
     for group in groups(messages) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO sent (id, dispatch, addressee, office, user_id, state, code, created_at, ended_at) ",
@@ -135,9 +136,11 @@ pub async fn insert(
                 .push_bind(micros(at))
                 .push_bind(message.state.has_ended().then(|| micros(at)));
         });
-        query.build().execute(&mut *connection).await?;
+        query.push(" RETURNING number");
+        let group: Vec<i64> = query.build_query_scalar().fetch_all(&mut *connection).await?;
+        numbers.extend(group);
     }
-    Ok(())
+    search::sent::note(connection, dispatch, &numbers, at).await
 }
 
 /// One message by its id.

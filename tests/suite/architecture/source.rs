@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::tokens::{Token, tokens};
 
 /// A module's place below the crate's root, such as `["store", "gateway"]`.
-pub(super) type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Below `src/`.
     pub path: PathBuf,
     pub module: Module,
@@ -23,7 +23,7 @@ pub(super) struct Source {
     tokens: Vec<Token>,
 }
 
-pub(super) struct Used {
+pub(crate) struct Used {
     pub line: usize,
     pub path: Vec<String>,
 }

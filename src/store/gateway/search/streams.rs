@@ -1,0 +1,130 @@
+//! How a page is found in a time that does not depend on how much there is.
+//!
+//! Each filter that has an index is a *stream* of numbers, newest first. A look at the beginning of each tells which of them is the
+//! sparsest; that one is followed, by the batch, and of each batch those rows stay that pass all filters. When a page is not full after so many
+//! candidates, the page ends there and says so: going on is another question.
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use crate::store::sqlite::StoreError;
+
+/// Numbers of each stream that are looked at to choose among them, and of the chosen one at a time.
+const BATCH: usize = 256;
+/// Candidates after which a page ends, however full it is.
+const BUDGET: usize = 2_048;
+
+/// A page of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// Before which number the next page begins; none after the last one.
+    pub next: Option<i64>,
+    /// The page ended because so much was looked at, and not because it is full: more may be found from `next` on.
+    pub is_cut: bool,
+}
+
+/// The numbers that pass one filter.
+#[derive(Debug)]
+pub(in crate::store::gateway) struct Stream {
+    /// `$1`: below which number, `$2`: from which number on, `$3`: at most so many, `$4`: the value if there is one.
+    pub(in crate::store::gateway) sql: &'static str,
+    pub(in crate::store::gateway) value: Option<String>,
+}
+
+/// Between which numbers is looked: below the first, from the second on.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store::gateway) struct Bounds {
+    pub(in crate::store::gateway) before: i64,
+    pub(in crate::store::gateway) from: i64,
+}
+
+/// What makes rows of numbers.
+pub(in crate::store::gateway) trait Rows {
+    /// A row.
+    type Row;
+
+    /// Those of these numbers that pass every filter, newest first.
+    async fn rows(
+        &self,
+        connection: &mut SqliteConnection,
+        numbers: &[i64],
+    ) -> Result<Vec<(i64, Self::Row)>, StoreError>;
+}
+
+impl Stream {
+    async fn take(&self, executor: impl SqliteExecutor<'_>, bounds: Bounds) -> Result<Vec<i64>, StoreError> {
+        let batch = i64::try_from(BATCH).expect("a batch is small");
+        let query = sqlx::query_scalar(self.sql).bind(bounds.before).bind(bounds.from).bind(batch);
+        let query = match &self.value {
+            Some(value) => query.bind(value.as_str()),
+            None => query,
+        };
+        Ok(query.fetch_all(executor).await?)
+    }
+}
+
+/// Finds a page. The last stream has all there is.
+pub(in crate::store::gateway) async fn page<R: Rows>(
+    connection: &mut SqliteConnection,
+    streams: &[Stream],
+    mut bounds: Bounds,
+    limit: usize,
+    source: &R,
+) -> Result<Page<R::Row>, StoreError> {
+    let (stream, mut batch) = sparsest(connection, streams, bounds).await?;
+    let (mut rows, mut examined) = (Vec::with_capacity(limit), 0);
+    loop {
+        for (number, row) in source.rows(connection, &batch).await? {
+            if rows.len() == limit {
+                return Ok(Page { next: bounds.next_after(&rows), rows: only(rows), is_cut: false });
+            }
+            rows.push((number, row));
+        }
+        examined += batch.len();
+        let Some(last) = batch.last().filter(|_| batch.len() == BATCH) else {
+            return Ok(Page { rows: only(rows), next: None, is_cut: false });
+        };
+        if examined >= BUDGET {
+            return Ok(Page { rows: only(rows), next: Some(*last), is_cut: true });
+        }
+        bounds.before = *last;
+        batch = stream.take(&mut *connection, bounds).await?;
+    }
+}
+
+/// The stream with the fewest numbers, as far as its beginning tells, with that beginning.
+async fn sparsest<'a>(
+    connection: &mut SqliteConnection,
+    streams: &'a [Stream],
+    bounds: Bounds,
+) -> Result<(&'a Stream, Vec<i64>), StoreError> {
+    let mut best: Option<(&Stream, Vec<i64>)> = None;
+    for stream in streams {
+        let batch = stream.take(&mut *connection, bounds).await?;
+        let is_sparser = |known: &Vec<i64>| match (batch.len() < BATCH, known.len() < BATCH) {
+            (true, true) => batch.len() < known.len(),
+            (is_whole, other) if is_whole != other => is_whole,
+            // As many numbers that reach further down.
+            _ => batch.last() < known.last(),
+        };
+        if best.as_ref().is_none_or(|(_, known)| is_sparser(known)) {
+            let is_whole = batch.len() < BATCH;
+            best = Some((stream, batch));
+            if is_whole {
+                break;
+            }
+        }
+    }
+    Ok(best.expect("one stream has all there is"))
+}
+
+impl Bounds {
+    fn next_after<T>(&self, rows: &[(i64, T)]) -> Option<i64> {
+        rows.last().map(|(number, _)| *number).or(Some(self.before))
+    }
+}
+
+fn only<T>(rows: Vec<(i64, T)>) -> Vec<T> {
+    rows.into_iter().map(|(_, row)| row).collect()
+}
