@@ -56,6 +56,8 @@
   // What was pressed once is not sent twice.
   for (const form of document.querySelectorAll("form[method=post]")) {
     form.addEventListener("submit", (event) => {
+      // An answer that is saved as a file leaves the page as it is.
+      if (event.submitter?.hasAttribute("data-stays")) { return; }
       if (form.dataset.sent) { event.preventDefault(); }
       form.dataset.sent = "1";
     });

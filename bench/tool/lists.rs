@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use kenpo_express::config::load;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::{Sha256, Tag};
-use kenpo_express::domain::ids::MessageId;
+use kenpo_express::domain::ids::{MessageId, OfficeCode};
 use kenpo_express::domain::schedule::jst;
 use kenpo_express::domain::sending::Sending;
 use kenpo_express::domain::verdict::{Reason, Verdict};
@@ -21,6 +21,7 @@ use kenpo_express::store::gateway::messages::{self, Content, Message, State};
 use kenpo_express::store::gateway::search::{Days, received, sent};
 use kenpo_express::store::gateway::sent::{self as sent_rows, NewSent};
 use kenpo_express::store::gateway::{days, directory, reviews};
+use kenpo_express::store::sqlite::Database;
 
 use crate::Result;
 use crate::users::{Times, measured, spread};
@@ -104,7 +105,7 @@ fn at(place: usize, count: usize, now: Timestamp) -> Timestamp {
 
 fn message(place: usize, count: usize, users: usize, number: i64, now: Timestamp, union: &str) -> Result<Message> {
     let (user, received_at) = (spread(place, users), at(place, count, now));
-    let is_good = place % 1_009 != 0;
+    let is_good = !place.is_multiple_of(1_009);
     let name = format!(
         "{}_{}_{:06}.{}",
         KINDS[spread(place, KINDS.len() * 7) % KINDS.len()],
@@ -133,7 +134,7 @@ fn message(place: usize, count: usize, users: usize, number: i64, now: Timestamp
             recipient: format!("union@{union}.kx").parse()?,
             file_name: Some(name.parse()?),
             content_type: "text/csv".to_owned(),
-            comment: (place % 5 == 0).then(|| "よろしくお願いします。".to_owned()),
+            comment: (place.is_multiple_of(5)).then(|| "よろしくお願いします。".to_owned()),
             size: 10_000,
             digest: digest.to_vec(),
             signature_hash: Sha256(digest),
@@ -186,6 +187,9 @@ async fn send(
     Ok(())
 }
 
+/// A question, by its number.
+type Question<'a, F> = Box<dyn Fn(usize) -> F + 'a>;
+
 /// How long one page takes, each kind of question by itself, as JSON.
 pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
     let gateway = Gateway::open(load(config)?, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
@@ -194,16 +198,11 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
     let newest = received::list(&mut *database.reader().await?, &received::Filter::default(), 1).await?;
     let most = newest.rows.first().ok_or("there is nothing to look at")?.number;
     let today = jst(now).date();
-    let month = |number: usize| -> Days {
-        let until = today - SignedDuration::from_hours(24 * i64::try_from(number % 700).unwrap_or(0));
-        Days { from: Some(until - SignedDuration::from_hours(24 * 30)), until: Some(until) }
-    };
+    let month = |n: usize| month(today, n);
     let number = |n: usize| i64::try_from(spread(n, usize::try_from(most).unwrap_or(1))).unwrap_or(1);
-    let office = |n: usize| format!("{:05}", spread(n, 400)).parse().ok();
     let any = received::Filter::default;
     let part = |text: &str| received::Filter { name: Some(text.to_owned()), ..any() };
-    type Question<'a> = Box<dyn Fn(usize) -> received::Filter + 'a>;
-    let questions: Vec<(&str, Question<'_>)> = vec![
+    let questions: Vec<(&str, Question<'_, received::Filter>)> = vec![
         ("received: first page", Box::new(|_| any())),
         ("received: any page", Box::new(|n| received::Filter { before: Some(number(n)), ..any() })),
         ("received: of an office", Box::new(|n| received::Filter { office: office(n), ..any() })),
@@ -250,8 +249,7 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
         times.insert(*name, asked.await?);
     }
     let sent_any = sent::Filter::default;
-    type SentQuestion<'a> = Box<dyn Fn(usize) -> sent::Filter + 'a>;
-    let questions: Vec<(&str, SentQuestion<'_>)> = vec![
+    let questions: Vec<(&str, Question<'_, sent::Filter>)> = vec![
         ("sent: first page", Box::new(|_| sent_any())),
         ("sent: to an office", Box::new(|n| sent::Filter { office: office(n), ..sent_any() })),
         ("sent: on its way", Box::new(|_| sent::Filter { state: Some(Sending::Relayed), ..sent_any() })),
@@ -268,6 +266,24 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
         });
         times.insert(*name, asked.await?);
     }
+    others(database, queries, today, &mut times).await?;
+    println!("{}", serde_json::to_string(&times)?);
+    Ok(())
+}
+
+/// Some days of a month, each time others.
+fn month(today: Date, number: usize) -> Days {
+    let until = today - SignedDuration::from_hours(24 * i64::try_from(number % 700).unwrap_or(0));
+    Days { from: Some(until - SignedDuration::from_hours(24 * 30)), until: Some(until) }
+}
+
+/// Some office, each time another.
+fn office(number: usize) -> Option<OfficeCode> {
+    format!("{:05}", spread(number, 400)).parse().ok()
+}
+
+/// What is no list of files.
+async fn others(database: &Database, queries: usize, today: Date, times: &mut BTreeMap<&str, Times>) -> Result<()> {
     let dashboard = measured(queries, async |_| {
         let mut reader = database.reader().await?;
         received::standing(&mut *reader).await?;
@@ -278,7 +294,7 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
     });
     times.insert("dashboard: what stands where, 30 days", dashboard.await?);
     let who = measured(queries, async |n| {
-        let days = month(n);
+        let days = month(today, n);
         let at = |day: Option<Date>| day.and_then(|day| kenpo_express::domain::schedule::civil(day.at(0, 0, 0, 0)));
         let filter =
             accesses::Filter { office: office(n), from: at(days.from), until: at(days.until), ..Default::default() };
@@ -292,6 +308,5 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
         Ok(())
     });
     times.insert("users: of an office", users.await?);
-    println!("{}", serde_json::to_string(&times)?);
     Ok(())
 }

@@ -28,6 +28,7 @@ pub mod listing;
 pub mod metrics;
 pub mod opened;
 pub mod patience;
+pub mod plain;
 pub mod preview;
 pub mod registry;
 pub mod relay;

@@ -23,6 +23,7 @@ use super::keys::{KeyRing, Keys};
 use super::metrics::GatewayMetrics;
 use super::opened::Gateway;
 use super::patience::{Backoff, Breaker};
+use super::preview::Previewer;
 use super::registry::Certificates;
 use super::reload::Reload;
 use super::tasks;
@@ -239,7 +240,9 @@ impl Gateway {
         let api_addr = self.integrate(&all, &edges).await?;
         let lookout = watch::serve::look(receiver, &self.settings, &keeper, &all);
         let console_addr = match self.settings.console.listen() {
-            Some(address) => Some(console::start(&self, &lookout, address, &all, &edges).await?),
+            Some(address) => {
+                Some(console::start(&self, &lookout, &Previewer::of_this_program(), address, &all, &edges).await?)
+            }
             None => None,
         };
         let watch_addr = watch::serve::serve(lookout, &self.settings, &all, edges)

@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 use futures_util::StreamExt;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::gateway::bundle::{Bundle, BundleError};
-use kenpo_express::gateway::flows::reveal::RevealError;
+use kenpo_express::gateway::flows::reveal::{By, RevealError};
 use kenpo_express::store::gateway::audit;
 
 use crate::gateway_support::{GatewayWorld, Sender};
 use crate::message_support::noise;
 
-async fn sent(world: &GatewayWorld, sender: &mut Sender, name: &str, content: &[u8]) -> MessageId {
+const SATO: By<'static> = By { actor: "staff:sato", origin: "192.0.2.7" };
+
+fn sent(world: &GatewayWorld, sender: &mut Sender, name: &str, content: &[u8]) -> MessageId {
     let mut draft = world.draft(sender);
     draft.file_name = name.parse().unwrap();
     let sealed = world.seal(sender, &draft, content);
@@ -33,11 +35,11 @@ async fn other_programs_unpack_it_with_the_right_names_and_the_list_tells_the_ha
     ];
     let mut ids = Vec::new();
     for (name, content) in &files {
-        ids.push(sent(&world, &mut hanako, name, content).await);
+        ids.push(sent(&world, &mut hanako, name, content));
     }
     world.pull().await;
     ids.push(ids[0]);
-    let bundle = Bundle::prepare(&world.receiver, &ids, "staff:sato").await.unwrap();
+    let bundle = Bundle::prepare(&world.receiver, &ids, SATO).await.unwrap();
     assert_eq!(bundle.files(), 4, "what is asked for twice is there once");
     let mut pieces = Box::pin(bundle.stream());
     let mut zip = Vec::new();
@@ -100,10 +102,10 @@ async fn a_file_that_does_not_verify_breaks_the_archive_off() {
     let mut hanako = world.sender("hanako-1").await;
     let mut ids = Vec::new();
     for name in ["一.csv", "二.csv", "三.csv"] {
-        ids.push(sent(&world, &mut hanako, name, &noise(400_000)).await);
+        ids.push(sent(&world, &mut hanako, name, &noise(400_000)));
     }
     world.pull().await;
-    let bundle = Bundle::prepare(&world.receiver, &ids, "staff:sato").await.unwrap();
+    let bundle = Bundle::prepare(&world.receiver, &ids, SATO).await.unwrap();
     let path = world.file(&world.find(ids[1]).await.unwrap());
     let mut sealed = fs::read(&path).unwrap();
     let end = sealed.len() - 20;
@@ -126,6 +128,6 @@ async fn a_file_that_does_not_verify_breaks_the_archive_off() {
 
     fs::remove_file(path).unwrap();
     let unknown = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6".parse().unwrap();
-    let refused = Bundle::prepare(&world.receiver, &[ids[0], unknown], "staff:sato").await;
+    let refused = Bundle::prepare(&world.receiver, &[ids[0], unknown], SATO).await;
     assert!(matches!(refused, Err(BundleError::File { source: RevealError::Unknown, .. })));
 }

@@ -9,11 +9,11 @@ use kenpo_express::store::gateway::messages::State;
 use crate::browser::Window;
 use crate::console_support::{ConsoleWorld, PASSWORD, between};
 
-const SMALL: (u32, u32) = (1024, 768);
-const LARGE: (u32, u32) = (1920, 1080);
+pub(crate) const SMALL: (u32, u32) = (1024, 768);
+pub(crate) const LARGE: (u32, u32) = (1920, 1080);
 
 /// Has a look at a page: a picture, nothing that sticks out, nothing that a screen reader stumbles over.
-async fn look(window: &Window, name: &str) {
+pub(crate) async fn look(window: &Window, name: &str) {
     window.picture(name).await;
     assert!(!window.is_too_wide().await, "{name} is wider than the window");
     let faults = window.faults().await;
@@ -22,9 +22,13 @@ async fn look(window: &Window, name: &str) {
 
 /// Signs in with an account that has its second factor set up.
 async fn sign_in(world: &ConsoleWorld, window: &Window, secret: &str) {
+    sign_in_as(world, window, "suzuki", secret).await;
+}
+
+pub(crate) async fn sign_in_as(world: &ConsoleWorld, window: &Window, name: &str, secret: &str) {
     world.wait(30);
     window.go(&format!("https://{}/", world.address)).await;
-    window.fill("#name", "suzuki").await;
+    window.fill("#name", name).await;
     window.fill("#password", PASSWORD).await;
     window.click("button.main").await;
     window.arrive("/sign-in/code").await;

@@ -23,6 +23,7 @@ use totp_rs::{Builder, Secret};
 use zeroize::Zeroizing;
 
 use crate::gateway_support::{GatewayWorld, Sender};
+use crate::preview_support::previewer;
 use crate::support::http::{Answer, Client, request};
 use crate::support::relay::issue;
 
@@ -50,7 +51,7 @@ impl ConsoleWorld {
         let keeper = Arc::new(Keeper::new(&gateway.receiver, gateway.settings.pull.plan()));
         let lookout = look(&gateway.receiver, &gateway.settings, &keeper, &tasks);
         let address = "127.0.0.1:0".parse().unwrap();
-        let address = console::start(&gateway, &lookout, address, &tasks, &Metrics::new()).await.unwrap();
+        let address = console::start(&gateway, &lookout, &previewer(), address, &tasks, &Metrics::new()).await.unwrap();
         Self { world, gateway, address, shutdown }
     }
 
@@ -152,7 +153,9 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        if let Some(csrf) = between(&text(&answer), "name=\"csrf\" value=\"", "\"") {
+        // A file is no page.
+        let page = String::from_utf8_lossy(&answer.body);
+        if let Some(csrf) = between(&page, "name=\"csrf\" value=\"", "\"") {
             self.csrf = csrf;
         }
         answer

@@ -67,7 +67,8 @@ pub(crate) fn zipped(parts: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A workbook of Excel with a hidden sheet, and behind it one with this content of `sheetData`.
 pub(crate) fn workbook(rows: &str, strings: &[&str]) -> Vec<u8> {
-    let items: String = strings.iter().map(|text| format!("<si><t>{text}</t></si>")).collect();
+    let items: Vec<String> = strings.iter().map(|text| format!("<si><t>{text}</t></si>")).collect();
+    let items = items.concat();
     let strings = format!("<sst xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">{items}</sst>");
     let sheet = |rows: &str| {
         let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
@@ -97,17 +98,17 @@ pub(crate) fn pdf(objects: &[Vec<u8>]) -> Vec<u8> {
     let mut places = Vec::new();
     for (number, object) in (1..).zip(objects) {
         places.push(file.len());
-        write!(file, "{number} 0 obj\n").unwrap();
+        writeln!(file, "{number} 0 obj").unwrap();
         file.extend_from_slice(object);
         file.extend_from_slice(b"\nendobj\n");
     }
     let table = file.len();
-    write!(file, "xref\n0 {}\n0000000000 65535 f \n", places.len() + 1).unwrap();
+    writeln!(file, "xref\n0 {}\n0000000000 65535 f ", places.len() + 1).unwrap();
     for place in &places {
-        write!(file, "{place:010} 00000 n \n").unwrap();
+        writeln!(file, "{place:010} 00000 n ").unwrap();
     }
     let size = places.len() + 1;
-    write!(file, "trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n").unwrap();
+    writeln!(file, "trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF").unwrap();
     file
 }
 
@@ -138,6 +139,7 @@ pub(crate) fn document(count: usize, content: &[u8], more: &[Vec<u8>]) -> Vec<u8
 
 /// Text at a place of a page, by the Japanese font.
 pub(crate) fn written(text: &str) -> Vec<u8> {
-    let hex: String = text.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
+    let units: Vec<String> = text.encode_utf16().map(|unit| format!("{unit:04X}")).collect();
+    let hex = units.concat();
     format!("BT /F1 36 Tf 72 700 Td <{hex}> Tj ET").into_bytes()
 }

@@ -19,7 +19,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::flows::receive::Receiver;
-use super::flows::reveal::{RevealError, Revealable};
+use super::flows::reveal::{By, RevealError, Revealable};
 use super::listing::Listing;
 use crate::domain::ids::MessageId;
 use crate::domain::schedule::jst;
@@ -82,7 +82,7 @@ impl From<ZipError> for BundleError {
 
 impl Bundle {
     /// Finds all of these, each once, and notes in one transaction who takes them out; nothing has gone out before.
-    pub async fn prepare<R>(receiver: &Receiver<R>, ids: &[MessageId], actor: &str) -> Result<Self, BundleError> {
+    pub async fn prepare<R>(receiver: &Receiver<R>, ids: &[MessageId], by: By<'_>) -> Result<Self, BundleError> {
         let mut names = Names::default();
         names.give(LIST.parse().ok().as_ref(), "");
         let mut entries: Vec<Entry> = Vec::with_capacity(ids.len());
@@ -98,7 +98,7 @@ impl Bundle {
         }
         let mut transaction = receiver.database.write().await?;
         for entry in &entries {
-            entry.found.note(&mut transaction, actor, "message.downloaded", receiver.clock.now()).await?;
+            entry.found.note(&mut transaction, by, "message.downloaded", receiver.clock.now()).await?;
         }
         receiver.database.commit(transaction).await?;
         Ok(Self { entries })
@@ -129,7 +129,7 @@ impl Bundle {
             Listing::new(&["ファイル", "元のファイル名", "ID", "事業所", "利用者", "受信日時", "バイト", "SHA-256"]);
         for Entry { found, name } in &self.entries {
             let (message, content) = (&found.message, found.message.content.as_ref());
-            let size = content.map_or(0, |content| content.size);
+            let size = found.size();
             zip.start_file(name, options(message.received_at, size))?;
             let hashed = Hashed { zip, checksum: Checksum::new(Algorithm::Sha256) };
             let hashed = found.write(hashed).map_err(|source| BundleError::File { id: message.id, source })?;

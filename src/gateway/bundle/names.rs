@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(names[0], long);
         let longer = format!("{}.csv", "a".repeat(250));
         let names = [names, given(&[&longer, &longer])].concat();
-        assert!(names.iter().all(|name| units(name) <= LONGEST && name.ends_with(".csv")), "{names:?}");
+        assert!(names.iter().all(|name| units(name) <= LONGEST && name.rsplit('.').next() == Some("csv")), "{names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 4);
     }
 }

@@ -100,7 +100,7 @@ mod tests {
     fn lines_of_the_grid_are_round_and_reach_above_the_highest() {
         assert_eq!(steps(0.0, true), [0.0, 1.0]);
         assert_eq!(steps(3.0, true), [0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(steps(0.7, false), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8]);
+        assert_eq!(steps(0.7, false), [0.0, 0.2, 0.4, 0.2 * 3.0, 0.8]);
         assert_eq!(steps(1_234.0, true), [0.0, 500.0, 1_000.0, 1_500.0]);
         assert_eq!(steps(20.0, true), [0.0, 5.0, 10.0, 15.0, 20.0]);
         assert_eq!(steps(f64::NAN, true), [0.0, 1.0]);

@@ -7,29 +7,36 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::fault::Fault;
+use crate::gateway::chart;
 use crate::secret::Token;
 
 struct Asset {
     name: String,
     kind: &'static str,
-    text: &'static str,
+    text: String,
 }
 
 /// Where they are.
 pub(super) const ROUTE: &str = "/assets/{name}";
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("style", "css", "text/css; charset=utf-8", include_str!("../../../assets/console/style.css"))
+    Asset::new(
+        "style",
+        "css",
+        "text/css; charset=utf-8",
+        &[include_str!("../../../assets/console/style.css"), chart::STYLE],
+    )
 });
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("script", "js", "text/javascript; charset=utf-8", include_str!("../../../assets/console/script.js"))
+    Asset::new("script", "js", "text/javascript; charset=utf-8", &[include_str!("../../../assets/console/script.js")])
 });
 static ICON: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../../../assets/console/icon.svg")));
+    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", &[include_str!("../../../assets/console/icon.svg")]));
 
 impl Asset {
-    fn new(stem: &str, extension: &str, kind: &'static str, text: &'static str) -> Self {
-        let hash = hex::encode(&Token::hash_of(text).as_bytes()[..8]);
+    fn new(stem: &str, extension: &str, kind: &'static str, parts: &[&str]) -> Self {
+        let text = parts.concat();
+        let hash = hex::encode(&Token::hash_of(&text).as_bytes()[..8]);
         Self { name: format!("{stem}-{hash}.{extension}"), kind, text }
     }
 }
@@ -49,9 +56,9 @@ pub(super) fn icon() -> &'static str {
 
 /// GET.
 pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Fault> {
-    let all = [&*STYLE, &*SCRIPT, &*ICON];
+    let all: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
     let asset = all.into_iter().find(|asset| asset.name == name).ok_or(Fault::missing())?;
     let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)), (header::CACHE_CONTROL, kept)];
-    Ok((StatusCode::OK, headers, asset.text).into_response())
+    Ok((StatusCode::OK, headers, asset.text.as_str()).into_response())
 }

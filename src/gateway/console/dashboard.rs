@@ -16,6 +16,8 @@ use super::session::Visitor;
 use super::text;
 use super::words::Words;
 use super::{App, Console};
+use crate::domain::trend::Point;
+use crate::gateway::chart::{self, Heading, Span, lines};
 use crate::gateway::view::alerts::AlertView;
 use crate::gateway::watch::picture::Picture;
 use crate::gateway::watch::series::Series;
@@ -79,9 +81,11 @@ impl Line {
     }
 }
 
+/// A picture, and the same in numbers.
 #[derive(Debug)]
 struct Chart {
     title: &'static str,
+    svg: String,
     points: Vec<(String, u64)>,
 }
 
@@ -145,11 +149,42 @@ impl Console {
         let month = increases(&history::read(read, series, Grain::Hour, since(24 * 30), now).await?);
         let hour = |at: Timestamp| text::japan(at).strftime("%-H:00").to_string();
         let date = |at: Timestamp| text::japan(at).strftime("%-m/%-d").to_string();
+        let draw = |id, title, span, points: &[Point], minutes| {
+            let points = summed(points, minutes);
+            let description = format!("{}: {}", w.chart_files, points.iter().map(|(_, value)| value).sum::<f64>());
+            let heading = Heading { id, title, description: &description, unit: w.chart_unit };
+            lines(&heading, span, now, &[chart::Line { name: w.received, points: &points }], true)
+        };
         Ok(vec![
-            Chart { title: w.chart_day, points: gather(&day, hour) },
-            Chart { title: w.chart_month, points: gather(&month, date) },
+            Chart {
+                title: w.chart_day,
+                svg: draw("day", w.chart_day, Span::Day, &day, 10),
+                points: gather(&day, hour),
+            },
+            Chart {
+                title: w.chart_month,
+                svg: draw("month", w.chart_month, Span::Month, &month, 120),
+                points: gather(&month, date),
+            },
         ])
     }
+}
+
+/// Sums of so many minutes each, at their beginning: fewer points than a screen has room for.
+fn summed(points: &[Point], minutes: i64) -> Vec<Point> {
+    let beginning = |at: Timestamp| {
+        let second = at.as_second();
+        Timestamp::from_second(second - second.rem_euclid(minutes * 60)).unwrap_or(at)
+    };
+    let mut sums: Vec<Point> = Vec::new();
+    for (at, value) in points {
+        let at = beginning(*at);
+        match sums.last_mut().filter(|(last, _)| *last == at) {
+            Some((_, sum)) => *sum += value,
+            None => sums.push((at, *value)),
+        }
+    }
+    sums
 }
 
 /// Sums of what has the same label, in order.
@@ -184,7 +219,7 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
             href: Some("/received?state=archived"),
             calls: desk.to_review > 0,
         },
-        tile(w.quarantine, quarantined, Some("/received?state=quarantined"), quarantined > 0),
+        tile(w.quarantine, quarantined, Some("/quarantine"), quarantined > 0),
         tile(w.received_today, desk.received.unsigned_abs(), Some("/received"), false),
         tile(w.sent_today, desk.sent.unsigned_abs(), None, false),
         tile(w.held, held, None, held > 0),

@@ -14,7 +14,11 @@ use super::words::Words;
 use crate::domain::staff::{Duty, Role};
 
 /// The pages that stand in the navigation, with whom they are for.
-const PLACES: &[(&str, Duty, Called)] = &[("/", Duty::See, |w| w.dashboard), ("/received", Duty::See, |w| w.received)];
+const PLACES: &[(&str, Duty, Called)] = &[
+    ("/", Duty::See, |w| w.dashboard),
+    ("/received", Duty::See, |w| w.received),
+    ("/quarantine", Duty::See, |w| w.quarantine_place),
+];
 
 /// What a place is called.
 type Called = fn(&Words) -> &'static str;

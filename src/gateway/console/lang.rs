@@ -1,7 +1,7 @@
 //! The languages that the console speaks.
 
 use super::fields::Fields;
-use super::words::{ENGLISH, JAPANESE, Words};
+use super::words::{Bilingual, ENGLISH, JAPANESE, Words};
 
 /// Where the choice is kept.
 pub(super) const COOKIE: &str = "__Host-kx-lang";
@@ -32,6 +32,14 @@ impl Lang {
         match self {
             Self::Japanese => Self::English,
             Self::English => Self::Japanese,
+        }
+    }
+
+    /// What some pages say in it.
+    pub(super) const fn of_pages<T: Bilingual>(self) -> &'static T {
+        match self {
+            Self::Japanese => T::JAPANESE,
+            Self::English => T::ENGLISH,
         }
     }
 

@@ -21,6 +21,7 @@ mod id;
 mod lang;
 mod live;
 mod protect;
+mod quarantine;
 mod received;
 pub mod routes;
 mod session;
@@ -39,6 +40,7 @@ use tokio::sync::Semaphore;
 use super::admin::Admin;
 use super::config::ConsoleSettings;
 use super::opened::Gateway;
+use super::preview::Previewer;
 use super::watch::Lookout;
 use crate::domain::clock::Clock;
 use crate::domain::staff::StaffName;
@@ -50,6 +52,8 @@ use throttle::Throttle;
 
 /// Passwords that are stretched at the same time: each takes 64 MiB and a processor.
 const STRETCHING: usize = 2;
+/// Files that are decrypted at the same time to be downloaded.
+const DECRYPTING: usize = 2;
 /// Wrong tries that cost an account nothing, and an address.
 const FREE: (u32, u32) = (5, 20);
 
@@ -59,6 +63,8 @@ pub struct Console {
     gateway: Gateway,
     lookout: Arc<Lookout<UnionClient>>,
     stretching: Semaphore,
+    decrypting: Arc<Semaphore>,
+    previewer: Previewer,
     accounts: Throttle,
     networks: Throttle,
     limits: Limits,
@@ -79,10 +85,11 @@ pub enum ConsoleError {
     Listen(SocketAddr, #[source] std::io::Error),
 }
 
-/// Starts it at this address, and answers at which it listens.
+/// Starts it at this address, and answers at which it listens. Files are shown by `previewer`.
 pub async fn start(
     gateway: &Gateway,
     lookout: &Arc<Lookout<UnionClient>>,
+    previewer: &Previewer,
     address: SocketAddr,
     tasks: &Tasks,
     metrics: &Metrics,
@@ -93,6 +100,8 @@ pub async fn start(
         gateway: gateway.clone(),
         lookout: Arc::clone(lookout),
         stretching: Semaphore::new(STRETCHING),
+        decrypting: Arc::new(Semaphore::new(DECRYPTING)),
+        previewer: previewer.clone(),
         accounts: Throttle::new(FREE.0),
         networks: Throttle::new(FREE.1),
         limits: Limits::default(),

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 pub use super::gate::Access;
 use super::gate::{Gate, enter, not_allowed, unknown};
 use super::protect::protect;
-use super::received::{decide, list, one};
+use super::quarantine;
+use super::received::{decide, list, one, show, take};
 use super::session::Step;
 use super::{App, account, assets, dashboard, live, sign_in};
 use crate::domain::staff::Duty;
@@ -64,6 +65,12 @@ pub fn routes() -> Vec<Route> {
         action("/received/{id}/return", review, post(decide::hand_back)),
         action("/received/{id}/flag", review, post(decide::flag)),
         action("/received/{id}/comment", review, post(decide::comment)),
+        page("/received/{id}/preview", see, get(show::page)),
+        page("/received/{id}/file", review, get(take::file)),
+        action("/received/bundle", review, post(take::bundle)),
+        page("/quarantine", see, get(quarantine::list::page)),
+        page("/quarantine/{id}", see, get(quarantine::one::page)),
+        action("/quarantine/{id}/return", review, post(quarantine::decide::hand_back)),
     ]
 }
 

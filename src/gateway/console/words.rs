@@ -18,6 +18,31 @@ macro_rules! words {
     };
 }
 
+/// The same in both languages.
+pub(super) trait Bilingual: Sized + 'static {
+    const JAPANESE: &'static Self;
+    const ENGLISH: &'static Self;
+}
+
+/// Words of some pages only.
+macro_rules! page_words {
+    ($words:ident: $($name:ident: $japanese:literal, $english:literal;)*) => {
+        /// What these pages say in one language.
+        #[derive(Debug)]
+        pub(in crate::gateway::console) struct $words {
+            $(pub(in crate::gateway::console) $name: &'static str,)*
+        }
+
+        impl super::Bilingual for $words {
+            const JAPANESE: &'static Self = &Self { $($name: $japanese,)* };
+            const ENGLISH: &'static Self = &Self { $($name: $english,)* };
+        }
+    };
+}
+
+pub(super) mod quarantine;
+pub(super) mod received;
+
 words! {
     // The frame.
     product: "Kenpo eXpress", "Kenpo eXpress";
@@ -118,16 +143,16 @@ words! {
     chart_month: "受信（30日）", "Received, 30 days";
     chart_time: "時刻", "Time";
     chart_files: "ファイル数", "Files";
+    chart_unit: "件", "files";
+    chart_numbers: "数字で見る", "As numbers";
+    keys_dashboard: "n 新着", "n: new ones";
     live_on: "自動更新中", "Updated by itself";
     live_off: "自動更新が止まっています。ページを再読み込みしてください。", "Not updated any more: load the page again.";
 
     // What came.
     received: "受信", "Received";
-    received_none: "該当するファイルはありません。", "There are no such files.";
-    filter: "絞り込む", "Filter";
+    quarantine_place: "隔離", "Quarantine";
     filter_state: "状態", "State";
-    filter_office: "事業所記号", "Office code";
-    filter_clear: "条件を消す", "Clear";
     state_any: "すべて", "All";
     state_new: "新着", "New";
     state_accepted: "受付済", "Accepted";
@@ -160,7 +185,6 @@ words! {
     flag_set: "注目にする", "Flag";
     flag_clear: "注目を外す", "Take the flag away";
     verdict_good: "署名・証明書・宛先を確認済みです。", "Signature, certificate and addressee were checked.";
-    verdict_bad: "検査に合格しなかったため、隔離しています。", "A check failed: the file is kept apart.";
     verdict_doubt: "確認してほしい点があります。", "There is something to look at.";
     suspect_since: "送信者の端末は次の日時から紛失・盗難の届けがあります。", "The sender's PC was reported lost since:";
     sender_comment: "送信者のコメント", "The sender's comment";
@@ -196,7 +220,6 @@ words! {
     comment_add: "書き込む", "Add";
     keys: "キー操作", "Keys";
     keys_list: "j・k 移動　Enter 開く　x 選択", "j, k: move   Enter: open   x: select";
-    keys_one: "a 受付　r 差戻し　f 注目　n 次の新着　u 一覧", "a: accept   r: return   f: flag   n: next new   u: list";
     done_accepted: "受け付けました。", "Accepted.";
     done_returned: "差し戻しました。理由は送信者に届きます。", "Returned. The sender is told why.";
     done_accepted_all: "選択したファイルを受け付けました。", "Accepted what was selected.";

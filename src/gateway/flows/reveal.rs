@@ -41,6 +41,20 @@ pub enum RevealError {
     File(#[from] io::Error),
 }
 
+/// Who takes a file out.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who, as in the audit.
+    pub actor: &'a str,
+    /// From which address; empty on this machine.
+    pub origin: &'a str,
+}
+
+impl By<'_> {
+    /// The gateway by itself.
+    pub const GATEWAY: Self = Self { actor: "gateway", origin: "" };
+}
+
 impl From<OpenError> for RevealError {
     fn from(error: OpenError) -> Self {
         error.into_reason().map_or_else(Self::File, Self::Damaged)
@@ -93,11 +107,16 @@ impl Revealable {
         Ok(output)
     }
 
+    /// Bytes of the file, as it says itself.
+    pub fn size(&self) -> u64 {
+        self.message.content.as_ref().map_or(0, |content| content.size)
+    }
+
     /// Notes who has taken it out; the first time that is an event.
     pub async fn note(
         &self,
         connection: &mut Connection,
-        actor: &str,
+        by: By<'_>,
         action: &'static str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
@@ -113,31 +132,31 @@ impl Revealable {
             };
             events::insert(connection, &[event]).await?;
         }
-        self.log(connection, actor, action, at).await
+        self.log(connection, by, action, at).await
     }
 
     /// Writes into the audit, and into the list of who looked at what, that it was taken out.
     pub async fn log(
         &self,
         connection: &mut Connection,
-        actor: &str,
+        by: By<'_>,
         action: &'static str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let state = self.message.state.code().to_owned();
         let entry = Entry {
             at,
-            actor: actor.to_owned(),
+            actor: by.actor.to_owned(),
             action,
             subject: self.message.id.to_string(),
             before: state.clone(),
             after: state,
         };
-        audit::insert(connection, &[entry]).await?;
+        audit::insert_from(connection, &[entry], by.origin).await?;
         let content = self.message.content.as_ref();
         let access = NewAccess {
             at,
-            actor,
+            actor: by.actor,
             action,
             message: self.message.number,
             office: content.and_then(|content| content.office.as_ref()),

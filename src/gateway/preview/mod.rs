@@ -2,9 +2,9 @@
 //! finds that out.
 //!
 //! Who looks at it is another process: this program started again as a child that gives up everything but its three
-//! descriptors before it reads a byte ([`child`], [`confine`]), and that is killed when it takes too long ([`previewer`]). What it answers
-//! is text and pictures that were painted anew ([`shown`]): no byte of the file reaches a browser, and nothing is written to a disk. What the file
-//! is, its content says ([`look`]); everything is bounded ([`limits`]).
+//! descriptors before it reads a byte (`child`, `confine`), and that is killed when it takes too long (`previewer`). What it answers
+//! is text and pictures that were painted anew (`shown`): no byte of the file reaches a browser, and nothing is written to a disk. What the file
+//! is, its content says (`look`); everything is bounded (`limits`).
 
 mod child;
 mod confine;
@@ -32,7 +32,7 @@ impl Previewer {
     pub async fn received(&self, found: &Revealable) -> Result<Preview, RevealError> {
         let content = found.message.content.as_ref();
         let name = content.and_then(|content| content.file_name.as_ref()).map(ToString::to_string);
-        let subject = Subject { name, size: content.map_or(0, |content| content.size) };
+        let subject = Subject { name, size: found.size() };
         let found = found.clone();
         self.show(subject, move |intake| found.write(intake)).await
     }

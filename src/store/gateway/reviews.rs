@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
-use super::messages::{Message, State};
 use crate::domain::staff::StaffName;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
 
@@ -50,7 +49,7 @@ pub struct Comment {
 /// Marks of these messages, by their numbers.
 pub async fn marks(
     connection: &mut SqliteConnection,
-    messages: &[Message],
+    messages: &[i64],
     me: &StaffName,
 ) -> Result<HashMap<i64, Marks>, StoreError> {
     let mut found = HashMap::new();
@@ -65,8 +64,8 @@ pub async fn marks(
              FROM messages m WHERE m.number IN (",
         );
         let mut list = query.separated(", ");
-        for message in group {
-            list.push_bind(message.number);
+        for number in group {
+            list.push_bind(*number);
         }
         query.push(")");
         let rows: Vec<(i64, bool, bool, bool, i64)> = query.build_query_as().fetch_all(&mut *connection).await?;
@@ -159,26 +158,4 @@ pub async fn return_reason(executor: impl SqliteExecutor<'_>, message: i64) -> R
         .bind(message)
         .fetch_one(executor)
         .await?)
-}
-
-/// The next message to review after this one in a list that begins with the newest; or else the newest of all.
-pub async fn next_to_review(
-    connection: &mut SqliteConnection,
-    after: i64,
-    office: Option<&str>,
-) -> Result<Option<String>, StoreError> {
-    for (from, until) in [(0, after), (after.saturating_add(1), i64::MAX)] {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM messages WHERE state = ");
-        query.push_bind(State::Archived.code()).push(" AND number >= ").push_bind(from);
-        query.push(" AND number < ").push_bind(until);
-        if let Some(office) = office {
-            query.push(" AND office = ").push_bind(office);
-        }
-        query.push(" ORDER BY number DESC LIMIT 1");
-        let found: Option<String> = query.build_query_scalar().fetch_optional(&mut *connection).await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
 }

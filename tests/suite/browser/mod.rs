@@ -17,11 +17,14 @@ use wire::Wire;
 /// How long a page may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where files are saved, within the folder of the browser.
+const DOWNLOADS: &str = "downloads";
+
 /// A browser window.
 pub(crate) struct Window {
     pub(crate) driver: WebDriver,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Window {
@@ -59,6 +62,10 @@ impl Window {
             wanted.add_arg(argument).unwrap();
         }
         wanted.accept_insecure_certs(true).unwrap();
+        let downloads = profile.path().join(DOWNLOADS);
+        std::fs::create_dir(&downloads).unwrap();
+        let wishes = json!({ "download.default_directory": downloads, "download.prompt_for_download": false });
+        wanted.add_experimental_option("prefs", wishes).unwrap();
         let address = format!("http://127.0.0.1:{port}");
         let began = Instant::now();
         let driver = loop {
@@ -69,7 +76,7 @@ impl Window {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
-        let window = Self { driver, process, _profile: profile };
+        let window = Self { driver, process, profile };
         // The window has a frame; what counts is what a page has.
         let inside = window.run("return [outerWidth - innerWidth, outerHeight - innerHeight]").await;
         let (more_width, more_height) = (inside[0].as_u64().unwrap(), inside[1].as_u64().unwrap());
@@ -77,6 +84,11 @@ impl Window {
         let (width, height) = (u32::try_from(width).unwrap(), u32::try_from(height).unwrap());
         window.driver.set_window_rect(0, 0, width, height).await.unwrap();
         window
+    }
+
+    /// Where it saves files.
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.profile.path().join(DOWNLOADS)
     }
 
     /// Ends it.

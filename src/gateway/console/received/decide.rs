@@ -12,15 +12,13 @@ use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::id::Id;
 use super::super::session::Visitor;
-use super::{office, within_list};
-use crate::domain::ids::{MessageId, OfficeCode};
+use super::take::ticked;
+use super::{next_new, within_list};
+use crate::domain::ids::MessageId;
 use crate::gateway::admin::AdminError;
 use crate::gateway::admin::received::Review;
 use crate::message::receipt::MAX_REASON;
 use crate::store::gateway::{messages, reviews};
-
-/// Files that are accepted at once, at most: a page of the list.
-const AT_ONCE: usize = 50;
 
 /// POST `/received/{id}/accept`: then the next one.
 pub(in super::super) async fn accept(
@@ -30,7 +28,7 @@ pub(in super::super) async fn accept(
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
     app.admin(visitor.name(), &asked.origin).review(id, &Review::Accept).await?;
-    next(&app, &asked, id, "accepted").await
+    next(&app, &asked, &visitor, id, "accepted").await
 }
 
 /// POST `/received/{id}/return`: with a reason, for the sender; then the next one.
@@ -46,15 +44,14 @@ pub(in super::super) async fn hand_back(
         return Err(Fault::input());
     }
     app.admin(visitor.name(), &asked.origin).review(id, &Review::Return { reason }).await?;
-    next(&app, &asked, id, "returned").await
+    next(&app, &asked, &visitor, id, "returned").await
 }
 
 /// The next file to review in the list that this one was opened from, or that list.
-async fn next(app: &App, asked: &Asked, id: MessageId, done: &str) -> Result<Response, Fault> {
+async fn next(app: &App, asked: &Asked, visitor: &Visitor, id: MessageId, done: &str) -> Result<Response, Fault> {
     let mut reader = app.gateway.receiver.database.reader().await?;
     let number = messages::find(&mut reader, id).await?.map_or(0, |message| message.number);
-    let office = office(&asked.query);
-    let next = reviews::next_to_review(&mut reader, number, office.as_ref().map(OfficeCode::as_str)).await?;
+    let next = next_new(&mut reader, &asked.query, visitor.name(), number).await?;
     let page = next.map_or_else(|| "/received".to_owned(), |next| format!("/received/{next}"));
     Ok(Redirect::to(&within_list(&asked.query, &page, &[("done", done)])).into_response())
 }
@@ -66,10 +63,7 @@ pub(in super::super) async fn accept_all(
     Extension(visitor): Extension<Arc<Visitor>>,
     Extension(form): Extension<Fields>,
 ) -> Result<Response, Fault> {
-    let ids = form.all("id").map(|id| id.parse().map_err(|_| Fault::input())).collect::<Result<Vec<MessageId>, _>>()?;
-    if ids.is_empty() || ids.len() > AT_ONCE {
-        return Err(Fault::input());
-    }
+    let ids = ticked(&form)?;
     let admin = app.admin(visitor.name(), &asked.origin);
     let mut done = "accepted-all";
     for id in ids {

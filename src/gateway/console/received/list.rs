@@ -12,37 +12,52 @@ use jiff::Timestamp;
 use super::super::App;
 use super::super::asked::Asked;
 use super::super::fault::Fault;
+use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
-use super::super::lang::Lang;
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::Words;
-use super::{name, office, state, within_list};
+use super::super::words::received::Received as Said;
+use super::{filter, is_on, within_but, within_list};
+use crate::domain::ids::OfficeCode;
 use crate::domain::staff::Duty;
-use crate::store::gateway::messages::{self, Filter, Message, State};
+use crate::store::gateway::messages::State;
 use crate::store::gateway::offices;
 use crate::store::gateway::reviews::{self, Marks};
+use crate::store::gateway::search::Page as Found;
+use crate::store::gateway::search::received::{self, Listed, Standing};
 
 /// Files on a page.
-const ROWS: u32 = 50;
+pub(super) const ROWS: usize = 50;
 
 #[derive(Template)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one part of the page that is there or not")]
 #[template(path = "console/received.html")]
 struct Page {
     f: Frame,
-    states: Vec<Choice>,
-    office: String,
+    w: &'static Said,
+    tabs: Vec<Tab>,
+    query: Fields,
+    has_more_filters: bool,
+    is_filtered: bool,
+    is_impossible: bool,
+    is_new_only: bool,
     rows: Vec<Row>,
     can_review: bool,
     accept: String,
+    bundle: String,
+    clear: String,
     newest: Option<String>,
     older: Option<String>,
+    is_cut: bool,
 }
 
-struct Choice {
-    code: &'static str,
+/// A state to look at, with how many there are when that is worth knowing.
+struct Tab {
     name: &'static str,
-    is_chosen: bool,
+    href: String,
+    count: Option<u64>,
+    is_here: bool,
 }
 
 struct Row {
@@ -58,12 +73,13 @@ struct Row {
     state: State,
     state_name: &'static str,
     doubts: usize,
+    has_comment: bool,
     marks: Marks,
 }
 
 impl Words {
     /// What staff call a state.
-    pub(super) const fn of_state(&self, state: State) -> &'static str {
+    pub(in super::super) const fn of_state(&self, state: State) -> &'static str {
         match state {
             State::Archived => self.state_new,
             State::Accepted => self.state_accepted,
@@ -75,7 +91,7 @@ impl Words {
 
 impl State {
     /// The colour of its tag.
-    pub(super) const fn tone(self) -> &'static str {
+    pub(in super::super) const fn tone(self) -> &'static str {
         match self {
             Self::Archived => "key",
             Self::Accepted => "good",
@@ -91,70 +107,109 @@ pub(in super::super) async fn page(
     Extension(asked): Extension<Asked>,
     Extension(visitor): Extension<Arc<Visitor>>,
 ) -> Result<Response, Fault> {
-    let (query, w) = (&asked.query, asked.lang.words());
-    let before: Option<i64> = query.get("before").parse().ok();
-    let filter = Filter { state: state(query), office: office(query), before };
+    let query = &asked.query;
     let receiver = &app.gateway.receiver;
-    // An office that cannot be has no files.
-    let is_possible = filter.office.is_some() || query.get("office").is_empty();
+    let filter = filter(query, visitor.name());
     let mut reader = receiver.database.reader().await?;
-    let mut found = if is_possible { messages::list(&mut *reader, &filter, ROWS + 1).await? } else { Vec::new() };
-    let more = found.len() > ROWS as usize;
-    found.truncate(ROWS as usize);
-    let marks = reviews::marks(&mut reader, &found, visitor.name()).await?;
-    let codes: BTreeSet<_> = found.iter().filter_map(|message| message.content.as_ref()?.office.clone()).collect();
+    let found = match &filter {
+        Some(filter) => received::list(&mut reader, filter, ROWS).await?,
+        None => Found { rows: Vec::new(), next: None, is_cut: false },
+    };
+    let numbers: Vec<i64> = found.rows.iter().map(|row| row.number).collect();
+    let marks = reviews::marks(&mut reader, &numbers, visitor.name()).await?;
+    let codes: BTreeSet<OfficeCode> = found.rows.iter().filter_map(|row| row.office.as_ref()?.parse().ok()).collect();
     let codes: Vec<_> = codes.into_iter().collect();
     let names = offices::find_all(&mut reader, &codes).await?;
+    let standing = received::standing(&mut *reader).await?;
     drop(reader);
     let names = names.into_iter().map(|office| (office.code.to_string(), office.name.as_str().to_owned())).collect();
-    let last = found.last().filter(|_| more).map(|message| message.number.to_string());
-    let older = last.map(|last| within_list(query, "/received", &[("before", &last)]));
     let now = receiver.clock.now();
-    let rows = found.iter().map(|message| row(message, &marks, &names, &asked, now)).collect();
-    let choice = |state: Option<State>| Choice {
-        code: state.map_or("", State::code),
-        name: state.map_or(w.state_any, |state| w.of_state(state)),
-        is_chosen: state == filter.state,
-    };
+    let before = filter.as_ref().and_then(|filter| filter.before);
+    let state = filter.as_ref().and_then(|filter| filter.state);
     html(&Page {
         f: Frame::new(&asked, &visitor),
-        states: std::iter::once(None).chain(State::ALL.map(Some)).map(choice).collect(),
-        office: query.get("office").to_owned(),
-        rows,
+        w: asked.lang.of_pages(),
+        tabs: tabs(&asked, state, standing),
+        has_more_filters: ["user", "from", "until", "unread", "flagged"]
+            .into_iter()
+            .any(|name| !query.get(name).is_empty()),
+        is_filtered: ["name", "office", "user", "from", "until", "unread", "flagged"]
+            .into_iter()
+            .any(|name| !query.get(name).is_empty()),
+        is_impossible: filter.is_none(),
+        is_new_only: state == Some(State::Archived),
+        rows: found.rows.iter().map(|listed| row(listed, &marks, &names, &asked, now)).collect(),
         can_review: visitor.session.role.may(Duty::Review),
         accept: within_list(query, "/received/accept", &[]),
+        bundle: within_list(query, "/received/bundle", &[]),
+        clear: Fields::default().address("/received", &[], &[("state", query.get("state"))]),
         newest: before.map(|_| within_list(query, "/received", &[])),
-        older,
+        older: found.next.map(|next| within_list(query, "/received", &[("before", &next.to_string())])),
+        is_cut: found.is_cut,
+        query: query.clone(),
     })
 }
 
+impl Page {
+    fn asks(&self, name: &str) -> &str {
+        self.query.get(name)
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        is_on(&self.query, name)
+    }
+}
+
+fn tabs(asked: &Asked, here: Option<State>, standing: Standing) -> Vec<Tab> {
+    let w = asked.lang.words();
+    let tab = |state: Option<State>, count| Tab {
+        name: state.map_or(w.state_any, |state| w.of_state(state)),
+        href: within_but(
+            &asked.query,
+            "/received",
+            "state",
+            &state.map_or_else(Vec::new, |state| vec![("state", state.code())]),
+        ),
+        count,
+        is_here: state == here,
+    };
+    vec![
+        tab(None, None),
+        tab(Some(State::Archived), Some(standing.archived)),
+        tab(Some(State::Accepted), None),
+        tab(Some(State::Returned), None),
+        Tab {
+            name: w.state_quarantined,
+            href: "/quarantine".to_owned(),
+            count: Some(standing.quarantined),
+            is_here: here == Some(State::Quarantined),
+        },
+    ]
+}
+
 fn row(
-    message: &Message,
+    listed: &Listed,
     marks: &HashMap<i64, Marks>,
     names: &HashMap<String, String>,
     asked: &Asked,
     now: Timestamp,
 ) -> Row {
-    let (lang, content): (Lang, _) = (asked.lang, message.content.as_ref());
-    let office = content.and_then(|content| content.office.as_ref()).map(ToString::to_string).unwrap_or_default();
-    let id = message.id.to_string();
-    let warnings = match &message.verdict {
-        crate::domain::verdict::Verdict::Accepted { warnings }
-        | crate::domain::verdict::Verdict::Quarantined { warnings, .. } => warnings.len(),
-    };
+    let (lang, id) = (asked.lang, listed.id.to_string());
+    let office = listed.office.clone().unwrap_or_default();
     Row {
         href: within_list(&asked.query, &format!("/received/{id}"), &[]),
-        name: name(message),
+        name: listed.file_name.clone(),
         office_name: names.get(&office).cloned().unwrap_or_default(),
         office,
-        user: content.and_then(|content| content.user.as_ref()).map(ToString::to_string).unwrap_or_default(),
-        size: text::size(content.map_or(message.sealed_size, |content| content.size)),
-        at: text::short(message.received_at, now, lang),
-        at_full: text::full(message.received_at, lang),
-        state: message.state,
-        state_name: lang.words().of_state(message.state),
-        doubts: warnings + usize::from(message.suspect_since.is_some()),
-        marks: marks.get(&message.number).copied().unwrap_or_default(),
+        user: listed.user.clone().unwrap_or_default(),
+        size: listed.size.map(text::size).unwrap_or_default(),
+        at: text::short(listed.received_at, now, lang),
+        at_full: text::full(listed.received_at, lang),
+        state: listed.state,
+        state_name: lang.words().of_state(listed.state),
+        doubts: listed.warnings.len() + usize::from(listed.suspect_since.is_some()),
+        has_comment: listed.has_comment,
+        marks: marks.get(&listed.number).copied().unwrap_or_default(),
         id,
     }
 }

@@ -18,7 +18,7 @@ use super::place::name;
 use super::{Handoff, code};
 use crate::domain::clock::Random;
 use crate::failpoint;
-use crate::gateway::flows::reveal::{RevealError, Revealable};
+use crate::gateway::flows::reveal::{By, RevealError, Revealable};
 use crate::gateway::patience::Backoff;
 use crate::gateway::relay::Relay;
 use crate::gateway::view::MessageView;
@@ -164,7 +164,7 @@ impl<R: Relay> Handoff<R> {
         let receiver = &self.sender.receiver;
         let mut transaction = receiver.database.write().await?;
         if let Some((Some(found), action)) = done {
-            found.log(&mut transaction, "gateway", action, receiver.clock.now()).await?;
+            found.log(&mut transaction, By::GATEWAY, action, receiver.clock.now()).await?;
         }
         events::set_mark(&mut transaction, READER, mark).await?;
         receiver.database.commit(transaction).await
@@ -187,7 +187,7 @@ impl<R: Relay> Handoff<R> {
         let receiver = &self.sender.receiver;
         let mut transaction = receiver.database.write().await?;
         if let Some(found) = found {
-            found.log(&mut transaction, "gateway", action, receiver.clock.now()).await?;
+            found.log(&mut transaction, By::GATEWAY, action, receiver.clock.now()).await?;
         }
         handoff_late::done(&mut transaction, event.number).await?;
         receiver.database.commit(transaction).await

@@ -1,0 +1,75 @@
+//! 隔離 at the console: why, expected against found, what to do; one person returns.
+
+use hyper::StatusCode;
+use kenpo_express::domain::ids::MessageId;
+use kenpo_express::domain::staff::Role;
+use kenpo_express::domain::user::DisableReason;
+use kenpo_express::store::gateway::messages::State;
+
+use crate::console_support::{ConsoleWorld, between, leads, text};
+
+/// A file of a user who was disabled before it came.
+async fn suspicious(world: &ConsoleWorld, user: &str) -> MessageId {
+    let mut sender = world.world.sender(user).await;
+    world.admin().disable_user(&user.parse().unwrap(), DisableReason::Left, None).await.unwrap();
+    world.receive(&mut sender, b"x").await
+}
+
+async fn state_of(world: &ConsoleWorld, id: MessageId) -> State {
+    world.world.find(id).await.unwrap().state
+}
+
+#[tokio::test]
+async fn why_it_is_there_what_was_found_and_what_to_do_is_on_its_page() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Clerk).await.browser;
+    assert!(text(&browser.get("/quarantine").await).contains("隔離されているファイルはありません"));
+    let disabled = suspicious(&world, "yamada-1").await;
+    // Somebody else's name on it: what should be there and what is stand side by side.
+    let mut sender = world.world.sender("sato-3").await;
+    let mut draft = world.world.draft(&sender);
+    draft.from = "tanaka-9@06123456.kx".parse().unwrap();
+    draft.file_name = "<b>届.csv".parse().unwrap();
+    let sealed = world.world.seal(&mut sender, &draft, b"x");
+    world.world.relay.deposit(draft.id, &sender.id, &sealed, world.world.clock_now());
+    world.world.pull().await;
+    let list = text(&browser.get("/quarantine").await);
+    for id in [disabled, draft.id] {
+        assert!(list.contains(&format!("href=\"/quarantine/{id}\"")), "{list}");
+    }
+    assert!(list.contains("&#60;b&#62;届.csv") && !list.contains("<b>届"), "{list}");
+    assert!(text(&browser.get("/").await).contains("href=\"/quarantine\""));
+    let page = text(&browser.get(&format!("/quarantine/{}", draft.id)).await);
+    assert!(page.contains("binding.sender"), "{page}");
+    assert!(between(&page, "本来の値</dt><dd><bdi>", "<").unwrap().contains("sato-3@06123456.kx"), "{page}");
+    assert!(between(&page, "実際の値</dt><dd><bdi>", "<").unwrap().contains("tanaka-9@06123456.kx"), "{page}");
+    assert!(page.contains("登録済みの電話番号で事業所に送信の有無を確認"), "{page}");
+    assert!(page.contains("この理由で隔離されたファイルは解除できません"), "nobody can release a forgery");
+    assert!(!page.contains("/preview") && !page.contains("/file\""), "there is no way to open it");
+    let page = text(&browser.get(&format!("/quarantine/{disabled}?lang=en")).await);
+    assert!(page.contains("signer.disabled") && page.contains("kx-gateway quarantine release"), "{page}");
+    let mut reader = world.staff("mori", Role::Reader).await.browser;
+    let page = text(&reader.get(&format!("/quarantine/{disabled}")).await);
+    assert!(page.contains("signer.disabled") && !page.contains("<textarea"), "{page}");
+}
+
+#[tokio::test]
+async fn one_person_returns_it_with_a_reason() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Clerk).await.browser;
+    let id = suspicious(&world, "yamada-1").await;
+    browser.get(&format!("/quarantine/{id}")).await;
+    for reason in ["", " ", &"長".repeat(2_000)] {
+        let refused = browser.post(&format!("/quarantine/{id}/return"), &[("reason", reason)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(state_of(&world, id).await, State::Quarantined);
+    let answer = browser.post(&format!("/quarantine/{id}/return"), &[("reason", "無効の利用者です<b>")]).await;
+    assert_eq!(leads(&answer), "/quarantine?done=returned");
+    assert_eq!(state_of(&world, id).await, State::Returned);
+    let page = text(&browser.get(&format!("/quarantine/{id}")).await);
+    assert!(page.contains("無効の利用者です&#60;b&#62;") && page.contains("処理済みです"), "{page}");
+    assert!(!page.contains(&format!("/quarantine/{id}/return")), "once is enough");
+    let answer = browser.post(&format!("/quarantine/{id}/return"), &[("reason", "もう一度")]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+}
