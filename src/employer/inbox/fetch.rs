@@ -15,8 +15,9 @@ use crate::stream::platform::private;
 use crate::wire::client::ClientError;
 use crate::wire::delivery::InboxParcel;
 
-/// Pieces between the line and the disk.
-const PIECES: usize = 32;
+/// Pieces between the line and the disk. Each keeps a block of the connection's buffer, of up to 400 KiB: all of them fill when
+/// the disk stands still.
+const PIECES: usize = 8;
 /// Bytes of the largest sealed message that is fetched into memory, and put away together with others.
 pub(super) const SMALL: u64 = 256 << 10;
 

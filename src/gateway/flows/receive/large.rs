@@ -26,8 +26,9 @@ use crate::stream::spool::Part;
 use crate::wire::client::{ClientError, Fault};
 use crate::wire::union::Parcel;
 
-/// Pieces between the line and the disk.
-const PIECES: usize = 32;
+/// Pieces between the line and the disk. Each keeps a block of the connection's buffer, of up to 400 KiB: all of them fill when
+/// the disk stands still.
+const PIECES: usize = 8;
 /// The scanner has ended its line.
 const BROKEN_OFF: &str = Unscanned::BrokenOff.code();
 /// Failures in a row without a byte of progress that end the transfer for this run.
