@@ -47,7 +47,7 @@ CREATE TABLE users (
     warned_at       INTEGER,
     -- When a mail of the relay to the user last failed for good, as the relay said last.
     mail_failed_at  INTEGER
-);
+) WITHOUT ROWID;
 CREATE INDEX users_by_office ON users (office, id);
 CREATE INDEX users_by_mail ON users (mail, id);
 CREATE INDEX users_by_state ON users (state, id);
@@ -144,7 +144,8 @@ CREATE TABLE certificates (
     -- The PC that has the key, where we know it. A device certificate without one is a kit's.
     pc            TEXT
 );
-CREATE INDEX certificates_by_user ON certificates (user_id, purpose);
+-- With the ends: a list of users reads no certificate.
+CREATE INDEX certificates_by_user ON certificates (user_id, purpose, revoked_at, not_after);
 CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL AND serial IS NOT NULL;
 CREATE INDEX certificates_by_end ON certificates (not_after) WHERE revoked_at IS NULL AND purpose = 'signing';
 
@@ -591,6 +592,7 @@ CREATE TABLE orders (
 );
 CREATE INDEX orders_open ON orders (number) WHERE confirmed_at IS NULL;
 CREATE INDEX orders_by_user ON orders (user_id, number);
+CREATE INDEX orders_newest ON orders (user_id, number) WHERE kind <> 'notice';
 CREATE INDEX orders_open_by_user ON orders (user_id, number) WHERE confirmed_at IS NULL;
 CREATE INDEX orders_open_by_subject ON orders (subject) WHERE confirmed_at IS NULL AND subject IS NOT NULL;
 

@@ -83,7 +83,8 @@ CREATE TABLE user_certificates (
     not_after   BIGINT  NOT NULL,
     der         BLOB    NOT NULL
 );
-CREATE INDEX user_certificates_by_user ON user_certificates (user_seq, position);
+-- With all that the handshake asks for: reading one user anew reads no certificate.
+CREATE INDEX user_certificates_by_user ON user_certificates (user_seq, position, fingerprint, not_before, not_after);
 
 -- Certificates that prove a PC and no person: the one in the kit (without a PC) and each PC's own.
 CREATE TABLE devices (
@@ -93,7 +94,7 @@ CREATE TABLE devices (
     not_before  BIGINT  NOT NULL,
     not_after   BIGINT  NOT NULL
 );
-CREATE INDEX devices_by_user ON devices (user_seq, pc);
+CREATE INDEX devices_by_user ON devices (user_seq, pc, fingerprint, not_before, not_after);
 
 -- One row for each order; at most one of a user is open. What is secret is wiped at its end.
 CREATE TABLE enrolments (
