@@ -12,17 +12,14 @@ use kenpo_express::runtime::clock::SystemRandom;
 
 use crate::api_support::recipient;
 use crate::gateway_support::{GatewayWorld, sender};
+use crate::send_support::new_dispatch;
 
 async fn stage(world: &GatewayWorld, origin: Origin) -> DispatchView {
     let new = NewDispatch {
-        to: vec![To::User("hanako-1".parse().unwrap())],
-        file_name: "決定通知書.pdf".parse().unwrap(),
-        content_type: "application/pdf".to_owned(),
-        comment: None,
-        size: 7,
         origin,
         key: Some("the-same".to_owned()),
         actor: "staff".to_owned(),
+        ..new_dispatch(vec![To::User("hanako-1".parse().unwrap())], 7)
     };
     sender(&world.receiver, world.folder.path(), false).stage(new, &b"content"[..]).await.unwrap()
 }

@@ -30,6 +30,7 @@ use crate::api_support::recipient;
 use crate::exchange_support::wait_for;
 use crate::gateway_support::{GatewayWorld, Sender, receiver, sender};
 use crate::message_support::noise;
+use crate::send_support::new_dispatch;
 use crate::support::soon::soon;
 
 /// What our signature finds.
@@ -298,14 +299,9 @@ async fn what_came_before_there_was_a_scanner_is_scanned_before_two_persons_rele
 /// So many bytes for an office.
 fn to_office(size: usize) -> NewDispatch {
     NewDispatch {
-        to: vec![To::Office("1234-A".parse().unwrap())],
-        file_name: "決定通知書.pdf".parse().unwrap(),
-        content_type: "application/pdf".to_owned(),
-        comment: None,
-        size: size as u64,
         origin: Origin::Command,
-        key: None,
         actor: "staff".to_owned(),
+        ..new_dispatch(vec![To::Office("1234-A".parse().unwrap())], size)
     }
 }
 

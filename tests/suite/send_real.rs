@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::{MessageId, UserId};
 use kenpo_express::domain::user::UserState;
-use kenpo_express::gateway::flows::send::{NewDispatch, Origin, Sender, To};
+use kenpo_express::gateway::flows::send::{Sender, To};
 use kenpo_express::gateway::keys::{KeyRing, Keys};
 use kenpo_express::gateway::view::sent::SentView;
 use kenpo_express::message::keys::{Certificate, Credential};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gateway_support::{receiver, sender};
 use crate::relay_delivery_support::World;
-use crate::send_support::{content_for, open_as};
+use crate::send_support::{content_for, new_dispatch, open_as};
 use crate::support::relay::{issue, office};
 
 /// Both sides, by one clock.
@@ -111,16 +111,7 @@ impl Both {
     }
 
     async fn send(&self, to: To, content: &[u8]) -> MessageId {
-        let new = NewDispatch {
-            to: vec![to],
-            file_name: "決定通知書.pdf".parse().unwrap(),
-            content_type: "application/pdf".to_owned(),
-            comment: None,
-            size: content.len() as u64,
-            origin: Origin::Api,
-            key: None,
-            actor: "token:core".to_owned(),
-        };
+        let new = new_dispatch(vec![to], content.len());
         let view = self.push.stage(new, std::io::Cursor::new(content.to_vec())).await.unwrap();
         self.run().await;
         view.messages[0].id.parse().unwrap()

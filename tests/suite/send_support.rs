@@ -116,16 +116,7 @@ impl SendWorld {
 
     #[expect(clippy::unused_self, reason = "read as what this world sends")]
     pub(crate) fn new_dispatch(&self, to: Vec<To>, content: &[u8]) -> NewDispatch {
-        NewDispatch {
-            to,
-            file_name: "決定通知書.pdf".parse().unwrap(),
-            content_type: "application/pdf".to_owned(),
-            comment: Some("11月分".to_owned()),
-            size: content.len() as u64,
-            origin: Origin::Api,
-            key: None,
-            actor: "token:core".to_owned(),
-        }
+        NewDispatch { comment: Some("11月分".to_owned()), ..new_dispatch(to, content.len()) }
     }
 
     pub(crate) async fn try_stage(&self, new: NewDispatch, content: &[u8]) -> Result<DispatchView, SendError> {
@@ -218,6 +209,20 @@ impl SendWorld {
         let sealed = words::seal(&said, &[self.gateway.union.encryption.certificate().clone()], &SystemRandom).unwrap();
         let receipt = Receipt { words: Some(sealed), ..self.receipt(person, id, Stage::Returned) };
         self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
+    }
+}
+
+/// A letter of so many bytes that the core system sends.
+pub(crate) fn new_dispatch(to: Vec<To>, size: usize) -> NewDispatch {
+    NewDispatch {
+        to,
+        file_name: "決定通知書.pdf".parse().unwrap(),
+        content_type: "application/pdf".to_owned(),
+        comment: None,
+        size: size as u64,
+        origin: Origin::Api,
+        key: None,
+        actor: "token:core".to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ use kenpo_express::employer::watch::Nobody;
 use kenpo_express::employer::{Pc, User};
 use kenpo_express::gateway::Gateway;
 use kenpo_express::gateway::admin::Admin;
-use kenpo_express::gateway::flows::send::{NewDispatch, Origin, SendError, To};
+use kenpo_express::gateway::flows::send::{SendError, To};
 use kenpo_express::gateway::view::sent::SentView;
 use kenpo_express::relay::tasks::end_deliveries;
 use kenpo_express::relay::{Relay, Running};
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exchange_support::{files_below, free_ports};
 use super::message_support::noise;
+use super::send_support::new_dispatch;
 
 /// All three parties. The gateway goes by a clock of its own, and both are moved by hand.
 struct Trio {
@@ -80,16 +81,7 @@ impl Trio {
     }
 
     async fn stage(&self, content: &[u8]) -> MessageId {
-        let new = NewDispatch {
-            to: vec![To::User(user())],
-            file_name: "決定通知書.pdf".parse().unwrap(),
-            content_type: "application/pdf".to_owned(),
-            comment: None,
-            size: content.len() as u64,
-            origin: Origin::Api,
-            key: None,
-            actor: "token:core".to_owned(),
-        };
+        let new = new_dispatch(vec![To::User(user())], content.len());
         let view = self.gateway.sender.stage(new, std::io::Cursor::new(content.to_vec())).await.unwrap();
         view.messages[0].id.parse().unwrap()
     }

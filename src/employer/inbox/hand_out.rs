@@ -146,7 +146,8 @@ impl HandOut<'_> {
             })
             .collect();
         let mut answers = self.app.tray.update_each(&records).into_iter();
-        let noted = |one: &Written| if one.there.is_some() { Ok(()) } else { answers.next().unwrap_or(Ok(())) };
+        let mut answer = || answers.next().expect("each record has an answer");
+        let noted = |one: &Written| if one.there.is_some() { Ok(()) } else { answer() };
         let answers: Vec<_> = written.iter().map(noted).collect();
         crate::failpoint!("inbox.taking");
         self.those_that(written, answers.into_iter().map(|answer| answer.map_err(InboxTrouble::Disk)))

@@ -73,6 +73,33 @@ pub struct Incoming {
     pub reason: Option<String>,
 }
 
+impl Incoming {
+    /// Something under this id of which nothing is known but when it came.
+    pub(super) fn new(id: MessageId, deposited_at: Timestamp, received_at: Timestamp) -> Self {
+        Self {
+            id,
+            copy: 0,
+            sealed_size: 0,
+            tag: None,
+            deposited_at,
+            received_at,
+            content: None,
+            reasons: BTreeSet::new(),
+            warnings: BTreeSet::new(),
+            facts: None,
+            signer: None,
+            relayed: None,
+            doubt: None,
+            withdrawn: None,
+            receipts: Vec::new(),
+            acknowledged_at: None,
+            taking: None,
+            saved_as: None,
+            reason: None,
+        }
+    }
+}
+
 /// What a message says, in the part that is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {

@@ -136,27 +136,18 @@ impl Keep<'_> {
         };
         let copy = known.iter().map(|one| one.copy + 1).max().unwrap_or(0);
         Incoming {
-            id: parcel.id,
             copy,
             sealed_size: parcel.size,
             tag: examined.tag,
-            deposited_at: parcel.deposited_at,
-            received_at: self.app.clock.now(),
             content: examined.opened.as_ref().map(Content::of),
             reasons,
-            warnings: BTreeSet::new(),
-            facts: None,
             signer: examined.verified.as_ref().map(|proof| Der(proof.certificate().der().to_vec())),
             relayed: Some(parcel.relayed.clone()),
             doubt: self.doubt(parcel, examined.tag),
-            withdrawn: None,
-            receipts: Vec::new(),
-            acknowledged_at: None,
-            taking: None,
-            saved_as: None,
-            reason: None,
+            ..Incoming::new(parcel.id, parcel.deposited_at, self.app.clock.now())
         }
     }
+
     /// Whether what the relay says beside the message fits it.
     fn doubt(&self, parcel: &InboxParcel, tag: Option<Tag>) -> Option<Alarm> {
         let signers = self.app.home.identity().relay_receipts();

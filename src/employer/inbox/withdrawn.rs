@@ -1,7 +1,5 @@
 //! What the union took back: its signed statements say why numbers are missing, and chain over them.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::incoming::{Content, InboxState, Incoming};
@@ -92,12 +90,6 @@ impl App {
 
 fn record(withdrawn: Withdrawn, statement: Statement, now: Timestamp) -> Incoming {
     Incoming {
-        id: statement.message_id,
-        copy: 0,
-        sealed_size: 0,
-        tag: None,
-        deposited_at: statement.at,
-        received_at: now,
         content: Some(Content {
             from: Address::Union(statement.to.union().clone()),
             to: statement.to,
@@ -109,17 +101,7 @@ fn record(withdrawn: Withdrawn, statement: Statement, now: Timestamp) -> Incomin
             signature_hash: statement.signature_hash,
             signed_at: statement.at,
         }),
-        reasons: BTreeSet::new(),
-        warnings: BTreeSet::new(),
-        facts: None,
-        signer: None,
-        relayed: None,
-        doubt: None,
         withdrawn: Some(withdrawn.statement),
-        receipts: Vec::new(),
-        acknowledged_at: None,
-        taking: None,
-        saved_as: None,
-        reason: None,
+        ..Incoming::new(statement.message_id, statement.at, now)
     }
 }

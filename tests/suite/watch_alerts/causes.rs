@@ -26,7 +26,7 @@ use super::stage::Stage;
 use crate::api_support::recipient;
 use crate::gateway_relay::{FakeRelay, Lie};
 use crate::gateway_support::{GatewayWorld, Sender, sender};
-use crate::send_support::id;
+use crate::send_support::{id, new_dispatch};
 use crate::support::relay::{issue, message_id};
 
 const fn hours(hours: i64) -> SignedDuration {
@@ -127,14 +127,9 @@ async fn provoke_at_work(stage: &Stage, code: &str) {
             recipient(world, "hanako-1").await;
             let (push, content) = (push(world), b"taken back");
             let new = NewDispatch {
-                to: vec![To::User("hanako-1".parse().unwrap())],
-                file_name: "決定通知書.pdf".parse().unwrap(),
-                content_type: "application/pdf".to_owned(),
-                comment: None,
-                size: content.len() as u64,
                 origin: Origin::Command,
-                key: None,
                 actor: "staff".to_owned(),
+                ..new_dispatch(vec![To::User("hanako-1".parse().unwrap())], content.len())
             };
             let staged = push.stage(new, &content[..]).await.unwrap();
             push.run(&CancellationToken::new()).await.unwrap();

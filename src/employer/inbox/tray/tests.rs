@@ -22,12 +22,7 @@ fn link(sequence: u64) -> Link {
 
 fn message(sequence: u64) -> Incoming {
     Incoming {
-        id: new_id(),
-        copy: 0,
         sealed_size: 3,
-        tag: None,
-        deposited_at: now(),
-        received_at: now(),
         content: Some(Content {
             from: Address::Union(union()),
             to: to(),
@@ -39,18 +34,7 @@ fn message(sequence: u64) -> Incoming {
             signature_hash: link(sequence).hash,
             signed_at: now(),
         }),
-        reasons: BTreeSet::new(),
-        warnings: BTreeSet::new(),
-        facts: None,
-        signer: None,
-        relayed: None,
-        doubt: None,
-        withdrawn: None,
-        receipts: Vec::new(),
-        acknowledged_at: None,
-        taking: None,
-        saved_as: None,
-        reason: None,
+        ..Incoming::new(new_id(), now(), now())
     }
 }
 
