@@ -61,6 +61,8 @@ struct Inner {
     away: bool,
     /// Questions and answers about parcels, also those that got none.
     asked: u64,
+    /// Everything that was tried while it was away.
+    in_vain: u64,
     keep_listing: bool,
     refuse_acknowledgements: u32,
     next_cursor: i64,
@@ -101,6 +103,11 @@ impl Told {
 }
 
 impl Inner {
+    fn is_there(&mut self) -> Result<(), ClientError> {
+        self.in_vain += u64::from(self.away);
+        if self.away { answers::unreachable() } else { Ok(()) }
+    }
+
     fn newest(&self) -> Option<Cursor> {
         self.kept().last().map(|parcel| parcel.cursor)
     }
@@ -121,14 +128,12 @@ pub(crate) struct FakeRelay(Arc<Mutex<Inner>>, pub(crate) FakeDeliveries);
 
 impl FakeRelay {
     fn is_there(&self) -> Result<(), ClientError> {
-        if self.0.lock().unwrap().away { answers::unreachable() } else { Ok(()) }
+        self.0.lock().unwrap().is_there()
     }
 
     fn tell(&self, told: Told) -> Result<Confirmation, ClientError> {
         let mut inner = self.0.lock().unwrap();
-        if inner.away {
-            return answers::unreachable();
-        }
+        inner.is_there()?;
         if let Some((_, code)) = inner.refused.filter(|(kind, _)| *kind == told.kind()) {
             return Err(ClientError::Refused(wire::problem::Problem::new(code)));
         }
@@ -204,6 +209,11 @@ impl FakeRelay {
     /// How often anything about parcels was asked since this was last called.
     pub(crate) fn asked(&self) -> u64 {
         std::mem::take(&mut self.0.lock().unwrap().asked)
+    }
+
+    /// How often anything at all was tried while it was away, since this was last called.
+    pub(crate) fn in_vain(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().unwrap().in_vain)
     }
 
     /// Does something whenever bytes are asked for.

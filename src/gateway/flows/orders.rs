@@ -137,7 +137,10 @@ async fn send_one<R: Relay>(receiver: &Receiver<R>, order: &mut Order) -> Result
         Err(error) => return Err(error),
     };
     let mut transaction = receiver.database.write().await?;
-    orders::confirm(&mut transaction, order.number, at).await?;
+    match order.kind {
+        OrderKind::Certificates => orders::confirm_certificates(&mut transaction, order.number, at).await?,
+        _ => orders::confirm(&mut transaction, order.number, at).await?,
+    }
     orders::insert(&mut transaction, next.as_slice(), receiver.clock.now()).await?;
     Ok(receiver.database.commit(transaction).await?)
 }

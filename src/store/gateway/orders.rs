@@ -152,7 +152,8 @@ pub async fn drop_kits(connection: &mut SqliteConnection, user: &UserId) -> Resu
 }
 
 /// The unconfirmed orders that are due: disablings first, then in the order in which they were given, of each user the
-/// first only. What was put off beyond `horizon` is due too: the clock has been set back since.
+/// first only, and the newest only that publishes certificates: the others are done with it. What was put off beyond
+/// `horizon` is due too: the clock has been set back since.
 pub async fn due(
     executor: impl SqliteExecutor<'_>,
     which: Which<'_>,
@@ -175,6 +176,8 @@ pub async fn due(
     query.push(
         " AND (kind = 'disable' OR user_id IS NULL OR NOT EXISTS (SELECT 1 FROM orders e
               WHERE e.user_id = orders.user_id AND e.confirmed_at IS NULL AND e.number < orders.number))
+          AND (kind <> 'certificates' OR NOT EXISTS (SELECT 1 FROM orders n
+              WHERE n.kind = 'certificates' AND n.confirmed_at IS NULL AND n.number > orders.number))
           ORDER BY kind = 'disable' DESC, number LIMIT ",
     );
     query.push_bind(limit);
@@ -247,6 +250,23 @@ pub async fn payload(executor: impl SqliteExecutor<'_>, number: i64) -> Result<O
 pub async fn confirm(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE orders SET confirmed_at = $2, tries = tries + 1, problem = NULL, payload = NULL WHERE number = $1",
+    )
+    .bind(number)
+    .bind(micros(at))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The relay has the union's certificates as they stand: every order that says so is done, up to this one.
+pub async fn confirm_certificates(
+    connection: &mut SqliteConnection,
+    number: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE orders SET confirmed_at = $2, tries = tries + 1, problem = NULL
+         WHERE kind = 'certificates' AND confirmed_at IS NULL AND number <= $1",
     )
     .bind(number)
     .bind(micros(at))

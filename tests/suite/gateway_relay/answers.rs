@@ -32,12 +32,17 @@ pub(super) fn unreachable<T>() -> Result<T, ClientError> {
 /// How long it holds a question.
 const HELD: Duration = Duration::from_secs(1);
 
+/// Holds a question to which there is no answer yet.
+async fn hold(query: PageQuery, is_empty: bool) {
+    if is_empty && query.wait.is_some() {
+        tokio::time::sleep(HELD).await;
+    }
+}
+
 impl FakeRelay {
     fn page(&self, state: ParcelState, query: PageQuery) -> Result<Page<Parcel>, ClientError> {
         let mut inner = self.0.lock().unwrap();
-        if inner.away {
-            return unreachable();
-        }
+        inner.is_there()?;
         let listed: Vec<Parcel> = match state {
             ParcelState::Waiting => {
                 inner.listed_from.push(query.after);
@@ -59,9 +64,7 @@ impl Relay for FakeRelay {
 
     async fn handshake(&self) -> Result<Handshake, ClientError> {
         self.0.lock().unwrap().asked += 1;
-        if self.0.lock().unwrap().away {
-            return unreachable();
-        }
+        self.is_there()?;
         Ok(Handshake {
             version: wire::VERSION.to_owned(),
             union: "06123456".parse().unwrap(),
@@ -89,9 +92,7 @@ impl Relay for FakeRelay {
     async fn content(&self, id: MessageId, size: u64, offset: u64) -> Result<FakeContent, ClientError> {
         let mut inner = self.0.lock().unwrap();
         inner.asked += 1;
-        if inner.away {
-            return unreachable();
-        }
+        inner.is_there()?;
         if let Some(act) = &inner.before_content {
             act();
         }
@@ -128,7 +129,8 @@ impl Relay for FakeRelay {
     async fn acknowledge(&self, items: Vec<Acknowledgement>) -> Result<AcknowledgementResults, ClientError> {
         let mut inner = self.0.lock().unwrap();
         inner.asked += 1;
-        if inner.away || inner.refuse_acknowledgements > 0 {
+        inner.is_there()?;
+        if inner.refuse_acknowledgements > 0 {
             inner.refuse_acknowledgements = inner.refuse_acknowledgements.saturating_sub(1);
             return unreachable();
         }
@@ -198,12 +200,10 @@ impl Relay for FakeRelay {
     }
 
     async fn certificate_requests(&self, query: PageQuery) -> Result<Page<PendingRequest>, ClientError> {
-        let inner = self.0.lock().unwrap();
-        if inner.away {
-            return unreachable();
-        }
+        self.is_there()?;
         let after = |request: &&PendingRequest| Some(request.cursor) > query.after;
-        let items: Vec<PendingRequest> = inner.pending.iter().filter(after).cloned().collect();
+        let items: Vec<PendingRequest> = self.0.lock().unwrap().pending.iter().filter(after).cloned().collect();
+        hold(query, items.is_empty()).await;
         Ok(Page { next: items.last().map(|request| request.cursor), more: false, items })
     }
 
@@ -219,10 +219,8 @@ impl Relay for FakeRelay {
     }
 
     async fn users(&self, _: PageQuery) -> Result<Page<User>, ClientError> {
-        let inner = self.0.lock().unwrap();
-        if inner.away {
-            return unreachable();
-        }
+        let mut inner = self.0.lock().unwrap();
+        inner.is_there()?;
         let items = inner.users.clone();
         Ok(Page { next: items.last().map(|user| user.cursor), items, more: false })
     }
@@ -281,7 +279,10 @@ impl Relay for FakeRelay {
     }
 
     async fn delivery_events(&self, query: PageQuery) -> Result<Page<DeliveryEvent>, ClientError> {
-        self.is_there().map(|()| self.1.events(query))
+        self.is_there()?;
+        let page = self.1.events(query);
+        hold(query, page.items.is_empty()).await;
+        Ok(page)
     }
 }
 
