@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::flows::receive::{Cause, Order, Receiver, Report};
 use super::patience::BreakerState;
-use crate::domain::schedule::{Decision, Plan, Schedule, Wait, decide, overdue};
+use crate::domain::schedule::{Decision, Outlook, Plan, Schedule, Wait, decide, forward, overdue};
 use crate::store::gateway::{acknowledgements, runs, schedule};
 use crate::store::sqlite::{Connection, StoreError};
 
@@ -101,7 +101,7 @@ impl<R> Keeper<R> {
         // Written down before anything is ordered: an order that stands while nobody was told of it would stand for ever.
         if let Some(Moved { to, .. }) = decided.mark {
             let mut transaction = self.receiver.database.write().await?;
-            schedule::set_mark(&mut transaction, to).await?;
+            schedule::set_mark(&mut transaction, to, now).await?;
             self.receiver.database.commit(transaction).await?;
         }
         let mut state = self.lock();
@@ -143,6 +143,9 @@ impl<R> Keeper<R> {
                 late: None,
             });
         } else if let Some(state) = self.lock().as_mut() {
+            // What a run that is under way has dealt with may not be written down yet.
+            let taken = state.mark.filter(|_| state.running);
+            let mark = taken.map_or(mark, |taken| Some(forward(mark, taken, self.receiver.clock.now())));
             (state.version, state.schedule, state.mark, state.decided) = (version, schedule, mark, None);
             (state.changed_at, state.due) = (changed_at, None);
         }
@@ -201,7 +204,7 @@ impl<R> Keeper<R> {
             state.late = Some(late(planned, now));
         }
         if let Some(mark) = order.mark(now) {
-            (state.mark, state.decided) = (Some(mark), None);
+            (state.mark, state.decided) = (Some(forward(state.mark, mark, now)), None);
         }
         state.running = true;
         Some(order)
@@ -263,6 +266,11 @@ impl<R> Keeper<R> {
         let since = state.changed(now).map_or(since, |changed_at| since.max(changed_at));
         state.due = overdue(&state.schedule, since, now);
         state.due
+    }
+
+    /// What is to be expected of the schedule within a time from `now` on; none before it was read.
+    pub fn outlook(&self, now: Timestamp, within: SignedDuration) -> Option<Outlook> {
+        self.lock().as_ref().map(|state| state.schedule.outlook(state.mark, now, within))
     }
 
     /// Whether the long poll may wait for arrivals now.

@@ -8,9 +8,12 @@ use kenpo_express::domain::schedule::{Blackout, Interval, Plan, jst};
 use kenpo_express::domain::verdict::Verdict;
 use kenpo_express::gateway::admin::schedule::PlanChange;
 use kenpo_express::gateway::flows::receive::{Cause, Order};
+use kenpo_express::gateway::keeper::Keeper;
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::messages::Message;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::gateway_support::GatewayWorld;
 use crate::message_support::noise;
@@ -333,4 +336,37 @@ async fn a_stop_and_a_signal_are_minded() {
     let shutdown: Shutdown = serving.tasks.shutdown().clone();
     serving.stop().await;
     assert!(shutdown.is_stopping() && !shutdown.hard().is_cancelled(), "nothing had to be cut off");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_while_a_run_begins_makes_nothing_run_twice() {
+    let world = GatewayWorld::new().await;
+    let admin = world.admin("hanako").await;
+    let keeper = Keeper::new(&world.receiver, Plan::every(Interval::nearest(300), false));
+    assert!(keeper.look().await.unwrap().ordered, "the first start of all");
+    let order = keeper.take().unwrap();
+    // The run has not written down yet that it begins.
+    admin.put_holiday("2030-05-07".parse().unwrap(), "創立記念日").await.unwrap();
+    assert!(!keeper.look().await.unwrap().ordered, "it is under way");
+    keeper.ended(&world.receiver.run(order, &CancellationToken::new()).await);
+    assert!(!keeper.look().await.unwrap().ordered);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_the_plan_before_takes_nothing_back_of_the_new_one() {
+    let serving = Serving::start(GatewayWorld::new().await).await;
+    serving.at(day(2, "08:00")).await;
+    serving.set_times(&["09:00"]).await;
+    serving.at(day(2, "09:30")).await;
+    let before = serving.causes().await.len();
+    let planned = Order::planned(Cause::Timer, day(2, "09:00"));
+    serving.world.clock.advance(MINUTE * 60);
+    // Ordered by the plan that was; until it begins, there is another one with a moment between the two.
+    serving.set_times(&["10:00"]).await;
+    serving.world.receiver.run(planned, &CancellationToken::new()).await.unwrap();
+    let serving = Serving::start(serving.stop().await).await;
+    serving.look().await;
+    let causes = serving.causes().await;
+    assert_eq!(causes.len(), before + 1, "the new plan counts from when it was set: {causes:?}");
+    serving.stop().await;
 }

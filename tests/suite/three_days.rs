@@ -66,17 +66,19 @@ impl All {
         let day = SignedDuration::from_hours(24);
         let thresholds = Thresholds {
             pull: SignedDuration::from_mins(60),
+            schedule: day * 14,
             disk: day * 3,
             certificates: day * 60,
             authority: day * 425,
             clock: SignedDuration::from_mins(15),
         };
-        let (shown, due, late) = (all.clone(), Arc::clone(&keeper), keeper);
+        let (shown, due, outlook, late) = (all.clone(), Arc::clone(&keeper), Arc::clone(&keeper), keeper);
         let senses = Senses {
             tasks: Box::new(move || shown.snapshot()),
             vpn: Box::new(|| None),
             due: Box::new(move |since, now| due.due(since, now)),
             lateness: Box::new(move || late.lateness()),
+            outlook: Box::new(move |now, within| outlook.outlook(now, within)),
         };
         tasks::watch::start(&Arc::new(Lookout::new(receiver, thresholds, senses)), &all);
         let shown = all.snapshot();

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::walk::{Trigger, Walk};
+use super::walk::Walk;
 use super::{Schedule, Step};
 
 /// A clock that is set back by less than this only repeats moments that were dealt with. Set back by more, the plan begins
@@ -39,13 +39,14 @@ pub struct Wait {
 pub fn decide(schedule: &Schedule, mark: Timestamp, now: Timestamp) -> Decision {
     let mark = if mark.duration_since(now) > STEP_BACK { now } else { mark };
     let mut wait = Wait { next: None, mark, until: None };
-    for Step { at, trigger, obstacle } in Walk::new(schedule, mark, mark) {
+    for Step { at, obstacle, .. } in Walk::new(schedule, mark, mark) {
         if at > now {
             wait.until = wait.until.or(Some(at));
         }
         match obstacle {
-            // The interval has no moment of its own: it waits for the obstacle's end.
-            Some(_) if at <= now && trigger != Trigger::Interval => wait.mark = at,
+            // The interval has no moment of its own: it waits for the obstacle's end. It counts from the mark, which therefore stays where the
+            // last run was.
+            Some(_) if at <= now && schedule.plan.interval.is_none() => wait.mark = at,
             Some(_) => {}
             None if at > now => {
                 wait.next = Some(at);
@@ -61,6 +62,11 @@ pub fn decide(schedule: &Schedule, mark: Timestamp, now: Timestamp) -> Decision 
         }
     }
     Decision::Wait(wait)
+}
+
+/// Where a mark is moved to: never back, unless the clock was set back.
+pub fn forward(mark: Option<Timestamp>, to: Timestamp, now: Timestamp) -> Timestamp {
+    mark.filter(|mark| mark.duration_since(now) <= STEP_BACK).map_or(to, |mark| mark.max(to))
 }
 
 /// The planned moment that has passed at `now` without a run that came to its end, when the last one did at `since`; none while

@@ -6,6 +6,7 @@
 mod blackout;
 mod decide;
 mod moments;
+mod outlook;
 mod plan;
 mod preview;
 #[cfg(test)]
@@ -13,8 +14,9 @@ mod tests;
 mod walk;
 
 pub use blackout::{Blackout, InvalidBlackout};
-pub use decide::{Decision, STEP_BACK, Wait, decide, overdue};
+pub use decide::{Decision, STEP_BACK, Wait, decide, forward, overdue};
 pub use moments::{Cron, Interval, InvalidCron, InvalidInterval, InvalidTimeOfDay, TimeOfDay, civil, jst, moment};
+pub use outlook::Outlook;
 pub use plan::{Days, Never, Plan};
 pub use preview::{Planned, preview};
 pub use walk::{Step, Trigger, Walk};

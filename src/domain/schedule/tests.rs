@@ -281,3 +281,62 @@ fn a_plan_is_kept_as_text() {
     );
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
 }
+
+#[test]
+fn what_is_to_be_expected_is_known_ahead() {
+    let days = |days: i64| SignedDuration::from_hours(24 * days);
+    let now = at("2026-11-20T12:00");
+    let begins = |schedule: &Schedule, within: i64| schedule.outlook(None, now, days(within)).begins;
+    // Friday: the next business day is Tuesday, since Monday is a holiday.
+    let weekly = schedule("times 09:00 | business");
+    assert!(!begins(&weekly, 3) && begins(&weekly, 4));
+    assert!(!begins(&with_daily(schedule("times 23:00"), "22:00", "06:00"), 366), "a window stands in the way of each");
+    assert!(!begins(&schedule("cron 0 0 29 2 *"), 366) && begins(&schedule("cron 0 0 29 2 *"), 1_000));
+    assert!(!begins(&schedule("every 604800"), 6) && begins(&schedule("every 604800"), 7));
+    // The long poll waits for arrivals, unless something stands in the way.
+    let mut polling = schedule("business");
+    polling.plan.long_poll = true;
+    assert!(begins(&polling, 1));
+    polling.blackouts.push(Window {
+        number: 1,
+        blackout: Blackout::Dates { from: date(2026, 11, 1), to: date(2026, 11, 30) },
+        name: String::new(),
+    });
+    assert!(!begins(&polling, 10) && begins(&polling, 11));
+    // A rest is told by itself.
+    let resting = with_pause(schedule("times 09:00"), "2026-11-18T09:00", None);
+    assert_eq!(
+        resting.outlook(None, now, days(1)),
+        Outlook { paused_since: Some(at("2026-11-18T09:00")), begins: true }
+    );
+    let over = with_pause(schedule("times 09:00"), "2026-11-18T09:00", Some("2026-11-20T12:00"));
+    assert_eq!(over.outlook(None, now, days(1)).paused_since, None);
+}
+
+#[test]
+fn a_mark_is_never_moved_back_unless_the_clock_is() {
+    let now = at("2026-11-20T12:00");
+    let (earlier, later) = (at("2026-11-20T09:00"), at("2026-11-20T11:00"));
+    assert_eq!(forward(None, earlier, now), earlier);
+    assert_eq!(forward(Some(earlier), later, now), later);
+    assert_eq!(forward(Some(later), earlier, now), later);
+    assert_eq!(forward(Some(at("2027-11-20T12:00")), earlier, now), earlier);
+}
+
+#[test]
+fn an_interval_comes_though_every_time_beside_it_falls_into_a_window() {
+    let mut both = with_daily(schedule("times 23:30"), "23:00", "23:59");
+    both.plan.interval = Some("172800".parse().unwrap());
+    let (mut mark, mut runs) = (at("2026-11-20T12:00"), Vec::new());
+    for hour in 1..=24 * 5 {
+        let now = at("2026-11-20T12:00") + SignedDuration::from_hours(hour);
+        match decide(&both, mark, now) {
+            Decision::Run { planned } => {
+                mark = planned;
+                runs.push(jst(planned).strftime("%dT%H:%M").to_string());
+            }
+            Decision::Wait(wait) => mark = wait.mark,
+        }
+    }
+    assert_eq!(runs, ["22T12:00", "24T12:00"]);
+}

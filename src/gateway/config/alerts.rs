@@ -9,6 +9,7 @@ use crate::config::Fault;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct AlertSettings {
     pull_minutes: u32,
+    schedule_days: u32,
     disk_hours: u32,
     certificate_days: u32,
 }
@@ -17,6 +18,11 @@ impl AlertSettings {
     /// How long a pull may be due, or begin too late.
     pub fn pull(&self) -> SignedDuration {
         SignedDuration::from_mins(self.pull_minutes.into())
+    }
+
+    /// Within how long the schedule must begin a pull.
+    pub fn schedule(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.schedule_days))
     }
 
     /// How long the disk must last at the rate of the last hours.
@@ -33,6 +39,7 @@ impl AlertSettings {
 pub(super) fn faults(alerts: &AlertSettings) -> Vec<Fault> {
     let checks = [
         (alerts.pull_minutes, 1..=44_640, "alerts.pull_minutes", "must be 1 to 44640"),
+        (alerts.schedule_days, 1..=366, "alerts.schedule_days", "must be 1 to 366"),
         (alerts.disk_hours, 1..=744, "alerts.disk_hours", "must be 1 to 744"),
         (alerts.certificate_days, 1..=365, "alerts.certificate_days", "must be 1 to 365"),
     ];

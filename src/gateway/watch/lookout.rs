@@ -12,6 +12,7 @@ use super::gauges::Gauges;
 use super::picture::{Disk, Ends, Lists, Own, Picture, Totals};
 use super::rules::Thresholds;
 use super::series::{DISK_FREE, SERIES};
+use crate::domain::schedule::Outlook;
 use crate::domain::trend;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::keys::Keys;
@@ -40,6 +41,8 @@ pub struct Senses {
     pub due: Box<dyn Fn(Timestamp, Timestamp) -> Option<Timestamp> + Send + Sync>,
     /// How late the newest run of the schedule began.
     pub lateness: Box<dyn Fn() -> Option<SignedDuration> + Send + Sync>,
+    /// What is to be expected of the schedule, given what time it is and how far is to be looked ahead; none before it was read.
+    pub outlook: Box<dyn Fn(Timestamp, SignedDuration) -> Option<Outlook> + Send + Sync>,
 }
 
 impl fmt::Debug for Senses {
@@ -166,6 +169,7 @@ impl<R> Lookout<R> {
             users: people.users,
             pull_due: (self.senses.due)(since, now),
             lateness: (self.senses.lateness)(),
+            outlook: (self.senses.outlook)(now, self.thresholds.schedule),
             breaker: receiver.breaker.state(),
             silent_since: receiver.breaker.silent_since(),
             relay_clock: relay_clock(receiver.metrics.relay_clock_difference_seconds.get()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::schedule::Outlook;
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::{self, BREAKER_OPEN};
 use crate::runtime::task::Snapshot as Task;
@@ -24,6 +25,8 @@ pub struct Picture {
     pub pull_due: Option<Timestamp>,
     /// How late the newest run of the schedule began.
     pub lateness: Option<SignedDuration>,
+    /// What is to be expected of the schedule; none before it was read.
+    pub outlook: Option<Outlook>,
     /// How the breaker towards the relay stands.
     pub breaker: BreakerState,
     /// Since when the relay fails at every try.

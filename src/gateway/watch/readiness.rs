@@ -46,6 +46,9 @@ async fn reasons<R>(lookout: &Lookout<R>, is_stopping: bool) -> Vec<Unready> {
         // While the way is shut nobody asks it.
         reasons.extend(by_rule("relay.silent"));
     }
+    if lookout.picture().and_then(|picture| picture.outlook).is_some_and(|outlook| !outlook.begins) {
+        reasons.extend(by_rule("schedule.idle"));
+    }
     if receiver.scanner.as_ref().is_some_and(|scanner| scanner.is_away()) {
         reasons.extend(by_rule("scanner.away"));
     }

@@ -62,6 +62,7 @@ pub fn thresholds(settings: &GatewaySettings) -> Thresholds {
     let skew = i64::try_from(settings.pull.clock_skew_seconds).unwrap_or(i64::MAX);
     Thresholds {
         pull: alerts.pull(),
+        schedule: alerts.schedule(),
         disk: alerts.disk(),
         certificates: alerts.certificates(),
         authority: settings.certificates.validity().saturating_add(alerts.certificates()),
@@ -71,11 +72,12 @@ pub fn thresholds(settings: &GatewaySettings) -> Thresholds {
 
 fn senses(receiver: &Receiver<UnionClient>, keeper: &Arc<Keeper<UnionClient>>, tasks: &Tasks) -> Senses {
     let (tasks, vpn) = (tasks.clone(), receiver.vpn.clone());
-    let (due, late) = (Arc::clone(keeper), Arc::clone(keeper));
+    let (due, late, outlook) = (Arc::clone(keeper), Arc::clone(keeper), Arc::clone(keeper));
     Senses {
         tasks: Box::new(move || tasks.snapshot()),
         vpn: Box::new(move || vpn.state().verdict()),
         due: Box::new(move |since, now| due.due(since, now)),
         lateness: Box::new(move || late.lateness()),
+        outlook: Box::new(move |now, within| outlook.outlook(now, within)),
     }
 }

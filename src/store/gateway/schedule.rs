@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use crate::domain::calendar::OwnHolidays;
-use crate::domain::schedule::{Blackout, Pause, Plan, Schedule, Window};
+use crate::domain::schedule::{Blackout, Pause, Plan, STEP_BACK, Schedule, Window};
 use crate::store::sqlite::{StoreError, micros, moment};
 
 /// The schedule as it is kept.
@@ -116,9 +116,15 @@ pub async fn set_pause(
     changed(connection, at).await
 }
 
-/// Notes up to where everything that was planned has been dealt with. No change that anybody has to read again.
-pub async fn set_mark(connection: &mut SqliteConnection, mark: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE schedule SET mark = $1 WHERE id = 1").bind(micros(mark)).execute(connection).await?;
+/// Notes up to where everything that was planned has been dealt with. No change that anybody has to read again. It is never moved back
+/// (another process may have set a plan that counts from a later moment on), unless the clock, which shows `now`, was set back.
+pub async fn set_mark(connection: &mut SqliteConnection, mark: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let latest = now.saturating_add(STEP_BACK).unwrap_or(now);
+    sqlx::query("UPDATE schedule SET mark = $1 WHERE id = 1 AND (mark IS NULL OR mark < $1 OR mark > $2)")
+        .bind(micros(mark))
+        .bind(micros(latest))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

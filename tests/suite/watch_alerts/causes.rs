@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use kenpo_express::domain::schedule::Outlook;
 use kenpo_express::gateway::admin::received::Review;
 use kenpo_express::gateway::flows::compare::compare;
 use kenpo_express::gateway::flows::send::{NewDispatch, Origin, Sender as Push, To};
@@ -39,6 +40,13 @@ pub(super) async fn provoke(stage: &Stage, code: &str) {
     match code {
         "pull.overdue" => stage.advance(hours(2)),
         "schedule.late" => stage.hearsay.lock().unwrap().lateness = Some(hours(2)),
+        "schedule.idle" => outlook(stage, Outlook { paused_since: None, begins: false }),
+        "schedule.paused" => {
+            outlook(stage, Outlook { paused_since: Some(world.clock_now()), begins: true });
+            stage.look().await;
+            assert!(!stage.fires(code).await, "a pause of a day is an order, and nothing to be reminded of");
+            stage.advance(hours(25));
+        }
         "relay.silent" => {
             world.relay.away(true);
             for _ in 0..5 {
@@ -156,6 +164,7 @@ pub(super) async fn mend(stage: &Stage, code: &str) {
     match code {
         "pull.overdue" => assert!(world.pull().await.is_done()),
         "schedule.late" => stage.hearsay.lock().unwrap().lateness = Some(SignedDuration::ZERO),
+        "schedule.idle" | "schedule.paused" => outlook(stage, Outlook { paused_since: None, begins: true }),
         "relay.silent" => {
             world.relay.away(false);
             stage.advance(hours(1));
@@ -228,6 +237,10 @@ pub(super) async fn mend(stage: &Stage, code: &str) {
         vpn if vpn.starts_with("vpn.") => stage.hearsay.lock().unwrap().vpn = Some(Ok(())),
         other => panic!("no test makes {other} clear"),
     }
+}
+
+fn outlook(stage: &Stage, outlook: Outlook) {
+    stage.hearsay.lock().unwrap().outlook = Some(outlook);
 }
 
 fn push(world: &GatewayWorld) -> Arc<Push<FakeRelay>> {

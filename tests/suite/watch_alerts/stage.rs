@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
+use kenpo_express::domain::schedule::Outlook;
 use kenpo_express::gateway::config::{NoticeSettings, StaffSettings};
 use kenpo_express::gateway::flows::notices::StaffNotices;
 use kenpo_express::gateway::watch::rules::Thresholds;
@@ -23,6 +24,7 @@ pub(super) struct Hearsay {
     pub(super) tasks: Vec<Snapshot>,
     pub(super) vpn: Option<Result<(), &'static str>>,
     pub(super) lateness: Option<SignedDuration>,
+    pub(super) outlook: Option<Outlook>,
 }
 
 pub(super) struct Stage {
@@ -109,18 +111,21 @@ fn lookout(world: &GatewayWorld, hearsay: &Arc<Mutex<Hearsay>>) -> Lookout<FakeR
     let days = |days: i64| SignedDuration::from_hours(24 * days);
     let thresholds = Thresholds {
         pull: SignedDuration::from_mins(60),
+        schedule: days(14),
         disk: SignedDuration::from_hours(72),
         certificates: days(60),
         authority: days(425),
         clock: SignedDuration::from_mins(15),
     };
     let period = SignedDuration::from_mins(5);
-    let (tasks, vpn, lateness) = (Arc::clone(hearsay), Arc::clone(hearsay), Arc::clone(hearsay));
+    let (tasks, vpn, lateness, outlook) =
+        (Arc::clone(hearsay), Arc::clone(hearsay), Arc::clone(hearsay), Arc::clone(hearsay));
     let senses = Senses {
         tasks: Box::new(move || tasks.lock().unwrap().tasks.clone()),
         vpn: Box::new(move || vpn.lock().unwrap().vpn),
         due: Box::new(move |since, now| Some(since + period).filter(|due| *due < now)),
         lateness: Box::new(move || lateness.lock().unwrap().lateness),
+        outlook: Box::new(move |_, _| outlook.lock().unwrap().outlook),
     };
     Lookout::new(&world.receiver, thresholds, senses)
 }

@@ -240,7 +240,7 @@ impl<R: Relay> Receiver<R> {
         let mut transaction = self.database.write().await?;
         let number = runs::start(&mut transaction, new, now).await?;
         if let Some(mark) = order.mark(now) {
-            schedule::set_mark(&mut transaction, mark).await?;
+            schedule::set_mark(&mut transaction, mark, now).await?;
         }
         if let Some(actor) = &order.actor {
             let entry = Entry {

@@ -20,6 +20,8 @@ const RELAY: SignedDuration = SignedDuration::from_hours(30 * 24);
 const STUCK: SignedDuration = SignedDuration::from_hours(12);
 /// By how much a task may be late.
 const LATE: SignedDuration = SignedDuration::from_mins(10);
+/// A rest of the schedule that lasts longer may have been forgotten.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
 /// Pauses of the breaker are shorter when the relay comes back.
 const SILENT: SignedDuration = SignedDuration::from_mins(10);
 
@@ -32,6 +34,21 @@ pub(super) fn schedule_late(picture: &Picture, thresholds: &Thresholds, _: &'sta
         None => Finding::Unknown,
         Some(late) if late > thresholds.pull => Finding::Wrong(span(late)),
         Some(_) => Finding::Fine,
+    }
+}
+
+pub(super) fn schedule_idle(picture: &Picture, thresholds: &Thresholds, _: &'static str) -> Finding {
+    match picture.outlook {
+        None => Finding::Unknown,
+        Some(outlook) if outlook.begins => Finding::Fine,
+        Some(_) => Finding::Wrong(format!("> {}", span(thresholds.schedule))),
+    }
+}
+
+pub(super) fn schedule_paused(picture: &Picture, _: &Thresholds, _: &'static str) -> Finding {
+    match picture.outlook {
+        None => Finding::Unknown,
+        Some(outlook) => older(picture, outlook.paused_since, FORGOTTEN),
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Finding {
 pub struct Thresholds {
     /// How long a pull may be due.
     pub pull: SignedDuration,
+    /// Within how long the schedule must begin something.
+    pub schedule: SignedDuration,
     /// How long the disk must last.
     pub disk: SignedDuration,
     /// How long before their end certificates of our own are warned of.
