@@ -68,6 +68,8 @@ pub struct Reload {
     /// The settings as they were read last: they name the files, also when what those hold is refused.
     named: Mutex<GatewaySettings>,
     files: Files,
+    /// What was announced last. Others may be in use already, when the database refused to take that down.
+    announced: Mutex<Arc<Keys>>,
     /// What is wrong with what the files hold now.
     problem: Mutex<Option<String>>,
 }
@@ -81,6 +83,7 @@ impl Reload {
             waiting: Mutex::default(),
             named: Mutex::new(settings.clone()),
             files,
+            announced: Mutex::new(receiver.keys.current()),
             problem: Mutex::default(),
         }
     }
@@ -166,7 +169,7 @@ impl Reload {
         let (keys, relay) = read?;
         let client = self.try_out(&relay).await?;
         let receiver = &self.receiver;
-        let before = receiver.keys.current();
+        let before = Arc::clone(&self.announced());
         // First in use, then announced: nobody seals for a key that is not here yet.
         receiver.keys.replace(keys);
         receiver.relay.go_over_to(&client);
@@ -188,6 +191,7 @@ impl Reload {
         audit::insert(&mut transaction, &[entry]).await?;
         set_keys_problem(&mut transaction, None).await?;
         receiver.database.commit(transaction).await?;
+        *self.announced() = keys;
         *self.problem() = None;
         receiver.metrics.keys_refused.set(0);
         Ok(())
@@ -241,6 +245,10 @@ impl Reload {
 
     fn lock(&self) -> MutexGuard<'_, GatewaySettings> {
         self.named.lock().expect("nothing panics while it holds the settings")
+    }
+
+    fn announced(&self) -> MutexGuard<'_, Arc<Keys>> {
+        self.announced.lock().expect("nothing panics while it holds what was announced")
     }
 
     fn problem(&self) -> MutexGuard<'_, Option<String>> {

@@ -79,6 +79,18 @@ async fn a_token_is_shown_once_ends_when_it_is_to_and_leaves_its_traces() {
 }
 
 #[tokio::test]
+async fn whoever_only_reads_is_let_in_while_nothing_can_be_written() {
+    let api = ApiWorld::start().await;
+    let client = api.client(&api.token("core", &[Scope::UsersRead]).await);
+    let database = &api.world.receiver.database;
+    let mut transaction = database.write().await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON tokens BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+    sqlx::raw_sql(refuse).execute(&mut *transaction).await.unwrap();
+    database.commit(transaction).await.unwrap();
+    assert_eq!(client.get("/api/v1/offices").await.status, 200);
+}
+
+#[tokio::test]
 async fn without_a_token_and_in_the_address_nothing_is_let_in() {
     let api = ApiWorld::start().await;
     let token = api.token("core", &Scope::ALL).await;

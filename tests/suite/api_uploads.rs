@@ -109,6 +109,22 @@ async fn what_waits_under_a_token_that_is_revoked_is_not_sent() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_taken_before_its_end_is_not_sent_weeks_later() {
+    let mut api = ApiWorld::start().await;
+    api.recipient("hanako-1").await;
+    let token = api.token("core", &Scope::ALL).await;
+    let created = api.client(&token).send(create("届.csv", "hanako-1", 5).body(Body::empty()).unwrap()).await.unwrap();
+    let id = created.header("location").unwrap().rsplit('/').next().unwrap().to_owned();
+    let part = api.world.folder.path().join(format!("data/uploads/{id}.part"));
+    std::fs::write(&part, b"hello").unwrap();
+    api.world.clock.advance(SignedDuration::from_hours(24 * 21));
+    api.restart().await;
+    soon("the bytes are gone", async || !part.exists()).await;
+    let sent: Value = api.client(&token).get("/api/v1/sent").await.json();
+    assert_eq!(sent["items"].as_array().unwrap().len(), 0, "{sent}");
+}
+
+#[tokio::test]
 async fn the_same_key_means_the_same_file_and_no_other() {
     let api = ApiWorld::start().await;
     api.recipient("hanako-1").await;

@@ -7,6 +7,7 @@ use kenpo_express::pki::{Authority, Profile, Subject};
 use kenpo_express::runtime::clock::SystemClock;
 use kenpo_express::sandbox::parties::union;
 use serde_json::Value;
+use sqlx::{Connection, Row};
 
 use crate::exchange_support::{Folder, text, wait_for};
 use crate::gateway_staff::object;
@@ -97,6 +98,40 @@ fn what_is_unfit_is_refused_and_what_is_fit_counts_at_once() {
     server.stop();
     let log = text(&fs::read(folder.path("gateway.log")).unwrap());
     assert!(log.contains("keys.refused") && log.contains("keys.reloaded"), "{log}");
+}
+
+#[test]
+fn keys_that_could_not_be_announced_are_announced_for_what_they_replaced() {
+    let folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    let server = folder.serve("kx-server", "relay.log");
+    let gateway = folder.serve("kx-gateway", "gateway.log");
+    let change = |statement: &'static str| {
+        let path = format!("sqlite:{}", folder.path("sandbox/gateway/data/gateway.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = sqlx::SqliteConnection::connect(&path).await.unwrap();
+            let done = sqlx::query(statement).fetch_all(&mut connection).await.unwrap();
+            let said = done.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>();
+            connection.close().await.unwrap();
+            said
+        })
+    };
+    change(
+        "CREATE TRIGGER refuse BEFORE INSERT ON audit WHEN NEW.action = 'keys.replaced'
+         BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    );
+    make(&folder, "signing-2.pem", &Profile::UnionSigning);
+    name_keys(&folder, &["signing-2.pem", "union-signing.pem"], &["union-encryption.pem"]);
+    gateway.reload();
+    wait_for(|| status(&folder, "keys_problem").is_string(), "it cannot be written down");
+    change("DROP TRIGGER refuse");
+    wait_for(|| status(&folder, "keys_problem").is_null(), "it tries again by itself");
+    let said = change("SELECT before || ' ' || after FROM audit WHERE action = 'keys.replaced'");
+    let said: Vec<&str> = said[0].split_whitespace().filter(|word| word.len() == 64).collect();
+    assert!(said.len() == 4 && said[0] != said[2] && said[1] == said[3], "{said:?}");
+    gateway.stop();
+    server.stop();
 }
 
 #[test]

@@ -147,11 +147,7 @@ pub(super) async fn terminate(
 ) -> Response {
     let ended = async {
         tus::check_version(&headers)?;
-        let upload = app.uploads.find(caller.token, id).await?;
-        match upload.outcome {
-            Some(Outcome::Taken(_)) => Err(Problem::new(Code::MessageState).with_detail("it was taken: recall it")),
-            _ => app.uploads.terminate(&upload).await,
-        }
+        app.uploads.terminate(caller.token, id).await
     };
     tus::terminated(ended.await)
 }

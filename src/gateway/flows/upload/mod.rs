@@ -24,7 +24,7 @@ use crate::http::BodyReader;
 use crate::http::tus::{Chunk, Progress, refuse};
 use crate::store::gateway::api_uploads::{self, Outcome, Upload};
 use crate::store::gateway::{offices, users};
-use crate::stream::disk::Disk;
+use crate::stream::disk::{Disk, Room};
 use crate::stream::spool::make_folder;
 use crate::wire::client::UnionClient;
 use crate::wire::problem::{Code, Problem};
@@ -114,7 +114,7 @@ impl Uploads {
             return Err(Problem::new(Code::QuotaExceeded).with_detail(detail));
         }
         // The file itself, and our sealed copy of it.
-        self.check_room(new.size.saturating_mul(2))?;
+        self.room(new.size.saturating_mul(2))?;
         let upload = Upload {
             id: UploadId::new(now, self.sender.receiver.random.as_ref()),
             token: new.token,
@@ -216,13 +216,13 @@ impl Uploads {
     }
 
     async fn receive(&self, upload: &Upload, offset: u64, chunk: Chunk, body: &mut BodyReader) -> Result<(), Problem> {
-        self.check_room(upload.size - offset)?;
+        let mut room = self.room(upload.size - offset)?;
         let mut options = OpenOptions::new();
         options.create(true).write(true).truncate(false).mode(0o600);
         let mut file = options.open(self.path(upload.id)).await.map_err(|error| failed(&error))?;
         file.seek(SeekFrom::Start(offset)).await.map_err(|error| failed(&error))?;
         let keep = chunk.checksum.is_none();
-        let received = self.copy(upload, offset, chunk, body, &mut file).await;
+        let received = self.copy(upload, offset, chunk, body, &mut file, &mut room).await;
         let is_kept =
             received.is_ok() || keep && received.as_ref().is_err_and(|problem| problem.code != Code::RequestTooLarge);
         if !is_kept {
@@ -239,6 +239,7 @@ impl Uploads {
         chunk: Chunk,
         body: &mut BodyReader,
         file: &mut File,
+        room: &mut Room,
     ) -> Result<(), Problem> {
         let (mut at, mut looked_at, mut checksum) = (offset, offset, chunk.checksum);
         while let Some(bytes) = body.chunk().await? {
@@ -250,23 +251,30 @@ impl Uploads {
                 checksum.update(&bytes);
             }
             file.write_all(&bytes).await.map_err(|error| failed(&error))?;
+            room.written(bytes.len() as u64);
             if at - looked_at >= LOOK {
                 looked_at = at;
-                self.check_room(upload.size - at)?;
+                // What is to come is promised; others write on this disk, too.
+                if self.disk.free().map_err(|error| failed(&error))? <= self.disk.reserve() {
+                    return Err(Code::StorageFull.into());
+                }
             }
         }
         file.flush().await.map_err(|error| failed(&error))?;
         if checksum.is_none_or(crate::http::tus::Expected::holds) { Ok(()) } else { Err(Code::UploadChecksum.into()) }
     }
 
-    /// Gives an upload up that was not taken.
-    pub async fn terminate(&self, upload: &Upload) -> Result<(), Problem> {
-        let _lock = self.lock(upload.id)?;
-        let database = &self.sender.receiver.database;
-        let mut transaction = database.write().await?;
-        api_uploads::delete(&mut transaction, upload.id).await?;
-        database.commit(transaction).await?;
-        self.remove(upload.id)
+    /// Gives an upload up that was not taken. What was taken is recalled instead.
+    pub async fn terminate(&self, token: i64, id: UploadId) -> Result<(), Problem> {
+        // Nobody has an upload of another token's, not even for a moment.
+        self.find(token, id).await?;
+        let _lock = self.lock(id)?;
+        // Whoever had the lock before may have taken it.
+        if let Some(Outcome::Taken(_)) = self.find(token, id).await?.outcome {
+            return Err(Problem::new(Code::MessageState).with_detail("it was taken: recall it"));
+        }
+        self.forget(id).await?;
+        self.remove(id)
     }
 
     /// Takes what is whole, throws away what nobody went on with, and forgets what ended long ago.
@@ -277,10 +285,15 @@ impl Uploads {
         for upload in open {
             let Some(_lock) = self.locks.take(upload.id) else { continue };
             let whole = self.progress(&upload).await.is_ok_and(|progress| progress.offset >= upload.size);
-            if whole {
+            let is_over = upload.expires_at <= self.now();
+            if whole && !is_over {
                 // A refusal is written down, and the cause of a failure is in the log.
                 result = self.finish_late(upload).await.or(Err("api.upload"));
-            } else if upload.expires_at <= self.now() {
+            } else if is_over {
+                if whole {
+                    // Nobody expects any more that it is sent.
+                    tracing::warn!(code = "api.upload-expired", upload = %upload.id, "it could not be taken before its end");
+                }
                 here.remove(&upload.id);
                 self.forget(upload.id).await.map_err(|_| "database")?;
             }
@@ -324,12 +337,9 @@ impl Uploads {
         }
     }
 
-    fn check_room(&self, bytes: u64) -> Result<(), Problem> {
-        match self.disk.admit(bytes) {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(Code::StorageFull.into()),
-            Err(error) => Err(failed(&error)),
-        }
+    /// Room for so many bytes, promised to nobody else as long as this is held.
+    fn room(&self, bytes: u64) -> Result<Room, Problem> {
+        self.disk.admit(bytes).map_err(|error| failed(&error))?.ok_or(Code::StorageFull.into())
     }
 
     fn lock(&self, id: UploadId) -> Result<Lock, Problem> {
