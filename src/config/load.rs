@@ -144,15 +144,39 @@ pub fn examine_from<S: Settings>(
     Examined { settings, faults }
 }
 
-/// Every key with its value and where that comes from, a line each, for whoever looks for the cause of a fault. What is told of a
-/// `hidden` key, and of whatever is no key of ours, is only that it is set.
-pub fn describe<S: Settings>(file: &Path, hidden: &[&str]) -> String {
+/// What may be told of settings to whoever looks for the cause of a fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Discretion<'a> {
+    /// Keys of which only is told that they are set.
+    pub hidden: &'a [&'a str],
+    /// Keys that name a file with a secret. Whoever has put the secret itself there is not to send it away with the settings.
+    pub secret_files: &'a [&'a str],
+}
+
+/// Settings as they may be told.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Every key with its value and where that comes from, a line each. Of whatever is no key of ours is only told that it is set.
+    pub text: String,
+    /// What stands where the name of a file with a secret should, and may be the secret: it must stand in nothing that is told.
+    pub concealed: Vec<String>,
+}
+
+/// Describes the settings in a file and in the environment of this process.
+pub fn describe<S: Settings>(file: &Path, discretion: &Discretion<'_>) -> Described {
     let template: Table = S::TEMPLATE.parse().expect("the compiled-in defaults are TOML");
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut keys: BTreeMap<String, (String, &str)> = BTreeMap::new();
     let known = flatten(&template);
-    let shown = |key: &str, value: &Value| {
-        let is_plain = known.contains_key(key) && !hidden.contains(&key);
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut concealed = Vec::new();
+    let mut shown = |key: &str, value: &Value| {
+        let named = value.as_str().filter(|_| discretion.secret_files.contains(&key));
+        if let Some(named) = named.filter(|named| !named.is_empty() && !folder.join(named).is_file()) {
+            concealed.push(named.to_owned());
+            return "(set: no such file)".to_owned();
+        }
+        let is_plain = known.contains_key(key) && !discretion.hidden.contains(&key);
         if is_plain { value.to_string() } else { "(set)".to_owned() }
     };
     keys.extend(known.iter().map(|(key, value)| (key.clone(), (value.to_string(), "default"))));
@@ -163,7 +187,7 @@ pub fn describe<S: Settings>(file: &Path, hidden: &[&str]) -> String {
     let overrides = read_environment(S::ENV_PREFIX, variables, &known, &mut Vec::new());
     keys.extend(overrides.iter().map(|(key, (_, value))| (key.clone(), (shown(key, value), "environment"))));
     let line = |(key, (value, source)): (String, (String, &str))| format!("{key} = {value} ({source})\n");
-    keys.into_iter().map(line).collect()
+    Described { text: keys.into_iter().map(line).collect(), concealed }
 }
 
 /// What can be made of a text, also where some of it is no TOML.

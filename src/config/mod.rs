@@ -8,4 +8,6 @@ mod load;
 mod units;
 
 pub use keys::nearest;
-pub use load::{Examined, Fault, Faults, Settings, describe, examine, examine_from, load, load_from};
+pub use load::{
+    Described, Discretion, Examined, Fault, Faults, Settings, describe, examine, examine_from, load, load_from,
+};

@@ -1,7 +1,7 @@
 //! What can be wrong with a configuration: its text, and the files, folders and addresses that it names. Everything at once.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,14 +9,18 @@ use rustix::fs::Access;
 use tokio_util::sync::CancellationToken;
 
 use super::config::GatewaySettings;
+use super::flows::handoff::PARTS;
 use super::flows::{hooks, notices};
 use super::keys::Keys;
 use super::vpn::State;
 use super::{api, console};
 use crate::config::{Fault, Faults};
 use crate::domain::clock::ManualClock;
+use crate::operations::doctor;
 use crate::operations::places::{self, Service};
 use crate::runtime::telemetry::chain;
+use crate::store::gateway::{MIGRATIONS, owner};
+use crate::store::sqlite::{self, MigrationState, StoreError, migration_state};
 use crate::wire::client::{self, UnionClient};
 
 /// The metric by which a running gateway is known.
@@ -39,7 +43,29 @@ pub(super) async fn check(file: &Path, now: Timestamp) -> Vec<Fault> {
         faults.extend(way(&relay).await);
     }
     faults.extend(scanner);
+    if let Ok((settings, _)) = GatewaySettings::examine(file) {
+        faults.extend(database(&settings).await);
+    }
     faults
+}
+
+/// A database that the gateway would not start with.
+async fn database(settings: &GatewaySettings) -> Option<Fault> {
+    const KEY: &str = "storage.database";
+    let path = &settings.storage.database;
+    if !path.try_exists().is_ok_and(|exists| exists) {
+        return None;
+    }
+    match migration_state(path, &MIGRATIONS).await {
+        // Damage is the doctor's.
+        Err(error @ StoreError::Newer { .. }) => return Some(Fault::new(KEY, error.to_string())),
+        Ok(MigrationState::UpToDate) => {}
+        _ => return None,
+    }
+    let mut connection = sqlite::look(path).await.ok()?;
+    let owner = owner(&mut connection).await.ok().flatten()?;
+    let problem = || format!("{} is the database of another union ({owner})", path.display());
+    (owner != settings.insurer().as_str()).then(|| Fault::new(KEY, problem()))
 }
 
 /// What is wrong with the prescribed way to the relay.
@@ -64,7 +90,9 @@ fn on_this_machine(file: &Path, now: Timestamp) -> Vec<Fault> {
     if let Some(service) = service(&settings) {
         more.extend(secrets(&settings).into_iter().filter_map(|(key, path)| service.cannot_read(key, path)));
         more.extend(service.cannot_read("configuration", file));
-        more.extend(all_folders(&settings).into_iter().filter_map(|(key, path)| service.cannot_write(key, path)));
+        // Groups that the service has beside its own are not known here: those of the handoff are for the core system's account.
+        let folders = all_folders(&settings).into_iter().filter(|(key, _)| *key != doctor::HANDOFF);
+        more.extend(folders.filter_map(|(key, path)| service.cannot_write(key, &path)));
     }
     more.extend(api(&settings, now));
     more.extend(console(&settings, now));
@@ -100,7 +128,7 @@ pub(super) fn service(settings: &GatewaySettings) -> Option<Service> {
 }
 
 /// Every folder that is written to, by the key that names it.
-pub(super) fn all_folders(settings: &GatewaySettings) -> Vec<(&'static str, &Path)> {
+pub(super) fn all_folders(settings: &GatewaySettings) -> Vec<(&'static str, PathBuf)> {
     let storage = &settings.storage;
     let always = [
         ("storage.spool", Some(storage.spool.as_path())),
@@ -109,15 +137,18 @@ pub(super) fn all_folders(settings: &GatewaySettings) -> Vec<(&'static str, &Pat
         ("storage.outbox", Some(storage.outbox.as_path())),
         ("storage.database", storage.database.parent()),
         ("api.uploads", settings.api.listen().map(|_| settings.api.uploads.as_path())),
-        ("handoff.folder", settings.handoff.folder()),
     ];
-    always.into_iter().filter_map(|(key, path)| Some((key, path?))).collect()
+    let always = always.into_iter().filter_map(|(key, path)| Some((key, path?.to_owned())));
+    // The folder itself may be somebody else's.
+    let handoff = settings.handoff.folder().into_iter().flat_map(|folder| PARTS.map(|part| folder.join(part)));
+    always.chain(handoff.map(|folder| (doctor::HANDOFF, folder))).collect()
 }
 
 fn folders(settings: &GatewaySettings) -> Vec<Fault> {
     let folders = all_folders(settings);
     let wrong = folders.iter().filter_map(|(key, path)| places::folder(key, path));
-    wrong.chain(places::one_file_system(&folders[..3])).collect()
+    let together: Vec<(&str, &Path)> = folders[..3].iter().map(|(key, path)| (*key, path.as_path())).collect();
+    wrong.chain(places::one_file_system(&together)).collect()
 }
 
 fn api(settings: &GatewaySettings, now: Timestamp) -> Option<Fault> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::check::{METRIC, all_folders, check, secrets, service};
 use super::config::GatewaySettings;
@@ -10,11 +10,12 @@ use super::flows::notices::mailer;
 use super::keys::Keys;
 use super::vpn::State;
 use crate::domain::clock::Clock;
+use crate::domain::schedule::Outlook;
 use crate::message::keys::Certificate;
 use crate::operations::doctor;
 use crate::runtime::finding::{Finding, Health};
 use crate::runtime::telemetry::chain;
-use crate::store::gateway::{MIGRATIONS, revocation, staff};
+use crate::store::gateway::{MIGRATIONS, revocation, schedule, staff};
 use crate::store::sqlite::{self, StoreError, migration_state};
 use crate::wire::client::{self, ClientError, Distrust, UnionClient};
 use crate::wire::union::Handshake;
@@ -29,7 +30,7 @@ pub(super) async fn examine(config: &Path, clock: &dyn Clock) -> Vec<Finding> {
         let mut findings = Vec::new();
         let settings = GatewaySettings::examine(&file).ok().map(|(settings, _)| settings);
         if let Some(settings) = &settings {
-            findings.extend(on_this_machine(settings));
+            findings.extend(on_this_machine(settings, now));
         }
         findings.push(doctor::synchronised());
         (findings, settings)
@@ -59,12 +60,15 @@ pub(super) async fn examine(config: &Path, clock: &dyn Clock) -> Vec<Finding> {
     findings
 }
 
-fn on_this_machine(settings: &GatewaySettings) -> Vec<Finding> {
+fn on_this_machine(settings: &GatewaySettings, now: Timestamp) -> Vec<Finding> {
     let folders = all_folders(settings);
     let mut findings = vec![doctor::service(settings.metrics.listen(), METRIC)];
     findings.extend(doctor::permissions(&secrets(settings), &folders, service(settings)));
-    findings.push(doctor::room(&settings.storage.archive, settings.storage.reserve_bytes));
+    findings.extend(doctor::rooms(&folders, settings.storage.reserve_bytes));
     findings.extend(doctor::writing(&folders));
+    findings.extend(doctor::certificate_in("KXサーバーの認証局", "the KX server's CA", &settings.relay.ca, now));
+    let api = settings.api.listen().map(|_| &settings.api.certificate);
+    findings.extend(api.and_then(|path| doctor::certificate_in("API", "the API", path, now)));
     findings
 }
 
@@ -206,19 +210,23 @@ fn unreached(error: &ClientError) -> Finding {
 
 async fn database(settings: &GatewaySettings, now: Timestamp) -> Vec<Finding> {
     let path = &settings.storage.database;
-    if !path.exists() {
-        return vec![
-            Finding::good("database.integrity", "データベースがまだありません", "there is no database yet").todo(
-                Health::Bad,
-                "kx-gateway init を実行してください。",
-                "Run kx-gateway init.",
-            ),
-        ];
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            return vec![
+                Finding::good("database.integrity", "データベースがまだありません", "there is no database yet").todo(
+                    Health::Bad,
+                    "kx-gateway init を実行してください。",
+                    "Run kx-gateway init.",
+                ),
+            ];
+        }
+        Err(error) => return vec![doctor::unseen_database(path, &error)],
     }
     let state = migration_state(path, &MIGRATIONS).await;
     let mut findings = doctor::database(sqlite::quick_check(path).await, state);
     if findings.iter().all(|finding| finding.result == Health::Good) {
-        match rows(path, now).await {
+        match rows(settings, now).await {
             Ok(more) => findings.extend(more),
             Err(error) => findings.push(doctor::unreadable_database(&error)),
         }
@@ -226,10 +234,13 @@ async fn database(settings: &GatewaySettings, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// What the rows say: the age of our revocation list, and who of the staff there is.
-async fn rows(path: &Path, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
-    let mut connection = sqlite::look(path).await?;
-    let mut findings = Vec::new();
+/// What the rows say: the schedule, the age of our revocation list, and who of the staff there is.
+async fn rows(settings: &GatewaySettings, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
+    let mut connection = sqlite::look(&settings.storage.database).await?;
+    let kept = schedule::load(&mut connection).await?;
+    let mark = kept.mark;
+    let outlook = kept.schedule(&settings.pull.plan()).outlook(mark, now, settings.alerts.schedule());
+    let mut findings = vec![expected(outlook, now, settings.alerts.schedule())];
     if let Some(list) = revocation::newest(&mut connection).await? {
         let hours = now.duration_since(list.made_at).as_hours();
         let found = Finding::good(
@@ -262,4 +273,35 @@ async fn rows(path: &Path, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
         )
     });
     Ok(findings)
+}
+
+/// Whether the schedule begins pulls.
+fn expected(outlook: Outlook, now: Timestamp, within: SignedDuration) -> Finding {
+    const CHECK: &str = "schedule";
+    if let Some(since) = outlook.paused_since {
+        let hours = now.duration_since(since).as_hours();
+        let found = Finding::good(
+            CHECK,
+            format!("自動受信は {hours} 時間前から一時停止中です"),
+            format!("the pull has been paused for {hours} hours"),
+        );
+        return found
+            .means("届いたファイルはKXサーバーに残ります。", "What arrives stays at the KX server.")
+            .todo(
+                Health::Warning,
+                "kx-gateway schedule show で理由を確認し、不要になっていれば kx-gateway schedule resume で再開してください。",
+                "kx-gateway schedule show says why; kx-gateway schedule resume ends it.",
+            );
+    }
+    if outlook.begins {
+        return Finding::good(CHECK, "受信の予定があります", "the schedule begins pulls");
+    }
+    let days = within.as_hours() / 24;
+    Finding::good(CHECK, format!("{days} 日以内に受信の予定がありません"), format!("no pull begins within {days} days"))
+        .means("届いたファイルはKXサーバーに残ります。", "What arrives stays at the KX server.")
+        .todo(
+            Health::Warning,
+            "kx-gateway schedule show で確認し、予定、停止時間帯、休業日を見直してください。",
+            "Look at kx-gateway schedule show: the plan, the blackouts, the days off.",
+        )
 }

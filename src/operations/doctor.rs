@@ -2,6 +2,7 @@
 
 mod folders;
 
+use std::path::Path;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,7 @@ use crate::runtime::finding::{Finding, Health};
 use crate::runtime::telemetry::chain;
 use crate::store::sqlite::{MigrationState, StoreError};
 
-pub use folders::{permissions, room, writing};
+pub use folders::{HANDOFF, permissions, room, rooms, writing};
 
 /// How far two clocks may be from each other.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -110,6 +111,25 @@ pub fn certificate(japanese: &str, english: &str, certificate: &Certificate, now
         );
     }
     finding
+}
+
+/// The same for the newest certificate in a file. What cannot be read is among the faults of the configuration. Blocks.
+pub fn certificate_in(japanese: &str, english: &str, path: &Path, now: Timestamp) -> Option<Finding> {
+    let all = Certificate::all_from_pem(&std::fs::read(path).ok()?).ok()?;
+    // What may be believed lasts as long as the last to end.
+    let newest = all.iter().max_by_key(|certificate| certificate.not_after())?;
+    Some(certificate(japanese, english, newest, now))
+}
+
+/// Whether a database is there cannot be seen.
+pub fn unseen_database(database: &Path, error: &std::io::Error) -> Finding {
+    let shown = database.display();
+    let found = (format!("{shown} を確認できません: {error}"), format!("{shown} cannot be looked at: {error}"));
+    Finding::good(WHOLE, found.0, found.1).todo(
+        Health::Bad,
+        "サービスのアカウント、または root で実行してください。",
+        "Run this as the account of the service, or as root.",
+    )
 }
 
 /// Whether mails could go out now. Nothing is sent.

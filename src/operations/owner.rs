@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -30,23 +31,34 @@ struct Service {
 #[error("この名前のアカウントもグループもありません: {0} (this machine has no account and no group of that name)")]
 pub struct NoAccount(String);
 
+/// What the machine knows of a name: from wherever its accounts are (files, LDAP, sssd), or from the files where it has no `getent`.
+fn entries(database: &str, name: &str) -> String {
+    let told = Command::new("getent").args(["--", database, name]).stderr(Stdio::null()).output();
+    match told {
+        Ok(told) => String::from_utf8_lossy(&told.stdout).into_owned(),
+        Err(_) => fs::read_to_string(format!("/etc/{database}")).unwrap_or_default(),
+    }
+}
+
 impl Owner {
     /// The account or group of this name; whoever makes it, if it is empty or that very account.
     pub fn find(name: &str) -> Result<Self, NoAccount> {
         if name.is_empty() {
             return Ok(Self::default());
         }
-        let line = |file: &str| {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            let found = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
-            found.into_iter().find(|fields| fields.first().is_some_and(|first| first == name))
+        let line = |database: &str| {
+            let found = entries(database, name);
+            found
+                .lines()
+                .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>())
+                .find(|fields| fields.first().is_some_and(|first| first == name))
         };
         let number = |fields: &[String], place: usize| fields.get(place).and_then(|text| text.parse::<u32>().ok());
-        let account = line("/etc/passwd").and_then(|fields| Some((number(&fields, 2)?, number(&fields, 3)?)));
+        let account = line("passwd").and_then(|fields| Some((number(&fields, 2)?, number(&fields, 3)?)));
         let service = if let Some((user, group)) = account {
             Service { user: Some(user), group }
         } else {
-            let group = line("/etc/group").and_then(|fields| number(&fields, 2));
+            let group = line("group").and_then(|fields| number(&fields, 2));
             Service { user: None, group: group.ok_or_else(|| NoAccount(name.to_owned()))? }
         };
         let own = rustix::process::geteuid().as_raw();

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -144,14 +144,31 @@ pub fn address(key: &str, address: SocketAddr, is_ours: impl Fn() -> bool) -> Op
     Some(Fault::new(key, format!("cannot listen at {address}: {problem}")))
 }
 
-/// Addresses of which two are the same.
+/// Addresses of which two cannot be listened at beside each other.
 pub fn twice(addresses: &[(&str, SocketAddr)]) -> Option<Fault> {
-    let with_port = || addresses.iter().filter(|(_, address)| address.port() != 0);
-    let of_another = |key: &str, address: &SocketAddr| {
-        with_port().take_while(|(other, _)| *other != key).find(|(_, other)| other == address).map(|(other, _)| *other)
+    let of_another = |key: &str, address: SocketAddr| {
+        let before = addresses.iter().take_while(|(other, _)| *other != key);
+        before.filter(|(_, other)| meet(address, *other)).map(|(other, there)| (*other, *there)).next()
     };
-    let (key, other) = with_port().find_map(|(key, address)| Some((*key, of_another(key, address)?)))?;
-    Some(Fault::new(key, format!("is the address of {other} too")))
+    let (key, address, (other, there)) =
+        addresses.iter().find_map(|(key, address)| Some((*key, *address, of_another(key, *address)?)))?;
+    Some(Fault::new(
+        key,
+        if address == there {
+            format!("is the address of {other} too")
+        } else {
+            format!(
+                "{address} cannot be listened at beside {there} of {other}: one of them takes the port for every address"
+            )
+        },
+    ))
+}
+
+/// Whether nobody can listen at both: an address that is none stands for every one, the sixth version's for those of the fourth too.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    let (first, second) = (one.ip(), other.ip());
+    one.port() != 0 && one.port() == other.port() && (first == second || covers(first, second) || covers(second, first))
 }
 
 /// Whether a server of ours answers at its address for health and metrics: one whose metrics have this name.
@@ -198,5 +215,28 @@ mod tests {
         assert!(address("k", "192.0.2.1:0".parse().unwrap(), || true).unwrap().problem.contains("no such address"));
         assert_eq!(twice(&[("a", at), ("b", at)]).unwrap().key, "b");
         assert_eq!(twice(&[("a", "127.0.0.1:0".parse().unwrap()), ("b", "127.0.0.1:0".parse().unwrap())]), None);
+    }
+
+    #[test]
+    fn addresses_that_meet_are_found_as_the_kernel_does() {
+        for (one, other) in [
+            ("0.0.0.0", "127.0.0.1"),
+            ("127.0.0.1", "[::]"),
+            ("0.0.0.0", "[::]"),
+            ("[::]", "[::1]"),
+            ("127.0.0.1", "127.0.0.2"),
+            ("127.0.0.1", "[::1]"),
+            ("0.0.0.0", "[::1]"),
+        ] {
+            let Ok(first) = TcpListener::bind(format!("{one}:0")) else { continue };
+            let first = first.local_addr().map(|at| (first, at)).unwrap();
+            let second: SocketAddr = format!("{other}:{}", first.1.port()).parse().unwrap();
+            let is_taken = match TcpListener::bind(second) {
+                Ok(_) => false,
+                Err(error) if error.kind() == ErrorKind::AddrInUse => true,
+                Err(_) => continue,
+            };
+            assert_eq!(twice(&[("a", first.1), ("b", second)]).is_some(), is_taken, "{one} {other}");
+        }
     }
 }

@@ -40,10 +40,10 @@ pub async fn examine(config: &Path, clock: &Arc<dyn Clock>) -> Vec<Finding> {
 
 fn on_this_machine(config: &Config, service: Option<Service>, now: Timestamp) -> Vec<Finding> {
     let parcels = config.parcel_folder();
-    let folders = [("data", config.data.as_path()), ("data", parcels.as_path())];
+    let folders = [("data", config.data.clone()), ("data", parcels)];
     let mut findings = vec![doctor::service(Some(config.watch.address), METRIC)];
     findings.extend(doctor::permissions(&secrets(config), &folders[..1], service));
-    findings.push(doctor::room(&config.data, config.parcels.disk_reserve_bytes));
+    findings.extend(doctor::rooms(&folders, config.parcels.disk_reserve_bytes));
     findings.extend(doctor::writing(&folders));
     for (japanese, english, path) in [
         ("組合側（VPN）", "the VPN listener", &config.vpn.certificate),
@@ -51,23 +51,31 @@ fn on_this_machine(config: &Config, service: Option<Service>, now: Timestamp) ->
         ("ダウンロードページ", "the enrolment page", &config.enrolment.certificate),
         ("受領書", "receipts", &config.receipts.certificate),
     ] {
+        // A server shows the first one. What cannot be read is among the faults.
         let read = std::fs::read(path).ok().and_then(|pem| Certificate::from_pem(&pem).ok());
-        // What cannot be read is among the faults.
         findings.extend(read.map(|found| doctor::certificate(japanese, english, &found, now)));
+    }
+    let roots = &config.employer.roots;
+    if !roots.as_os_str().is_empty() {
+        findings.extend(doctor::certificate_in("事業所側の認証局", "the CA of the employers' listener", roots, now));
     }
     findings
 }
 
 async fn database(config: &Config) -> Vec<Finding> {
     let path = config.database();
-    if !path.exists() {
-        return vec![
-            Finding::good("database.integrity", "データベースがまだありません", "there is no database yet").todo(
-                Health::Warning,
-                "最初の起動時に作られます。",
-                "It is made at the first start.",
-            ),
-        ];
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => {
+            return vec![
+                Finding::good("database.integrity", "データベースがまだありません", "there is no database yet").todo(
+                    Health::Warning,
+                    "最初の起動時に作られます。",
+                    "It is made at the first start.",
+                ),
+            ];
+        }
+        Err(error) => return vec![doctor::unseen_database(&path, &error)],
     }
     let state = migration_state(&path, &MIGRATIONS).await;
     let mut findings = doctor::database(sqlite::quick_check(&path).await, state);

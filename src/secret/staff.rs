@@ -1,6 +1,8 @@
 //! Passwords of the union's staff: what the gateway keeps of one (Argon2id, RFC 9106).
 
 use aws_lc_rs::constant_time;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 use super::stretch::{Effort, Salt, derive, stretch};
 use crate::domain::clock::Random;
@@ -25,7 +27,7 @@ pub struct StaffVerifier {
 impl StaffVerifier {
     /// Of a new password. Blocks for a tenth of a second or two and takes 64 MiB.
     pub fn new(password: &str, random: &dyn Random) -> Result<Self, WeakStaffPassword> {
-        if !LENGTH.contains(&password.chars().count()) {
+        if !LENGTH.contains(&password.nfc().count()) {
             return Err(WeakStaffPassword);
         }
         let salt = Salt::new(random);
@@ -38,8 +40,10 @@ impl StaffVerifier {
     }
 }
 
+/// The same letters are the same password, whichever keyboard composes them how (NFC).
 fn turn(password: &str, salt: &Salt) -> [u8; 32] {
-    *derive(&*stretch(password.as_bytes(), salt, Effort::High), "staff")
+    let composed: Zeroizing<String> = Zeroizing::new(password.nfc().collect());
+    *derive(&*stretch(composed.as_bytes(), salt, Effort::High), "staff")
 }
 
 impl std::fmt::Debug for StaffVerifier {
@@ -52,6 +56,15 @@ impl std::fmt::Debug for StaffVerifier {
 mod tests {
     use super::*;
     use crate::runtime::clock::SystemRandom;
+
+    #[test]
+    fn the_same_letters_match_however_they_are_composed() {
+        let verifier = StaffVerifier::new("ガギグゲゴ パピプペポ12", &SystemRandom).unwrap();
+        assert!(verifier.matches(
+            "カ\u{3099}キ\u{3099}ク\u{3099}ケ\u{3099}コ\u{3099} ハ\u{309a}ヒ\u{309a}フ\u{309a}ヘ\u{309a}ホ\u{309a}12"
+        ));
+        assert!(!verifier.matches("カキクケコ ハヒフヘホ12"));
+    }
 
     #[test]
     fn only_the_password_itself_matches() {

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::sandbox::world::World;
+use sqlx::Connection;
 
 use crate::exchange_support::{Folder, text};
 
@@ -159,4 +160,27 @@ fn a_server_that_runs_is_not_taken_for_another_program() {
         assert!(checked.status.success(), "{program}: {}", text(&checked.stderr));
         running.stop();
     }
+}
+
+#[test]
+fn a_database_of_another_union_or_of_a_newer_version_is_named() {
+    let servers = Servers::new();
+    let good = fs::read_to_string(servers.settings("kx-gateway")).unwrap();
+    let migrated = servers.folder.run("kx-gateway", &["staff", "list"]);
+    assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+    assert!(servers.check("kx-gateway", &good, &[]).status.success());
+    let database = servers.folder.path("sandbox/gateway/data/gateway.db");
+    let change = |statement: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection =
+                sqlx::SqliteConnection::connect(&format!("sqlite:{}", database.display())).await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    };
+    change("UPDATE gateway SET insurer = '01130012'");
+    assert_names(&servers.check("kx-gateway", &good, &[]), &["storage.database: "]);
+    change("UPDATE _sqlx_migrations SET version = 9999");
+    assert_names(&servers.check("kx-gateway", &good, &[]), &["storage.database: "]);
 }

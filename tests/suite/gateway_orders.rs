@@ -6,7 +6,7 @@ use kenpo_express::gateway::flows::compare::{Compared, compare};
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::{enrol, orders, upkeep};
 use kenpo_express::gateway::relay::Relay;
-use kenpo_express::store::gateway::{audit, orders as line, requests};
+use kenpo_express::store::gateway::{audit, orders as line, requests, runs};
 use kenpo_express::wire::enrolment::PcId;
 use kenpo_express::wire::page::{Cursor, PageQuery};
 use kenpo_express::wire::problem::Code;
@@ -219,6 +219,18 @@ async fn old_requests_and_orders_are_trimmed_and_the_audit_is_not() {
     world.relay.away(false);
     orders::send_due(&world.receiver).await.unwrap();
     assert!(world.relay.number(invited.user()).0 >= before[0].number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_ahead_empties_nothing() {
+    let (world, _) = world().await;
+    world.pull().await;
+    let runs = async || runs::list(world.receiver.database.read(), 10).await.unwrap().len();
+    world.clock.advance(SignedDuration::from_hours(24 * 3_650));
+    assert_eq!(upkeep::trim_by_two_clocks(&world.receiver).await.unwrap_err().code(), "clock");
+    assert_eq!(runs().await, 1, "the relay says that nothing is old yet");
+    upkeep::trim(&world.receiver).await.unwrap();
+    assert_eq!(runs().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

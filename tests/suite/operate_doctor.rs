@@ -45,7 +45,16 @@ fn the_doctors_find_what_is_wrong_and_nothing_else() {
     }
     let (is_well, found) = examine(&operated, "kx-gateway");
     assert!(is_well, "{found:#}");
-    for check in ["relay", "clock.relay", "certificate", "database.integrity", "database.version", "staff", "service"] {
+    for check in [
+        "relay",
+        "clock.relay",
+        "certificate",
+        "database.integrity",
+        "database.version",
+        "staff",
+        "service",
+        "schedule",
+    ] {
         assert_eq!(result(&found, check), "good", "{found:#}");
     }
     assert_eq!(result(&found, "mail"), "warning", "a folder is nobody");
@@ -53,6 +62,8 @@ fn the_doctors_find_what_is_wrong_and_nothing_else() {
     let said = text(&operated.run("kx-gateway", &["doctor"]).stdout);
     assert!(said.contains("正常/OK") && said.contains("KXサーバーに接続できます"), "{said}");
 
+    assert!(operated.run("kx-gateway", &["schedule", "pause", "--reason", "回線工事"]).status.success());
+    assert_eq!(result(&examine(&operated, "kx-gateway").1, "schedule"), "warning", "a pause may have been forgotten");
     gateway.stop();
     relay.stop();
     fs::set_permissions(operated.path("gateway/union-ca.key"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -150,6 +161,26 @@ fn the_logs_in_one_archive_hold_no_person_and_no_secret() {
     }
     gateway.stop();
     server.stop();
+}
+
+#[test]
+fn a_secret_that_stands_where_its_file_should_leaves_with_no_archive() {
+    let operated = Operated::new();
+    operated.set_up();
+    for (program, key) in [("kx-gateway", "KX_GATEWAY__HOOKS__SECRET"), ("kx-server", "KX_SERVER__MAIL__CREDENTIALS")] {
+        let out = operated.path(&format!("{program}.zip"));
+        let mut command = operated.command(program);
+        command.env(key, "Hunter2-in-the-wrong-place").env("KX_GATEWAY__HOOKS__URL", "https://127.0.0.1:1/");
+        command.env("KX_SERVER__MAIL__TRANSPORT", "smtp://127.0.0.1:1").args(["logs", "--out"]);
+        let packed = command.arg(&out).output().unwrap();
+        assert!(packed.status.success(), "{}", text(&packed.stderr));
+        let parts = unpacked(&out);
+        for (name, content) in &parts {
+            assert!(!content.contains("Hunter2"), "{name}: {content}");
+        }
+        let settings = &parts.iter().find(|(name, _)| name == "configuration.txt").unwrap().1;
+        assert!(settings.contains("(set: no such file) (environment)"), "{settings}");
+    }
 }
 
 /// Writes the level of logging into the settings of a server.

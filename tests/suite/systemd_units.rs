@@ -48,6 +48,8 @@ fn units_say_nothing_that_systemd_does_not_know_and_leave_little_exposed() {
         }
         seen += 1;
         let unit = copy_of(&name, folder.path());
+        let said = fs::read_to_string(&unit).unwrap();
+        assert!(said.lines().any(|line| line == "LimitCORE=0"), "{name}: what is in memory lands in no crash dump");
         let verified = analyze(&["verify", "--man=no"], &unit);
         assert!(verified.status.success(), "{name}: {}", text(&verified.stderr));
         // What it does not know it only warns of.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kenpo_express::config::describe;
+use kenpo_express::config::{Discretion, describe};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::operations::handover::{ForOperator, Handover, parse};
 use kenpo_express::operations::logs::{self, Part};
@@ -14,12 +14,15 @@ use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::runtime::finding::{Finding, is_well};
 use kenpo_express::runtime::telemetry::chain;
 use kenpo_express::runtime::version::VERSION;
+use kenpo_express::store::relay::MIGRATIONS;
 use kenpo_express::store::relay::unions::NewUnion;
+use kenpo_express::store::sqlite::{MigrationState, migration_state};
 
 use super::{Failure, load, print_json, say, show};
 
-/// Settings of which only is told that they are set.
-const HIDDEN: &[&str] = &["mail.from"];
+/// Settings of which only is told that they are set: persons, and what may hold a secret.
+const DISCRETION: Discretion<'_> =
+    Discretion { hidden: &["mail.from", "mail.transport"], secret_files: &["mail.credentials"] };
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
@@ -63,14 +66,15 @@ pub(super) async fn logs(config: &Path, out: PathBuf, days: u32) -> Result<(), F
     };
     let (file, to) = (config.to_owned(), out.clone());
     let packed = tokio::task::spawn_blocking(move || {
+        let settings = describe::<Config>(&file, &DISCRETION);
         let parts = [
             Part { name: "version.txt", text: format!("kx-server {VERSION}\n") },
             logs::findings(&findings),
             Part { name: "status.json", text: status },
-            Part { name: "configuration.txt", text: describe::<Config>(&file, HIDDEN) },
+            Part { name: "configuration.txt", text: settings.text },
             logs::journal("kx-server", days),
         ];
-        logs::pack(&to, &parts)
+        logs::pack(&to, &parts, &settings.concealed)
     });
     let failed = |error| Failure::File(out.clone(), error);
     packed.await.map_err(io::Error::other)?.map_err(failed)?;
@@ -82,6 +86,10 @@ async fn status(file: &Path) -> Result<String, Failure> {
     let config: Config = load(file)?;
     if !config.database().exists() {
         return Err(Failure::Unwell("there is no database yet"));
+    }
+    // Whoever asks for logs changes nothing: the service may be of the version before.
+    if migration_state(&config.database(), &MIGRATIONS).await? != MigrationState::UpToDate {
+        return Err(Failure::Unwell("the database is of another version than this program"));
     }
     let database = admin::open(&config).await?;
     let status = admin::status(&database).await;

@@ -132,6 +132,10 @@ impl Admin {
         let (account, made) = self.new_account(name.clone(), Role::Reader, password).await?;
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
+        let all = rows::list(&mut *transaction).await?;
+        if all.iter().any(|account| account.name == name && account.disabled_at.is_some()) {
+            return Err(AdminError::AccountDisabled);
+        }
         rows::set_password(&mut transaction, &name, &account.verifier, account.must_change, self.now()).await?;
         staff_sessions::end_others(&mut transaction, &name, None).await?;
         self.log(&mut transaction, "staff.password", &subject(&name), "", "").await?;

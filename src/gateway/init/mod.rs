@@ -49,6 +49,9 @@ pub enum InitError {
     /// Input: the first of the staff.
     #[error(transparent)]
     Staff(#[from] AdminError),
+    /// Environment: nobody can be told the password that was made.
+    #[error("最初の職員のパスワードを表示できません (the password of the first of the staff cannot be shown)")]
+    Untold(#[source] io::Error),
     /// Environment: another set-up is under way.
     #[error("別の init が実行中です: {} (another init is at work)", .0.display())]
     Busy(PathBuf),
@@ -63,8 +66,8 @@ pub struct Done {
     pub shown: String,
     /// What the operator has handed over, to be compared too.
     pub operators: String,
-    /// The first of the staff, if the account was made now, and the password if it was made too: it is shown this once.
-    pub staff: Option<(StaffName, Option<Zeroizing<String>>)>,
+    /// The first of the staff, if the account was made now.
+    pub staff: Option<StaffName>,
     /// What is still wrong with the configuration.
     pub faults: Vec<Fault>,
 }
@@ -74,13 +77,15 @@ pub fn answers_beside(config: &Path) -> PathBuf {
     config.with_file_name(ANSWERED)
 }
 
-/// Sets up the gateway of this configuration file. A password that is given is that of the first of the staff.
+/// Sets up the gateway of this configuration file. A password that is given is that of the first of the staff; otherwise one is made, which
+/// `tell` is given once, before the account counts.
 pub async fn run(
     config: &Path,
     mut questions: Questions,
     password: Option<Zeroizing<String>>,
     clock: &dyn Clock,
     random: &dyn Random,
+    tell: impl FnOnce(&str) -> io::Result<()> + Send,
 ) -> Result<Done, InitError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -128,7 +133,7 @@ pub async fn run(
         owner.make_data_folder(folder, random).map_err(failed(folder))?;
     }
     owner.make_data_file(&storage.database, random).map_err(failed(&storage.database))?;
-    let staff = first_of_the_staff(&settings, &answers.staff, password, clock, random).await?;
+    let staff = first_of_the_staff(&settings, &answers.staff, password, clock, random, tell).await?;
     let hand = ForOperator {
         insurer: answers.insurer.clone(),
         name: answers.union_name.clone(),
@@ -141,14 +146,15 @@ pub async fn run(
     Ok(Done { for_operator, shown: hand.shown(), operators: answers.relay.shown(), staff, faults })
 }
 
-/// The account, and its password where one was made. None when there is somebody already.
+/// The account; its password is told where one was made. None when there is somebody already.
 async fn first_of_the_staff(
     settings: &GatewaySettings,
     name: &StaffName,
     password: Option<Zeroizing<String>>,
     clock: &dyn Clock,
     random: &dyn Random,
-) -> Result<Option<(StaffName, Option<Zeroizing<String>>)>, InitError> {
+    tell: impl FnOnce(&str) -> io::Result<()> + Send,
+) -> Result<Option<StaffName>, InitError> {
     let database = Database::open(&settings.storage.database, &MIGRATIONS).await?;
     let mut transaction = database.write().await?;
     claim(&mut transaction, &settings.insurer()).await?;
@@ -156,7 +162,11 @@ async fn first_of_the_staff(
     let made = if is_first {
         let (account, shown) = NewAccount::make(name.clone(), Role::Officer, password, random)?;
         staff::insert(&mut transaction, &account, "init", clock.now()).await?;
-        Some((name.clone(), shown))
+        // Before it counts: nobody is killed between the two and has an account that no one can use.
+        if let Some(password) = &shown {
+            tell(password).map_err(InitError::Untold)?;
+        }
+        Some(name.clone())
     } else {
         None
     };

@@ -3,13 +3,29 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::places;
 use crate::domain::clock::Random;
 use crate::runtime::clock::SystemRandom;
 use crate::runtime::finding::{Finding, Health};
 use crate::stream::platform;
+
+/// The key whose folders are for another account, too: how open they are is agreed with that one.
+pub const HANDOFF: &str = "handoff.folder";
+
+/// Whether there is room on the disk of each of these folders; folders on one disk are one. Blocks.
+pub fn rooms(folders: &[(&str, PathBuf)], reserve: u64) -> Vec<Finding> {
+    let mut seen = Vec::new();
+    let mut is_new = |folder: &Path| {
+        let near = folder.ancestors().find_map(|above| fs::metadata(above).ok());
+        let device = near.map(|found| found.dev());
+        let is_new = !seen.contains(&device);
+        seen.push(device);
+        is_new
+    };
+    folders.iter().filter(|(_, folder)| is_new(folder)).map(|(_, folder)| room(folder, reserve)).collect()
+}
 
 /// Whether there is room on the disk of a folder. Blocks.
 pub fn room(folder: &Path, reserve: u64) -> Finding {
@@ -22,8 +38,8 @@ pub fn room(folder: &Path, reserve: u64) -> Finding {
     };
     let finding = Finding::good(
         CHECK,
-        format!("ディスクの空き {} MiB（予約 {} MiB）", mib(free), mib(reserve)),
-        format!("{} MiB are free, of which {} MiB are kept", mib(free), mib(reserve)),
+        format!("{} のディスクの空き {} MiB（予約 {} MiB）", folder.display(), mib(free), mib(reserve)),
+        format!("{} MiB are free at {}, of which {} MiB are kept", mib(free), folder.display(), mib(reserve)),
     );
     if free <= reserve {
         let means = ("新しいファイルは受け取れません。", "Nothing new is taken in.");
@@ -44,11 +60,14 @@ pub fn room(folder: &Path, reserve: u64) -> Finding {
 }
 
 /// Whether a file can be written, made durable and renamed in each of these folders. Blocks.
-pub fn writing(folders: &[(&str, &Path)]) -> Vec<Finding> {
+pub fn writing(folders: &[(&str, PathBuf)]) -> Vec<Finding> {
     const CHECK: &str = "disk.write";
     let mut findings = Vec::new();
     for (key, folder) in folders {
-        if !folder.exists() {
+        let is_there = folder.try_exists();
+        if let Err(error) = &is_there {
+            findings.push(unreadable(CHECK, folder, error));
+        } else if is_there.is_ok_and(|is_there| !is_there) {
             let shown = folder.display();
             let made =
                 Finding::good(CHECK, format!("{shown} はまだありません"), format!("{shown} is not there yet ({key})"));
@@ -103,7 +122,7 @@ fn unreadable(check: &'static str, path: &Path, error: &io::Error) -> Finding {
 /// Owners and permissions of secret files, of their folders and of data folders. Root looks at them as the service. Blocks.
 pub fn permissions(
     secrets: &[(&str, &Path)],
-    folders: &[(&str, &Path)],
+    folders: &[(&str, PathBuf)],
     service: Option<places::Service>,
 ) -> Vec<Finding> {
     const CHECK: &str = "permissions";
@@ -140,10 +159,10 @@ pub fn permissions(
             );
         }
     }
-    for (key, folder) in folders {
+    for (key, folder) in folders.iter().filter(|(key, _)| *key != HANDOFF) {
         let Ok(found) = fs::metadata(folder) else { continue };
         let shown = folder.display();
-        if found.mode() & 0o027 != 0 && *key != "handoff.folder" {
+        if found.mode() & 0o027 != 0 {
             let open = format!("{shown} が他の人に開かれています（{:04o}）", found.mode() & 0o7777);
             let open = Finding::good(CHECK, open, format!("{shown} is open to others ({key})"));
             findings.push(open.todo(Health::Warning, format!("chmod 700 {shown}"), format!("chmod 700 {shown}")));
@@ -173,11 +192,11 @@ mod tests {
     fn folders_are_tried_out_and_left_as_they_were() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("none");
-        let findings = writing(&[("a", dir.path()), ("b", &missing)]);
+        let findings = writing(&[("a", dir.path().to_owned()), ("b", missing)]);
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].check, findings[0].result), ("disk.write", Health::Warning));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        assert_eq!(writing(&[("proc", Path::new("/proc"))])[0].result, Health::Bad);
+        assert_eq!(writing(&[("proc", PathBuf::from("/proc"))])[0].result, Health::Bad);
     }
 
     #[test]
@@ -187,5 +206,7 @@ mod tests {
         assert_eq!(room(dir.path(), 0).result, Health::Good);
         assert_eq!(room(dir.path(), free - free / 4).result, Health::Warning);
         assert_eq!(room(&dir.path().join("none"), u64::MAX).result, Health::Bad);
+        let places = [dir.path().join("a"), dir.path().to_owned(), PathBuf::from("/proc")].map(|place| ("k", place));
+        assert_eq!(rooms(&places, 0).len(), 2, "one line for each disk");
     }
 }

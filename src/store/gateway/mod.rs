@@ -69,6 +69,11 @@ pub async fn claim(connection: &mut SqliteConnection, union: &InsurerNumber) -> 
     if owner == union.as_str() { Ok(()) } else { Err(StoreError::Corrupt("the number of another union")) }
 }
 
+/// The union whose database this is, if it is one's already.
+pub async fn owner(executor: impl SqliteExecutor<'_>) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT insurer FROM gateway WHERE id = 1").fetch_optional(executor).await?)
+}
+
 /// Number of changes so far to what verdicts depend on.
 pub async fn registry_version(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar("SELECT registry_version FROM gateway WHERE id = 1").fetch_one(executor).await?)

@@ -10,7 +10,7 @@ use super::super::args::Json;
 use super::super::args::operate::{Init, Logs, Staff};
 use super::super::print;
 use super::{CommandError, show};
-use crate::config::describe;
+use crate::config::{Discretion, describe};
 use crate::gateway::admin::Admin;
 use crate::gateway::config::GatewaySettings;
 use crate::gateway::doctor::examine;
@@ -22,6 +22,8 @@ use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::finding::is_well;
 use crate::runtime::telemetry::chain;
 use crate::runtime::version::VERSION;
+use crate::store::gateway::MIGRATIONS;
+use crate::store::sqlite::{MigrationState, migration_state};
 
 pub(super) async fn init(config: &Path, arguments: Init) -> Result<(), CommandError> {
     let questions = match &arguments.answers {
@@ -33,14 +35,19 @@ pub(super) async fn init(config: &Path, arguments: Init) -> Result<(), CommandEr
         None if arguments.answers.is_none() && std::io::stdin().is_terminal() => chosen()?,
         None => None,
     };
-    let done = init::run(config, questions, password, &SystemClock, &SystemRandom).await?;
+    let tell = |password: &str| {
+        eprintln!("最初の職員のパスワード / Password of the first of the staff");
+        eprintln!("このパスワードは二度と表示されません (this password is not shown again):");
+        print::line(password)
+    };
+    let done = init::run(config, questions, password, &SystemClock, &SystemRandom, tell).await?;
     eprintln!("設定ファイル / Configuration: {}", config.display());
-    if let Some((name, password)) = &done.staff {
-        eprintln!("最初の職員（責任者） / First of the staff: {name}");
-        if let Some(password) = password {
-            eprintln!("このパスワードは二度と表示されません (this password is not shown again):");
-            print::line(password.as_str())?;
-        }
+    match &done.staff {
+        Some(name) => eprintln!("最初の職員（責任者） / First of the staff: {name}"),
+        None => eprintln!(
+            "職員は登録済みです。パスワードが分からない場合は kx-gateway staff password NAME で付け直してください。\n\
+             There is an account of the staff already; if its password is not known: kx-gateway staff password NAME."
+        ),
     }
     for fault in &done.faults {
         eprintln!("要確認 / To be put right: {fault}");
@@ -72,7 +79,10 @@ pub(super) async fn doctor(config: &Path, Json { json }: Json) -> Result<(), Com
 }
 
 /// Settings of which only is told that they are set: persons, and what may hold a secret.
-const HIDDEN: &[&str] = &["letter.contact", "mail.from", "notices.staff", "hooks.command", "hooks.url"];
+const DISCRETION: Discretion<'_> = Discretion {
+    hidden: &["letter.contact", "mail.from", "mail.transport", "notices.staff", "hooks.command", "hooks.url"],
+    secret_files: &["hooks.secret", "mail.credentials"],
+};
 
 pub(super) async fn logs(config: &Path, arguments: Logs) -> Result<(), CommandError> {
     let findings = examine(config, &SystemClock).await;
@@ -82,14 +92,15 @@ pub(super) async fn logs(config: &Path, arguments: Logs) -> Result<(), CommandEr
     };
     let (file, out) = (config.to_owned(), arguments.out.clone());
     let packed = tokio::task::spawn_blocking(move || {
+        let settings = describe::<GatewaySettings>(&file, &DISCRETION);
         let parts = [
             Part { name: "version.txt", text: format!("kx-gateway {VERSION}\n") },
             logs::findings(&findings),
             Part { name: "status.json", text: status },
-            Part { name: "configuration.txt", text: describe::<GatewaySettings>(&file, HIDDEN) },
+            Part { name: "configuration.txt", text: settings.text },
             logs::journal("kx-gateway", arguments.days),
         ];
-        logs::pack(&out, &parts)
+        logs::pack(&out, &parts, &settings.concealed)
     });
     let failed = |error| CommandError::File(arguments.out.clone(), error);
     packed.await.map_err(std::io::Error::other)?.map_err(failed)?;
@@ -102,6 +113,10 @@ async fn status(config: &Path) -> Result<String, CommandError> {
     let settings = GatewaySettings::read(config)?;
     if !settings.storage.database.exists() {
         return Err(CommandError::Failed("there is no database yet".to_owned()));
+    }
+    // Whoever asks for logs changes nothing: the service may be of the version before.
+    if migration_state(&settings.storage.database, &MIGRATIONS).await? != MigrationState::UpToDate {
+        return Err(CommandError::Failed("the database is of another version than this program".to_owned()));
     }
     let gateway = Gateway::open(settings, Arc::new(SystemClock), Arc::new(SystemRandom)).await?;
     let view = Admin::new(&gateway, "logs").status().await;

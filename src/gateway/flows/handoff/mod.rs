@@ -37,10 +37,13 @@ pub struct Handoff<R> {
     seen: Mutex<HashMap<Place, Stamp>>,
 }
 
+/// The folders in the handoff's.
+pub const PARTS: [&str; 4] = ["in", "out", "sent", "failed"];
+
 impl<R> Handoff<R> {
     /// Makes the folders that are not there, for our own account alone. Whoever makes them before decides who else comes in.
     pub fn open(sender: &Arc<Sender<R>>, folder: PathBuf, reserve: u64) -> io::Result<Self> {
-        for part in ["in", "out", "sent", "failed"] {
+        for part in PARTS {
             make_folder(&folder.join(part))?;
         }
         let disk = Disk::new(&folder, reserve);
