@@ -169,6 +169,14 @@ pub async fn mark(executor: impl SqliteExecutor<'_>, reader: &str) -> Result<Opt
     Ok(mark.fetch_optional(executor).await?)
 }
 
+/// The last event that a reader has dealt with, as [`mark`], and the [`newest`]: what readers look at all the time, in one question.
+pub async fn standing(executor: impl SqliteExecutor<'_>, reader: &str) -> Result<(Option<i64>, i64), StoreError> {
+    let standing = sqlx::query_as(
+        "SELECT (SELECT mark FROM event_readers WHERE name = $1), (SELECT coalesce(max(number), 0) FROM events)",
+    );
+    Ok(standing.bind(reader).fetch_one(executor).await?)
+}
+
 /// A reader has dealt with everything up to here.
 pub async fn set_mark(connection: &mut SqliteConnection, reader: &str, mark: i64) -> Result<(), StoreError> {
     sqlx::query(

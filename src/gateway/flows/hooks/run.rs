@@ -47,6 +47,11 @@ impl<R: Relay> Hooks<R> {
     /// Makes letters of new events. From the moment on at which this was switched on for the first time. False when there are no more.
     async fn take(&self) -> Result<bool, StoreError> {
         let database = &self.receiver.database;
+        // Most looks find nothing: they are not to be in the way of whoever writes.
+        let (mark, newest) = events::standing(database.read(), READER).await?;
+        if mark == Some(newest) {
+            return Ok(false);
+        }
         let mut transaction = database.write().await?;
         let Some(mark) = events::mark(&mut *transaction, READER).await? else {
             let newest = events::newest(&mut *transaction).await?;

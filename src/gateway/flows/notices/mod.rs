@@ -116,8 +116,7 @@ impl<R> StaffNotices<R> {
     /// False when there are no more.
     async fn take(&self) -> Result<bool, StoreError> {
         let database = &self.receiver.database;
-        let mark = events::mark(database.read(), READER).await?;
-        let newest = events::newest(database.read()).await?;
+        let (mark, newest) = events::standing(database.read(), READER).await?;
         if mark == Some(newest) {
             return Ok(false);
         }
