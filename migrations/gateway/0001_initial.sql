@@ -113,6 +113,25 @@ CREATE TABLE staff_sessions (
 );
 CREATE INDEX staff_sessions_by_staff ON staff_sessions (staff, number);
 
+-- What takes two persons: one has asked, another one agrees or refuses. What may be asked for is a table in the code.
+CREATE TABLE consents (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    matter     TEXT    NOT NULL,
+    -- What it is about: the id of a user or of a message.
+    subject    TEXT    NOT NULL,
+    -- In the words of the one who asks.
+    reason     TEXT    NOT NULL,
+    asked_by   TEXT    NOT NULL,
+    asked_at   INTEGER NOT NULL,
+    -- Nobody can agree from then on.
+    ends_at    INTEGER,
+    settled_by TEXT,
+    settled_at INTEGER,
+    outcome    TEXT    CHECK (outcome IN ('agreed', 'refused', 'withdrawn', 'expired'))
+);
+CREATE UNIQUE INDEX consents_open ON consents (matter, subject) WHERE outcome IS NULL;
+CREATE INDEX consents_by_state ON consents (outcome, number);
+
 -- Requests for certificates, each answered once; the same bytes again get the same answer.
 CREATE TABLE requests (
     id          TEXT    PRIMARY KEY,

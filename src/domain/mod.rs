@@ -18,5 +18,6 @@ pub mod sending;
 pub mod sequence;
 pub mod staff;
 pub mod trend;
+pub mod two_persons;
 pub mod user;
 pub mod verdict;

@@ -17,6 +17,7 @@ pub mod schedule;
 pub mod sent;
 pub mod staff;
 pub mod tokens;
+pub mod two_persons;
 pub mod users;
 
 use std::io;
@@ -100,6 +101,17 @@ pub enum AdminError {
     /// Input: the second person is missing or the first one again.
     #[error("承認者には、操作者とは別の人の名前を指定してください (--approver must name a second person)")]
     Approver,
+    /// Input: what was asked for is settled, or its time is over.
+    #[error("この依頼は処理済みか、期限が過ぎています (this request is settled, or its time is over)")]
+    Settled,
+    /// Input: the same person cannot ask and agree.
+    #[error(
+        "依頼した本人は承認できません。別の職員が承認してください (whoever asks cannot agree: it takes a second person)"
+    )]
+    SamePerson,
+    /// Input: the role does not do that.
+    #[error("この役割では行えません (the role does not do that)")]
+    Duty,
     /// Input: a reason that nobody can set aside.
     #[error(
         "この理由で隔離されたファイルは解除できません: {code} {}。送信者に再送を依頼してください (quarantined for {code}: \
@@ -268,6 +280,7 @@ fn called(what: &str) -> &str {
         "blackout" => "受信しない時間",
         "year" => "年",
         "staff" => "職員",
+        "consent" => "承認の依頼",
         other => other,
     }
 }
@@ -354,13 +367,6 @@ impl Admin {
             user: content.and_then(|content| content.user.clone()),
         };
         events::insert(connection, &[event]).await
-    }
-
-    /// A second person's name, or a refusal: who acts cannot approve.
-    fn approver<'a>(&self, name: &'a str) -> Result<&'a str, AdminError> {
-        let name = name.trim();
-        let plain = !name.is_empty() && name.len() <= 64 && !name.contains(char::is_control);
-        if plain && !self.is_actor(name) { Ok(name) } else { Err(AdminError::Approver) }
     }
 
     /// What the running gateway does by itself.

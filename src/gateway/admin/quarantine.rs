@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::two_persons::Agreed;
 use super::{Admin, AdminError};
 use crate::archive::{Durable, Sealed};
 use crate::domain::address::Address;
 use crate::domain::ids::MessageId;
 use crate::domain::policy::{Facts, Scan};
 use crate::domain::sequence::{Link, StreamMark};
+use crate::domain::two_persons::Matter;
 use crate::domain::verdict::{Reason, Verdict};
 use crate::gateway::scan::{Scanning, Unscanned};
 use crate::gateway::view::MessageView;
@@ -122,12 +124,22 @@ impl Admin {
     /// Lets a quarantined message into the archive, with its `verified` receipt. Who acts and who approves are two. The frozen
     /// facts, the reasons and the file in quarantine stay as they were.
     pub async fn release(&self, id: MessageId, approver: &str) -> Result<MessageView, AdminError> {
-        let approver = self.approver(approver)?;
+        self.release_with(id, &self.with_approver(approver)?).await
+    }
+
+    /// A quarantined message, if two persons may release it.
+    pub(super) async fn releasable(&self, id: MessageId) -> Result<(Message, BTreeSet<Reason>), AdminError> {
         let message = self.find(id).await?;
         let (State::Quarantined, Verdict::Quarantined { reasons, .. }) = (message.state, &message.verdict) else {
             return Err(AdminError::State { state: message.state.code() });
         };
         refuse(reasons)?;
+        let reasons = reasons.clone();
+        Ok((message, reasons))
+    }
+
+    pub(super) async fn release_with(&self, id: MessageId, agreed: &Agreed) -> Result<MessageView, AdminError> {
+        let (message, reasons) = self.releasable(id).await?;
         let proven = self.prove(&message, reasons.contains(&Reason::MalwareScanFailed)).await?;
         let receiver = &self.gateway.receiver;
         let sealed = Sealed::Shared(receiver.archive.quarantined(&message.path));
@@ -139,6 +151,7 @@ impl Admin {
         });
         let path = placed.await.map_err(io::Error::other)??;
         let mut transaction = receiver.database.write().await?;
+        agreed.settle(&mut transaction, Matter::Release, &id.to_string(), self).await?;
         let user = proven.signer(&mut transaction).await?;
         let suspect_since = proven.suspect_since(&user, message.received_at);
         let release = messages::Release { path: &path, user: &user, suspect_since, at: self.now() };
@@ -155,7 +168,7 @@ impl Admin {
         self.tell(&mut transaction, Kind::ReceivedReleased, &message).await?;
         let codes: Vec<&str> = reasons.iter().map(|reason| reason.code()).collect();
         let before = format!("quarantined {}", codes.join(" "));
-        let after = format!("archived approver:{approver} scan:{}", proven.scan);
+        let after = format!("archived {agreed} scan:{}", proven.scan);
         self.log(&mut transaction, "quarantine.released", &id.to_string(), &before, &after).await?;
         receiver.database.commit(transaction).await?;
         Ok((&self.find(id).await?).into())

@@ -8,6 +8,8 @@ use crate::domain::clock::Random;
 use crate::domain::digest::Sha256;
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
+use crate::domain::staff::Role;
+use crate::domain::two_persons::Matter;
 use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
 use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
 use crate::message::checksum::{Algorithm, Checksum};
@@ -135,8 +137,16 @@ impl Admin {
 
     /// Approves a dispatch, in the name of a second person.
     pub async fn approve_sent(&self, id: MessageId, approver: &str) -> Result<DispatchView, AdminError> {
-        let approver = self.approver(approver)?;
+        let approver = self.second_person(approver)?;
         Ok(self.gateway.sender.approve(id, approver).await?)
+    }
+
+    /// Approves a dispatch that somebody else has handed in.
+    pub async fn agree_to_send(&self, id: MessageId, role: Role) -> Result<DispatchView, AdminError> {
+        if !role.may(Matter::Send.rule().agrees) {
+            return Err(AdminError::Duty);
+        }
+        Ok(self.gateway.sender.approve(id, &self.actor).await?)
     }
 
     /// Has those reminded who have not fetched a message.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::two_persons::Agreed;
 use super::{Admin, AdminError};
 use crate::domain::address::Address;
 use crate::domain::clock::Random;
 use crate::domain::ids::{OfficeCode, UserId};
+use crate::domain::two_persons::Matter;
 use crate::domain::user::{DisableReason, UserState};
 use crate::gateway::flows::{orders as line, revocation};
 use crate::gateway::view::users::{UserDetail, UserView};
@@ -166,19 +168,23 @@ impl Admin {
     /// Lets a user in again, with the consent of a second person, and without certificates: the old ones stay revoked, a new
     /// letter (or new certificates of another authority) is needed.
     pub async fn enable_user(&self, id: &UserId, approver: &str) -> Result<UserView, AdminError> {
-        let approver = self.approver(approver)?;
+        self.enable_with(id, &self.with_approver(approver)?).await
+    }
+
+    pub(super) async fn enable_with(&self, id: &UserId, agreed: &Agreed) -> Result<UserView, AdminError> {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
         let UserState::Disabled { reason, .. } = before.state else {
             return Err(AdminError::State { state: before.state.code() });
         };
+        agreed.settle(&mut transaction, Matter::EnableUser, id.as_str(), self).await?;
         users::update(&mut transaction, &User { state: UserState::Enabled, ..before }).await?;
         registry_changed(&mut transaction).await?;
         // First without certificates, so that enabling lets nobody in.
         let line = [NewOrder::about(id, OrderKind::Register), NewOrder::about(id, OrderKind::Enable)];
         orders::insert(&mut transaction, &line, self.now()).await?;
-        let (before, after) = (format!("disabled {reason}"), format!("enabled approver:{approver}"));
+        let (before, after) = (format!("disabled {reason}"), format!("enabled {agreed}"));
         self.log(&mut transaction, "user.enabled", id.as_str(), &before, &after).await?;
         database.commit(transaction).await?;
         self.user(id).await

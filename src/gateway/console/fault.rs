@@ -88,6 +88,7 @@ impl From<AdminError> for Fault {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Missing(_) | AdminError::NoMessage(_) => Self::missing(),
+            AdminError::Duty => Self::duty(),
             AdminError::Store(_) | AdminError::File(_) | AdminError::Receipt | AdminError::Page(_) => {
                 tracing::error!(code = "console.failed", detail = chain(&error), "a page could not be made");
                 Self::internal()

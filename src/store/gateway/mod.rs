@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod api_uploads;
 pub mod audit;
 pub mod certificates;
+pub mod consents;
 pub mod counters;
 pub mod days;
 pub mod desk;
