@@ -17,6 +17,7 @@ mod bundle_zip;
 mod check_config;
 mod console_access;
 mod console_browser;
+mod console_consents;
 mod console_files;
 mod console_flows;
 mod console_quarantine;

@@ -103,7 +103,7 @@ impl Console {
     pub(super) async fn look(&self, lang: Lang) -> Result<Now, Fault> {
         let receiver = &self.gateway.receiver;
         let (now, read, w) = (receiver.clock.now(), receiver.database.read(), lang.words());
-        let desk = desk::read(read, text::midnight(now)).await?;
+        let desk = desk::read(read, text::midnight(now), now).await?;
         // Nobody in particular looks: it is the gateway that is looked at.
         let admin = crate::gateway::admin::Admin::new(&self.gateway, "console");
         let alerts = admin
@@ -223,6 +223,7 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
         tile(w.received_today, desk.received.unsigned_abs(), Some("/received"), false),
         tile(w.sent_today, desk.sent.unsigned_abs(), None, false),
         tile(w.held, held, None, held > 0),
+        tile(w.consents, desk.asked.unsigned_abs(), Some("/consents"), desk.asked > 0),
         tile(w.waiting, waiting, None, waiting > 0),
     ]
 }

@@ -12,6 +12,7 @@
 mod account;
 mod asked;
 mod assets;
+mod consents;
 mod dashboard;
 mod fault;
 mod fields;

@@ -13,7 +13,7 @@ use super::protect::protect;
 use super::quarantine;
 use super::received::{decide, list, one, show, take};
 use super::session::Step;
-use super::{App, account, assets, dashboard, live, sign_in};
+use super::{App, account, assets, consents, dashboard, live, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
 
@@ -58,6 +58,10 @@ pub fn routes() -> Vec<Route> {
         action("/account/sessions/end-others", Staff, post(account::end_others)),
         page("/", see, get(dashboard::page)),
         page("/live", see, get(live::dashboard)),
+        page("/consents", see, get(consents::page)),
+        action("/consents/{id}/agree", review, post(consents::agree)),
+        action("/consents/{id}/refuse", review, post(consents::refuse)),
+        action("/consents/{id}/withdraw", review, post(consents::withdraw)),
         page("/received", see, get(list::page)),
         action("/received/accept", review, post(decide::accept_all)),
         page("/received/{id}", see, get(one::page)),

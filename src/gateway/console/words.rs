@@ -149,6 +149,34 @@ words! {
     live_on: "自動更新中", "Updated by itself";
     live_off: "自動更新が止まっています。ページを再読み込みしてください。", "Not updated any more: load the page again.";
 
+    // What takes two persons.
+    consents: "承認の依頼", "Requests for consent";
+    consents_help: "次の操作は二人で行います。一人が依頼し、別の職員が承認すると実行されます。", "These take two persons: one asks, and it is done when another one agrees.";
+    consents_none: "承認を待っている依頼はありません。", "Nothing waits for consent.";
+    consents_past: "これまでの依頼", "Before";
+    consent_matter: "操作", "What";
+    consent_subject: "対象", "About";
+    consent_reason: "理由", "Why";
+    consent_asked: "依頼", "Asked";
+    consent_ends: "期限", "Until";
+    consent_outcome: "結果", "Came to";
+    consent_enable_user: "利用者を有効に戻す", "Enable a user";
+    consent_release: "隔離の解除", "Release from quarantine";
+    consent_send: "送信", "Send";
+    consent_agree: "承認して実行する", "Agree: it is done";
+    consent_refuse: "承認しない", "Refuse";
+    consent_withdraw: "依頼を取り下げる", "Take it back";
+    consent_own: "ご自身の依頼です。別の職員の承認を待っています。", "You have asked: it waits for another person.";
+    consent_waits: "承認待ち", "Waits for consent";
+    consent_agreed: "承認・実行済", "Agreed and done";
+    consent_refused: "不承認", "Refused";
+    consent_withdrawn: "取下げ", "Taken back";
+    consent_expired: "期限切れ", "Nobody answered";
+    done_asked: "承認を依頼しました。別の職員が承認すると実行されます。", "Asked. It is done when another person agrees.";
+    done_agreed: "承認し、実行しました。", "Agreed, and done.";
+    done_refused: "承認しませんでした。", "Refused.";
+    done_withdrawn: "依頼を取り下げました。", "Taken back.";
+
     // What came.
     received: "受信", "Received";
     quarantine_place: "隔離", "Quarantine";
@@ -265,6 +293,10 @@ impl Words {
             "accepted-all" => self.done_accepted_all,
             "accepted-some" => self.done_accepted_some,
             "commented" => self.done_commented,
+            "asked" => self.done_asked,
+            "agreed" => self.done_agreed,
+            "refused" => self.done_refused,
+            "withdrawn" => self.done_withdrawn,
             _ => return None,
         })
     }

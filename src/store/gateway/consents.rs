@@ -163,11 +163,7 @@ pub async fn open_about(
 }
 
 /// What can be agreed to now, the oldest first.
-pub async fn open(
-    executor: impl SqliteExecutor<'_>,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<Consent>, StoreError> {
+pub async fn open(executor: impl SqliteExecutor<'_>, now: Timestamp, limit: u32) -> Result<Vec<Consent>, StoreError> {
     let mut query = QueryBuilder::<Sqlite>::new(SELECT);
     query.push(" WHERE outcome IS NULL AND (ends_at IS NULL OR ends_at > ").push_bind(micros(now));
     query.push(") ORDER BY number LIMIT ").push_bind(limit);

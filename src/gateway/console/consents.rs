@@ -1,0 +1,204 @@
+//! What takes two persons: what was asked for, and the answer of a second one. A page that shows the thing itself shows the same
+//! with [`about`].
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+
+use super::App;
+use super::asked::Asked;
+use super::fault::Fault;
+use super::frame::{Frame, html};
+use super::id::Id;
+use super::lang::Lang;
+use super::session::Visitor;
+use super::text;
+use super::words::Words;
+use crate::domain::two_persons::Matter;
+use crate::gateway::admin::Admin;
+use crate::store::gateway::consents::{Consent, Outcome};
+
+/// Requests that are shown of each kind.
+const ROWS: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "console/consents.html")]
+struct Page {
+    f: Frame,
+    open: Vec<Open>,
+    past: Vec<Past>,
+}
+
+/// Something that waits for a second person, as whoever looks sees it.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) matter: &'static str,
+    pub(super) subject: String,
+    pub(super) href: String,
+    pub(super) reason: String,
+    pub(super) who: String,
+    pub(super) at: String,
+    pub(super) ends: String,
+    /// Where its buttons lead.
+    pub(super) path: String,
+    /// Whoever looks has asked it.
+    pub(super) is_own: bool,
+    /// Whoever looks may answer it.
+    pub(super) may_answer: bool,
+}
+
+/// Something that was asked for.
+struct Past {
+    matter: &'static str,
+    subject: String,
+    href: String,
+    reason: String,
+    asked: String,
+    outcome: &'static str,
+    answered: String,
+}
+
+/// GET `/consents`.
+pub(super) async fn page(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+) -> Result<Response, Fault> {
+    let admin = app.admin(visitor.name(), &asked.origin);
+    let (now, lang) = (app.gateway.receiver.clock.now(), asked.lang);
+    let open = admin.asked(ROWS).await?;
+    let past = admin.asked_ever(ROWS).await?;
+    let past = past.iter().filter(|one| open.iter().all(|open| open.number != one.number));
+    html(&Page {
+        f: Frame::new(&asked, &visitor),
+        open: open.iter().map(|one| Open::of(one, &admin, &visitor, now, lang)).collect(),
+        past: past.map(|one| Past::of(one, now, lang)).collect(),
+    })
+}
+
+/// What waits for a second person about one thing.
+pub(super) async fn about(
+    app: &App,
+    (matter, subject): (Matter, &str),
+    asked: &Asked,
+    visitor: &Visitor,
+) -> Result<Option<Open>, Fault> {
+    let admin = app.admin(visitor.name(), &asked.origin);
+    let found = admin.asked_about(matter, subject).await?;
+    let now = app.gateway.receiver.clock.now();
+    Ok(found.map(|one| Open::of(&one, &admin, visitor, now, asked.lang)))
+}
+
+/// POST `/consents/{id}/agree`: and it is done.
+pub(super) async fn agree(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(number): Id<i64>,
+) -> Result<Response, Fault> {
+    let done = app.admin(visitor.name(), &asked.origin).agree(number, visitor.session.role).await?;
+    Ok(lead(&done, "agreed"))
+}
+
+/// POST `/consents/{id}/refuse`.
+pub(super) async fn refuse(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(number): Id<i64>,
+) -> Result<Response, Fault> {
+    let done = app.admin(visitor.name(), &asked.origin).refuse(number, visitor.session.role).await?;
+    Ok(lead(&done, "refused"))
+}
+
+/// POST `/consents/{id}/withdraw`.
+pub(super) async fn withdraw(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(number): Id<i64>,
+) -> Result<Response, Fault> {
+    let done = app.admin(visitor.name(), &asked.origin).withdraw(number).await?;
+    Ok(lead(&done, "withdrawn"))
+}
+
+/// To what it is about.
+fn lead(consent: &Consent, done: &str) -> Response {
+    Redirect::to(&format!("{}?done={done}", href(consent))).into_response()
+}
+
+fn href(consent: &Consent) -> String {
+    let subject = &consent.subject;
+    match consent.matter {
+        Matter::EnableUser => format!("/users/{subject}"),
+        Matter::Release => format!("/received/{subject}"),
+        Matter::Send => format!("/sent/{subject}"),
+    }
+}
+
+/// An account as people call it.
+fn who(actor: &str) -> String {
+    actor.strip_prefix("staff:").unwrap_or(actor).to_owned()
+}
+
+impl Open {
+    fn of(consent: &Consent, admin: &Admin, visitor: &Visitor, now: Timestamp, lang: Lang) -> Self {
+        let ends = consent.ends_at.map(|at| text::short(at, now, lang));
+        let is_own = admin.is_own(consent);
+        Self {
+            matter: lang.words().matter(consent.matter),
+            subject: consent.subject.clone(),
+            href: href(consent),
+            reason: consent.reason.clone(),
+            who: who(&consent.asked_by),
+            at: text::short(consent.asked_at, now, lang),
+            ends: ends.unwrap_or_default(),
+            path: format!("/consents/{}", consent.number),
+            is_own,
+            may_answer: !is_own && visitor.session.role.may(consent.matter.rule().agrees),
+        }
+    }
+}
+
+impl Past {
+    fn of(consent: &Consent, now: Timestamp, lang: Lang) -> Self {
+        let w = lang.words();
+        let (outcome, answered) = match &consent.settled {
+            // Its time is over, and nobody has asked for the same since.
+            None => (w.consent_expired, String::new()),
+            Some(settled) => {
+                let outcome = match settled.outcome {
+                    Outcome::Agreed => w.consent_agreed,
+                    Outcome::Refused => w.consent_refused,
+                    Outcome::Withdrawn => w.consent_withdrawn,
+                    Outcome::Expired => w.consent_expired,
+                };
+                (outcome, format!("{} {}", who(&settled.by), text::short(settled.at, now, lang)))
+            }
+        };
+        Self {
+            matter: w.matter(consent.matter),
+            subject: consent.subject.clone(),
+            href: href(consent),
+            reason: consent.reason.clone(),
+            asked: format!("{} {}", who(&consent.asked_by), text::short(consent.asked_at, now, lang)),
+            outcome,
+            answered,
+        }
+    }
+}
+
+impl Words {
+    /// What staff call it.
+    const fn matter(&self, matter: Matter) -> &'static str {
+        match matter {
+            Matter::EnableUser => self.consent_enable_user,
+            Matter::Release => self.consent_release,
+            Matter::Send => self.consent_send,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What takes two persons, at the console: asked for by one, listed for others, agreed to or refused by a second, never by the same.
+
+use hyper::StatusCode;
+use jiff::SignedDuration;
+use kenpo_express::domain::ids::UserId;
+use kenpo_express::domain::staff::Role;
+use kenpo_express::domain::two_persons::Matter;
+use kenpo_express::domain::user::{DisableReason, UserState};
+use kenpo_express::gateway::admin::AdminError;
+use kenpo_express::store::gateway::{audit, users};
+
+use crate::console_support::{ConsoleWorld, leads, text};
+
+async fn disabled(world: &ConsoleWorld, id: &str) -> UserId {
+    world.world.sender(id).await;
+    let id: UserId = id.parse().unwrap();
+    world.admin().disable_user(&id, DisableReason::Lost, None).await.unwrap();
+    id
+}
+
+async fn is_enabled(world: &ConsoleWorld, id: &UserId) -> bool {
+    let user = users::find(world.gateway.receiver.database.read(), id).await.unwrap().unwrap();
+    user.state == UserState::Enabled
+}
+
+/// As somebody of the staff does it who is signed in.
+fn as_staff(world: &ConsoleWorld, name: &str) -> kenpo_express::gateway::admin::Admin {
+    let admin = kenpo_express::gateway::admin::Admin::new(&world.gateway, &format!("staff:{name}"));
+    admin.known_as(vec![name.to_owned()])
+}
+
+#[tokio::test]
+async fn a_second_person_agrees_and_never_the_same() {
+    let world = ConsoleWorld::start().await;
+    let mut suzuki = world.staff("suzuki", Role::Manager).await.browser;
+    let mut sato = world.staff("sato", Role::Manager).await.browser;
+    let mut mori = world.staff("mori", Role::Clerk).await.browser;
+    let id = disabled(&world, "yamada-1").await;
+    let asks = as_staff(&world, "suzuki");
+    let refused = asks.ask(Matter::EnableUser, id.as_str(), "戻った", Role::Clerk).await;
+    assert!(matches!(refused, Err(AdminError::Duty)));
+    let number = asks.ask(Matter::EnableUser, id.as_str(), "端末が<戻った>", Role::Manager).await.unwrap();
+    let again = asks.ask(Matter::EnableUser, id.as_str(), "もう一度", Role::Manager).await;
+    assert!(matches!(again, Err(AdminError::Exists("consent"))));
+    let shown = text(&sato.get("/consents").await);
+    assert!(shown.contains("端末が&#60;戻った&#62;") && shown.contains("/agree") && !shown.contains("/withdraw"));
+    let own = text(&suzuki.get("/consents").await);
+    assert!(!own.contains("/agree") && own.contains("/withdraw"), "{own}");
+    assert!(!text(&mori.get("/consents").await).contains("/agree"));
+    assert!(text(&mori.get("/").await).contains("href=\"/consents\""));
+    let path = format!("/consents/{number}/agree");
+    for (browser, status) in [(&mut suzuki, StatusCode::CONFLICT), (&mut mori, StatusCode::FORBIDDEN)] {
+        browser.get("/consents").await;
+        assert_eq!(browser.post(&path, &[]).await.status, status);
+        assert!(!is_enabled(&world, &id).await);
+    }
+    assert_eq!(leads(&sato.post(&path, &[]).await), format!("/users/{id}?done=agreed"));
+    assert!(is_enabled(&world, &id).await);
+    sato.get("/consents").await;
+    assert_eq!(sato.post(&path, &[]).await.status, StatusCode::CONFLICT, "once");
+    let entries = audit::of_subject(world.gateway.receiver.database.read(), id.as_str(), 2).await.unwrap();
+    let newest: Vec<_> =
+        entries.iter().map(|one| (one.actor.as_str(), one.action.as_str(), one.after.as_str())).collect();
+    assert!(newest.contains(&("staff:sato", "user.enabled", "enabled asked-by:staff:suzuki")), "{newest:?}");
+    assert!(entries.iter().all(|one| !one.after.contains("戻った")), "reasons are in a person's words");
+}
+
+#[tokio::test]
+async fn what_is_refused_taken_back_or_too_old_is_not_done() {
+    let world = ConsoleWorld::start().await;
+    let mut suzuki = world.staff("suzuki", Role::Manager).await.browser;
+    let mut sato = world.staff("sato", Role::Officer).await.browser;
+    let id = disabled(&world, "yamada-1").await;
+    let asks = as_staff(&world, "suzuki");
+    let ask = async || asks.ask(Matter::EnableUser, id.as_str(), "戻った", Role::Manager).await.unwrap();
+    let first = ask().await;
+    sato.get("/consents").await;
+    assert_eq!(sato.post(&format!("/consents/{first}/withdraw"), &[]).await.status, StatusCode::FORBIDDEN);
+    sato.get("/consents").await;
+    assert!(leads(&sato.post(&format!("/consents/{first}/refuse"), &[]).await).ends_with("done=refused"));
+    let second = ask().await;
+    suzuki.get("/consents").await;
+    assert!(leads(&suzuki.post(&format!("/consents/{second}/withdraw"), &[]).await).ends_with("done=withdrawn"));
+    let third = ask().await;
+    world.world.clock.advance(SignedDuration::from_hours(24 * 7));
+    let agrees = as_staff(&world, "sato");
+    for number in [first, second, third] {
+        let refused = agrees.agree(number, Role::Officer).await;
+        assert!(matches!(refused, Err(AdminError::Settled)), "{number}: {refused:?}");
+    }
+    assert!(agrees.asked(10).await.unwrap().is_empty());
+    // Whoever has asked is not of the staff any more.
+    let last = ask().await;
+    world.admin().disable_staff(&"suzuki".parse().unwrap()).await.unwrap();
+    assert!(matches!(agrees.agree(last, Role::Officer).await, Err(AdminError::Settled)));
+    assert!(!is_enabled(&world, &id).await);
+    for reason in ["", " ", "二\n行", &"長".repeat(201)] {
+        assert!(agrees.ask(Matter::EnableUser, id.as_str(), reason, Role::Officer).await.is_err(), "{reason:?}");
+    }
+    assert!(agrees.ask(Matter::EnableUser, "nobody", "x", Role::Officer).await.is_err());
+    assert!(agrees.ask(Matter::Send, id.as_str(), "x", Role::Officer).await.is_err());
+    // Whoever names a second person on the command line answers what was asked for, too.
+    world.admin().enable_user(&id, "suzuki").await.unwrap();
+    assert!(agrees.asked(10).await.unwrap().is_empty());
+}
