@@ -54,19 +54,46 @@
   }
 
   // What was pressed once is not sent twice.
-  for (const form of document.querySelectorAll("form[method=post]")) {
-    form.addEventListener("submit", (event) => {
-      // An answer that is saved as a file leaves the page as it is.
-      if (event.submitter?.hasAttribute("data-stays")) { return; }
-      if (form.dataset.sent) { event.preventDefault(); }
-      form.dataset.sent = "1";
-    });
-  }
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    // An answer that is saved as a file leaves the page as it is.
+    if (event.submitter?.hasAttribute("data-stays")) { return; }
+    if (form.method !== "post" || "upload" in form.dataset) { return; }
+    if (form.dataset.sent) { event.preventDefault(); }
+    form.dataset.sent = "1";
+  });
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) { delete form.dataset.sent; }
   });
 
   for (const button of document.querySelectorAll("[data-print]")) {
     button.addEventListener("click", () => window.print());
+  }
+
+  // A file is the body of what is sent; what comes of it is shown below. First it is checked, then the other button works.
+  for (const form of document.querySelectorAll("form[data-upload]")) {
+    const result = document.querySelector("[data-result]");
+    const file = form.querySelector("input[type=file]");
+    const second = form.querySelector("[data-after-check]");
+    form.addEventListener("change", () => { second.disabled = true; result.replaceChildren(); });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const chosen = new FormData(form, event.submitter);
+      const query = new URLSearchParams({ kind: chosen.get("kind"), do: chosen.get("do") });
+      for (const button of form.querySelectorAll("button")) { button.disabled = true; }
+      try {
+        const answer = await fetch(`${form.action}?${query}`, {
+          method: "POST", body: file.files[0],
+          headers: { "x-kx-csrf": chosen.get("csrf"), "content-type": "application/octet-stream" },
+        });
+        if (answer.redirected) { location.reload(); return; }
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        result.replaceChildren(...(page.querySelector("main") ?? page.body).childNodes);
+      } catch {
+        result.textContent = form.dataset.failed;
+      }
+      for (const button of form.querySelectorAll("button")) { button.disabled = false; }
+      second.disabled = !result.querySelector("[data-checked]");
+    });
   }
 })();

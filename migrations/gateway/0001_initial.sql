@@ -279,6 +279,7 @@ CREATE TABLE evidence (
     certificate BLOB    REFERENCES certificates (fingerprint),
     facts       TEXT    NOT NULL
 );
+CREATE INDEX evidence_by_certificate ON evidence (certificate, message) WHERE certificate IS NOT NULL;
 
 -- Signed receipts in the order in which they were made or came.
 CREATE TABLE receipts (

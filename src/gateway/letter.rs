@@ -9,7 +9,7 @@ use crate::domain::person::OfficeName;
 use crate::store::gateway::users::Contact;
 
 /// What the letter says. Printed once; the passwords exist nowhere else.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Letter {
     /// When it was made.
     pub made_at: Timestamp,
@@ -39,11 +39,16 @@ struct Page<'a> {
 }
 
 impl Letter {
+    /// The day in Japan on which it was made.
+    pub fn date(&self) -> String {
+        let zone = TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC);
+        self.made_at.to_zoned(zone).strftime("%Y年%-m月%-d日").to_string()
+    }
+
     /// The page, with its style for printing.
     pub fn html(&self) -> Result<String, askama::Error> {
-        let zone = TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC);
         let page = Page {
-            date: self.made_at.to_zoned(zone).strftime("%Y年%-m月%-d日").to_string(),
+            date: self.date(),
             union_name: &self.union_name,
             contact: &self.contact,
             office: self.office.as_str(),

@@ -20,6 +20,30 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("POST", "/consents/{id}/agree", REVIEWING),
     ("POST", "/consents/{id}/refuse", REVIEWING),
     ("POST", "/consents/{id}/withdraw", REVIEWING),
+    ("GET", "/people", SEEING),
+    ("GET", "/people/new", MANAGING),
+    ("POST", "/people/new", MANAGING),
+    ("GET", "/people/import", MANAGING),
+    ("POST", "/people/import", MANAGING),
+    ("GET", "/people/rollover", SEEING),
+    ("GET", "/people/offices", SEEING),
+    ("GET", "/people/offices/{id}", SEEING),
+    ("GET", "/people/new-office", MANAGING),
+    ("POST", "/people/new-office", MANAGING),
+    ("GET", "/people/users/{id}", SEEING),
+    ("GET", "/people/users/{id}/live", SEEING),
+    ("POST", "/people/users/{id}/letter", MANAGING),
+    ("POST", "/people/users/{id}/link", MANAGING),
+    ("POST", "/people/users/{id}/pin", MANAGING),
+    ("POST", "/people/users/{id}/device", MANAGING),
+    ("POST", "/people/users/{id}/disable", MANAGING),
+    ("POST", "/people/users/{id}/enable", MANAGING),
+    ("GET", "/people/lost", MANAGING),
+    ("GET", "/people/users/{id}/lost", MANAGING),
+    ("POST", "/people/users/{id}/lost", MANAGING),
+    ("GET", "/people/users/{id}/incident", SEEING),
+    ("GET", "/people/users/{id}/incident/live", SEEING),
+    ("GET", "/people/users/{id}/incident/report", SEEING),
     ("GET", "/received", SEEING),
     ("GET", "/received/{id}", SEEING),
     ("POST", "/received/accept", REVIEWING),
@@ -36,6 +60,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
 ];
 const SEEING: &[Role] = &[Role::Reader, Role::Clerk, Role::Manager, Role::Officer];
 const REVIEWING: &[Role] = &[Role::Clerk, Role::Manager, Role::Officer];
+const MANAGING: &[Role] = &[Role::Manager, Role::Officer];
 /// Where nobody has to be signed in, or not wholly.
 const OUTSIDE: &[&str] = &["/sign-in", "/sign-in/code", "/sign-in/password", "/sign-in/factor", "/sign-out"];
 

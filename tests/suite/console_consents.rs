@@ -54,7 +54,7 @@ async fn a_second_person_agrees_and_never_the_same() {
         assert_eq!(browser.post(&path, &[]).await.status, status);
         assert!(!is_enabled(&world, &id).await);
     }
-    assert_eq!(leads(&sato.post(&path, &[]).await), format!("/users/{id}?done=agreed"));
+    assert_eq!(leads(&sato.post(&path, &[]).await), format!("/people/users/{id}?done=agreed"));
     assert!(is_enabled(&world, &id).await);
     sato.get("/consents").await;
     assert_eq!(sato.post(&path, &[]).await.status, StatusCode::CONFLICT, "once");

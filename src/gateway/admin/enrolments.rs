@@ -31,10 +31,7 @@ impl Admin {
     /// `new_passwords` the enrolment before ends. The file is seen only when the enrolment is in the database: there is never
     /// a letter whose passwords are none. One that was cut off between the two comes to its end now.
     pub async fn write_letter(&self, id: &UserId, new_passwords: bool, output: &Path) -> Result<UserView, AdminError> {
-        let says = &self.gateway.settings.letter;
-        if [&says.union_name, &says.contact].iter().any(|text| text.trim().is_empty()) {
-            return Err(AdminError::LetterSettings);
-        }
+        self.letter_has_its_words()?;
         let left = self.left_letter(id, output).await?;
         match left {
             Some(letter) if !new_passwords => publish(letter).await?,
@@ -50,11 +47,23 @@ impl Admin {
 
     /// Makes an enrolment for whoever writes the letter otherwise. The passwords exist nowhere else.
     pub async fn letter(&self, id: &UserId, new_passwords: bool) -> Result<Passwords, AdminError> {
+        Ok(self.enrol(id, new_passwords, None).await?.passwords)
+    }
+
+    /// Makes an enrolment whose letter is shown once, and written nowhere.
+    pub async fn show_letter(&self, id: &UserId, new_passwords: bool) -> Result<Letter, AdminError> {
+        self.letter_has_its_words()?;
         self.enrol(id, new_passwords, None).await
     }
 
+    fn letter_has_its_words(&self) -> Result<(), AdminError> {
+        let says = &self.gateway.settings.letter;
+        let has_words = [&says.union_name, &says.contact].iter().all(|text| !text.trim().is_empty());
+        if has_words { Ok(()) } else { Err(AdminError::LetterSettings) }
+    }
+
     /// When the letter cannot be written, there is no enrolment.
-    async fn enrol(&self, id: &UserId, new_passwords: bool, output: Option<PathBuf>) -> Result<Passwords, AdminError> {
+    async fn enrol(&self, id: &UserId, new_passwords: bool, output: Option<PathBuf>) -> Result<Letter, AdminError> {
         let receiver = &self.gateway.receiver;
         if receiver.keys.current().authority.is_none() {
             return Err(AdminError::NoAuthority);
@@ -81,7 +90,8 @@ impl Admin {
         let mut transaction = receiver.database.write().await?;
         self.register_enrolment(&mut transaction, &user, new_passwords, &prepared).await?;
         let id = prepared.enrolment.id;
-        let write = move || output.map(|output| write(&letter, &output, id)).transpose();
+        let copy = letter.clone();
+        let write = move || output.map(|output| write(&copy, &output, id)).transpose();
         let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
         failpoint!("letter.written");
         receiver.database.commit(transaction).await?;
@@ -89,7 +99,7 @@ impl Admin {
         if let Some(written) = written {
             publish(written).await?;
         }
-        Ok(prepared.passwords)
+        Ok(letter)
     }
 
     async fn letter_is_possible(&self, id: &UserId, new_passwords: bool) -> Result<(User, Contact), AdminError> {

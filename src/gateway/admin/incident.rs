@@ -61,8 +61,14 @@ pub struct ExposedView {
 }
 
 impl Admin {
-    /// What was affected.
+    /// What was affected; asks the relay, too.
     pub async fn incident(&self, id: &UserId) -> Result<Incident, AdminError> {
+        let relay = self.at_relay(id).await;
+        Ok(Incident { relay, ..self.incident_as_known(id).await? })
+    }
+
+    /// What was affected, without asking the relay.
+    pub async fn incident_as_known(&self, id: &UserId) -> Result<Incident, AdminError> {
         let read = self.gateway.receiver.database.read();
         let user = users::find(read, id).await?.ok_or(StoreError::Missing("user"))?;
         let view = self.user(id).await?;
@@ -91,7 +97,7 @@ impl Admin {
             arrived: arrived.collect(),
             sent_to_user: incidents::sent_to(read, id).await?,
             exposed: exposed.collect(),
-            relay: self.at_relay(id).await,
+            relay: None,
         })
     }
 

@@ -184,6 +184,9 @@ pub enum AdminError {
          letter.contact are not set: the letter would not say whose it is and whom to call)"
     )]
     LetterSettings,
+    /// Input: one code has one name.
+    #[error("この事業所記号には別の名称が登録されています (this office has another name)")]
+    OfficeName,
     /// Input: no letter is out.
     #[error(
         "登録手続き中ではありません。user letter を実行してください (no enrolment is open: make one with user letter)"

@@ -9,6 +9,7 @@ use super::{Admin, AdminError};
 use crate::domain::address::Address;
 use crate::domain::clock::Random;
 use crate::domain::ids::{OfficeCode, UserId};
+use crate::domain::person::OfficeName;
 use crate::domain::two_persons::Matter;
 use crate::domain::user::{DisableReason, UserState};
 use crate::gateway::flows::{orders as line, revocation};
@@ -18,10 +19,11 @@ use crate::pki::identity::{Subject, owner};
 use crate::pki::profile::{Profile, may_encrypt, may_sign};
 use crate::pki::request::Request;
 use crate::store::gateway::certificates::{self, Purpose, Registered};
-use crate::store::gateway::directory::{self, Filter, Listed};
+use crate::store::gateway::directory::{self, Filter, Listed, Search};
+use crate::store::gateway::offices::{self, Office};
 use crate::store::gateway::orders::{self, NewOrder, OrderKind};
 use crate::store::gateway::users::{self, Contact, NewUser, User};
-use crate::store::gateway::{enrolments, messages, offices, registry_changed, requests};
+use crate::store::gateway::{enrolments, messages, registry_changed, requests};
 use crate::store::sqlite::{Connection, StoreError};
 
 /// How long a person waits for the relay.
@@ -105,15 +107,33 @@ impl Admin {
         id: Option<&UserId>,
         contact: &Contact,
     ) -> Result<UserView, AdminError> {
-        let receiver = &self.gateway.receiver;
+        self.register_person(office, None, id, contact).await
+    }
+
+    /// Registers a user by name; and the office, if a name for it is given and it is new.
+    pub async fn register_person(
+        &self,
+        code: &OfficeCode,
+        name: Option<&OfficeName>,
+        id: Option<&UserId>,
+        contact: &Contact,
+    ) -> Result<UserView, AdminError> {
+        let (receiver, now) = (&self.gateway.receiver, self.now());
         let database = &receiver.database;
         let mut transaction = database.write().await?;
-        if offices::find(&mut *transaction, office).await?.is_none() {
-            return Err(StoreError::Missing("office").into());
+        match (offices::find(&mut *transaction, code).await?, name) {
+            (Some(known), Some(name)) if !known.name.is(name.as_str()) => return Err(AdminError::OfficeName),
+            (Some(_), _) => (),
+            (None, None) => return Err(StoreError::Missing("office").into()),
+            (None, Some(name)) => {
+                let office = Office { code: code.clone(), name: name.clone(), created_at: now };
+                offices::insert(&mut transaction, &office).await?;
+                self.log(&mut transaction, "office.added", code.as_str(), "", "registered").await?;
+            }
         }
         let id = id.cloned().unwrap_or_else(|| make_id(receiver.random.as_ref()));
-        let user = NewUser { id: id.clone(), office: office.clone(), contact: contact.clone() };
-        users::insert_registered(&mut transaction, &[user], self.now()).await?;
+        let user = NewUser { id: id.clone(), office: code.clone(), contact: contact.clone() };
+        users::insert_registered(&mut transaction, &[user], now).await?;
         self.log(&mut transaction, "user.added", id.as_str(), "", "registered").await?;
         database.commit(transaction).await?;
         self.user(&id).await
@@ -220,10 +240,14 @@ impl Admin {
     pub async fn users(&self, filter: &Filter, limit: u32) -> Result<Vec<UserView>, AdminError> {
         let mut reader = self.gateway.receiver.database.reader().await?;
         let page = directory::list(&mut *reader, filter, limit).await?;
-        let numbers: Vec<i64> = page.iter().filter_map(|listed| listed.order).collect();
-        let orders = orders::find_all(&mut reader, &numbers).await?;
-        let view = |listed: &Listed| UserView::new(listed, listed.order.and_then(|number| orders.get(&number)));
-        Ok(page.iter().map(view).collect())
+        views(&mut reader, &page).await
+    }
+
+    /// A page of users as somebody looks for them, by office and id.
+    pub async fn find_users(&self, search: &Search, limit: u32) -> Result<Vec<UserView>, AdminError> {
+        let mut reader = self.gateway.receiver.database.reader().await?;
+        let page = directory::search(&mut *reader, search, limit).await?;
+        views(&mut reader, &page).await
     }
 
     fn check(&self, id: &UserId, certificate: &Certificate, fit: bool) -> Result<(), AdminError> {
@@ -255,6 +279,13 @@ impl Admin {
         registry_changed(connection).await?;
         orders::insert(connection, &[NewOrder::about(user, OrderKind::Register)], now).await
     }
+}
+
+async fn views(reader: &mut Connection, page: &[Listed]) -> Result<Vec<UserView>, AdminError> {
+    let numbers: Vec<i64> = page.iter().filter_map(|listed| listed.order).collect();
+    let orders = orders::find_all(reader, &numbers).await?;
+    let view = |listed: &Listed| UserView::new(listed, listed.order.and_then(|number| orders.get(&number)));
+    Ok(page.iter().map(view).collect())
 }
 
 /// `u` and 8 letters and digits that are not mistaken for each other.

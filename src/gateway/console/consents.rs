@@ -134,7 +134,7 @@ fn lead(consent: &Consent, done: &str) -> Response {
 fn href(consent: &Consent) -> String {
     let subject = &consent.subject;
     match consent.matter {
-        Matter::EnableUser => format!("/users/{subject}"),
+        Matter::EnableUser => format!("/people/users/{subject}"),
         Matter::Release => format!("/received/{subject}"),
         Matter::Send => format!("/sent/{subject}"),
     }

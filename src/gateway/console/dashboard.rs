@@ -16,6 +16,7 @@ use super::session::Visitor;
 use super::text;
 use super::words::Words;
 use super::{App, Console};
+use crate::domain::staff::Duty;
 use crate::domain::trend::Point;
 use crate::gateway::chart::{self, Heading, Span, lines};
 use crate::gateway::view::alerts::AlertView;
@@ -29,6 +30,7 @@ use crate::store::gateway::history::{self, Grain, increases};
 struct Page {
     f: Frame,
     now: Now,
+    can_manage: bool,
 }
 
 /// What changes while somebody looks: the live part of the page.
@@ -95,7 +97,8 @@ pub(super) async fn page(
     Extension(asked): Extension<Asked>,
     Extension(visitor): Extension<Arc<Visitor>>,
 ) -> Result<Response, Fault> {
-    html(&Page { f: Frame::new(&asked, &visitor), now: app.look(asked.lang).await? })
+    let can_manage = visitor.session.role.may(Duty::Manage);
+    html(&Page { f: Frame::new(&asked, &visitor), now: app.look(asked.lang).await?, can_manage })
 }
 
 impl Console {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::words::{Three, Words};
 use crate::gateway::admin::AdminError;
+use crate::gateway::flows::enrol::StaffError;
 use crate::http::BodyError;
 use crate::runtime::telemetry::chain;
 use crate::store::sqlite::StoreError;
@@ -56,6 +57,11 @@ impl Fault {
         Self::known(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.fault_input)
     }
 
+    /// What is no number of a PC.
+    pub(super) const fn pc_number() -> Self {
+        Self::known(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.fault_pc_unnamed)
+    }
+
     /// We failed. The cause is in the log.
     const fn internal() -> Self {
         Self::known(StatusCode::INTERNAL_SERVER_ERROR, |w| &w.fault_internal)
@@ -89,6 +95,11 @@ impl From<AdminError> for Fault {
         match error {
             AdminError::Missing(_) | AdminError::NoMessage(_) => Self::missing(),
             AdminError::Duty => Self::duty(),
+            // These speak of the command line, elsewhere.
+            AdminError::LetterExists => Self::known(StatusCode::CONFLICT, |w| &w.fault_letter),
+            AdminError::Review(StaffError::Unnamed | StaffError::Several(_)) => Self::pc_number(),
+            AdminError::Review(StaffError::Other(_)) => Self::known(StatusCode::CONFLICT, |w| &w.fault_pc_other),
+            AdminError::Review(StaffError::Doubtful(_)) => Self::known(StatusCode::CONFLICT, |w| &w.fault_pc_doubtful),
             AdminError::Store(_) | AdminError::File(_) | AdminError::Receipt | AdminError::Page(_) => {
                 tracing::error!(code = "console.failed", detail = chain(&error), "a page could not be made");
                 Self::internal()

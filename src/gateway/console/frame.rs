@@ -18,6 +18,7 @@ const PLACES: &[(&str, Duty, Called)] = &[
     ("/", Duty::See, |w| w.dashboard),
     ("/received", Duty::See, |w| w.received),
     ("/quarantine", Duty::See, |w| w.quarantine_place),
+    ("/people", Duty::See, |w| w.people),
 ];
 
 /// What a place is called.

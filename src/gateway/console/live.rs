@@ -14,8 +14,11 @@ use futures_util::{Stream, stream};
 use super::App;
 use super::asked::Asked;
 use super::lang::Lang;
+use super::people::{incident, one};
 use super::session::{Step, Visitor};
-use crate::domain::staff::StaffName;
+use crate::domain::ids::UserId;
+use crate::gateway::admin::Admin;
+use crate::gateway::view::users::RelayView;
 use crate::store::gateway::{events, staff_sessions};
 
 /// Between two looks at whether something happened.
@@ -23,11 +26,22 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After so many looks the page is made anew in any case: some of it is time.
 const LOOKS: u32 = 15;
 
-/// Somebody who looks at the dashboard.
+/// What somebody looks at.
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Dashboard,
+    User(UserId),
+    Incident(UserId),
+}
+
+/// Somebody who looks.
 struct Looking {
     app: App,
     lang: Lang,
-    session: (StaffName, i64),
+    visitor: Arc<Visitor>,
+    what: What,
+    /// What the relay said last about the user that is looked at.
+    relay: Option<RelayView>,
     newest: i64,
     looks: u32,
     shown: String,
@@ -40,9 +54,22 @@ pub(super) async fn dashboard(
     Extension(asked): Extension<Asked>,
     Extension(visitor): Extension<Arc<Visitor>>,
 ) -> Response {
-    let session = (visitor.name().clone(), visitor.session.number);
-    let looking =
-        Looking { app, lang: asked.lang, session, newest: -1, looks: 0, shown: String::new(), is_over: false };
+    follow(app, &asked, visitor, What::Dashboard)
+}
+
+/// Events with what is looked at, as often as it has changed.
+pub(super) fn follow(app: App, asked: &Asked, visitor: Arc<Visitor>, what: What) -> Response {
+    let looking = Looking {
+        app,
+        lang: asked.lang,
+        visitor,
+        what,
+        relay: None,
+        newest: -1,
+        looks: 0,
+        shown: String::new(),
+        is_over: false,
+    };
     Sse::new(changes(looking)).keep_alive(KeepAlive::default()).into_response()
 }
 
@@ -77,23 +104,43 @@ impl Looking {
     async fn next(&mut self) -> Result<Option<String>, ()> {
         let read = self.app.gateway.receiver.database.read();
         let now = self.app.gateway.receiver.clock.now();
-        let (staff, number) = &self.session;
+        let (staff, number) = (self.visitor.name(), self.visitor.session.number);
         let sessions = staff_sessions::of_staff(read, staff).await.map_err(drop)?;
-        let own = sessions.iter().find(|session| session.number == *number).ok_or(())?;
+        let own = sessions.iter().find(|session| session.number == number).ok_or(())?;
         if self.app.is_over(own, now) || own.step() != Step::Done {
             return Err(());
         }
-        let newest = events::newest(read).await.map_err(drop)?;
-        self.looks += 1;
-        if newest == self.newest && self.looks < LOOKS {
-            return Ok(None);
-        }
-        (self.newest, self.looks) = (newest, 0);
-        let shown = self.app.look(self.lang).await.map_err(drop)?.render().map_err(drop)?;
+        let Some(shown) = self.look().await? else { return Ok(None) };
         if shown == self.shown {
             return Ok(None);
         }
         self.shown.clone_from(&shown);
         Ok(Some(shown))
+    }
+
+    /// What is looked at, as it is now; nothing when it has not changed for sure.
+    async fn look(&mut self) -> Result<Option<String>, ()> {
+        let (app, lang) = (Arc::clone(&self.app), self.lang);
+        let is_due = self.looks == 0;
+        self.looks = (self.looks + 1) % LOOKS;
+        let shown = match &self.what {
+            What::Dashboard => {
+                let newest = events::newest(app.gateway.receiver.database.read()).await.map_err(drop)?;
+                if newest == self.newest && !is_due {
+                    return Ok(None);
+                }
+                self.newest = newest;
+                app.look(lang).await.map_err(drop)?.render()
+            }
+            What::User(id) => {
+                if is_due {
+                    // It has thousands of users: not at each look.
+                    self.relay = Admin::new(&app.gateway, "console").at_relay(id).await;
+                }
+                one::now(&app, id, &self.visitor, lang, self.relay.as_ref()).await.map_err(drop)?.render()
+            }
+            What::Incident(id) => incident::now(&app, id, lang).await.map_err(drop)?.render(),
+        };
+        shown.map(Some).map_err(drop)
     }
 }

@@ -21,6 +21,7 @@ mod gate;
 mod id;
 mod lang;
 mod live;
+mod people;
 mod protect;
 mod quarantine;
 mod received;

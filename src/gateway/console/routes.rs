@@ -9,11 +9,12 @@ use axum::routing::{MethodRouter, get, post};
 
 pub use super::gate::Access;
 use super::gate::{Gate, enter, not_allowed, unknown};
+use super::people::{act, import, incident, lost, offices, register, rollover};
 use super::protect::protect;
 use super::quarantine;
 use super::received::{decide, list, one, show, take};
 use super::session::Step;
-use super::{App, account, assets, consents, dashboard, live, sign_in};
+use super::{App, account, assets, consents, dashboard, live, people, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
 
@@ -40,7 +41,7 @@ fn action(path: &'static str, access: Access, handler: MethodRouter<App>) -> Rou
 /// All of them.
 pub fn routes() -> Vec<Route> {
     use Access::{Open, Staff};
-    let [see, review, ..] = Duty::ALL.map(Access::Duty);
+    let [see, review, manage, ..] = Duty::ALL.map(Access::Duty);
     let [code, password, factor] = [Step::Code, Step::Password, Step::Factor].map(Access::Step);
     vec![
         page("/sign-in", Open, get(sign_in::page)),
@@ -62,6 +63,30 @@ pub fn routes() -> Vec<Route> {
         action("/consents/{id}/agree", review, post(consents::agree)),
         action("/consents/{id}/refuse", review, post(consents::refuse)),
         action("/consents/{id}/withdraw", review, post(consents::withdraw)),
+        page("/people", see, get(people::list::page)),
+        page("/people/new", manage, get(register::page)),
+        action("/people/new", manage, post(register::register)),
+        page("/people/import", manage, get(import::page)),
+        action("/people/import", manage, post(import::import)),
+        page("/people/rollover", see, get(rollover::page)),
+        page("/people/offices", see, get(offices::list)),
+        page("/people/offices/{id}", see, get(offices::one)),
+        page("/people/new-office", manage, get(offices::new)),
+        action("/people/new-office", manage, post(offices::add)),
+        page("/people/users/{id}", see, get(people::one::page)),
+        page("/people/users/{id}/live", see, get(people::one::follow)),
+        action("/people/users/{id}/letter", manage, post(act::letter)),
+        action("/people/users/{id}/link", manage, post(act::link)),
+        action("/people/users/{id}/pin", manage, post(act::pin)),
+        action("/people/users/{id}/device", manage, post(act::device)),
+        action("/people/users/{id}/disable", manage, post(act::disable)),
+        action("/people/users/{id}/enable", manage, post(act::ask_enable)),
+        page("/people/lost", manage, get(lost::who)),
+        page("/people/users/{id}/lost", manage, get(lost::when)),
+        action("/people/users/{id}/lost", manage, post(lost::order)),
+        page("/people/users/{id}/incident", see, get(incident::page)),
+        page("/people/users/{id}/incident/live", see, get(incident::follow)),
+        page("/people/users/{id}/incident/report", see, get(incident::report)),
         page("/received", see, get(list::page)),
         action("/received/accept", review, post(decide::accept_all)),
         page("/received/{id}", see, get(one::page)),

@@ -42,6 +42,7 @@ macro_rules! page_words {
 
 pub(super) mod quarantine;
 pub(super) mod received;
+pub(super) use words;
 
 words! {
     // The frame.
@@ -52,6 +53,8 @@ words! {
     other_language: "English", "日本語";
     sign_out: "ログアウト", "Sign out";
     dashboard: "ダッシュボード", "Dashboard";
+    people: "事業所・利用者", "Offices and users";
+    lost: "紛失・盗難の連絡", "A PC was lost";
     back_home: "最初のページへ", "To the first page";
     trouble: "処理できませんでした", "This was not done";
     continue_on: "続ける", "Continue";
@@ -278,6 +281,14 @@ words! {
         ["What was entered cannot be taken.", "It is wrong or too long. Nothing was changed.", "Go back and check it."];
     fault_internal: ["処理中に問題が起きました。", "操作は完了していません。原因は記録されています。", "少し待ってからもう一度お試しください。続くときはシステム担当者に連絡してください。"],
         ["Something failed here.", "It was not done. The cause is in the log.", "Try again in a moment. If it goes on, tell whoever runs the gateway."];
+    fault_letter: ["お知らせは作成されませんでした。", "この利用者のお知らせは作成済みで、もう一度表示することはできません。", "利用者の画面の「お知らせを作り直す」から、新しいパスワードで作成してください。"],
+        ["No letter was made.", "There is one already, and it cannot be shown again.", "Make a new one, with new passwords, on the page of the user."];
+    fault_pc_unnamed: ["端末は切り替えていません。", "本人が読み上げたPC番号（8桁）が必要です。", "登録済みの電話番号で本人に電話し、画面のPC番号を読み上げてもらってください。こちらから番号を言わないでください。"],
+        ["The PC was not replaced.", "It takes the PC number (8 digits) that the person reads out.", "Call the person at the number on record. Never say a number yourself."];
+    fault_pc_other: ["端末は切り替えていません。", "その番号の端末は承認を待っていません。", "もう一度読み上げてもらい、それでも一致しなければ、別の人の端末です。承認せず「承認しない」を押してください。"],
+        ["The PC was not replaced.", "No PC with that number waits.", "Have it read out once more. If it still does not fit, it is somebody else's PC: refuse it."];
+    fault_pc_doubtful: ["端末は切り替えていません。", "同じ番号で異なる申請が届いています。だれかが本人の端末を名乗っているおそれがあります。", "「承認しない」を押し、お知らせを作り直してください。"],
+        ["The PC was not replaced.", "Different requests carry the same number: somebody may claim to be that PC.", "Refuse them, and make a new letter."];
     fault_refused: ["この操作はできませんでした。", "", "内容を確認してください。何も変更されていません。"],
         ["This was not done.", "", "Check what you asked for. Nothing was changed."];
 }

@@ -24,6 +24,106 @@ pub struct Filter {
     pub after: Option<UserId>,
 }
 
+/// How far a user has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// No letter was made yet.
+    Registered,
+    /// The letter is out, and no PC is set up.
+    Letter,
+    /// A PC is set up.
+    Enrolled,
+    /// Another PC waits for staff.
+    Waiting,
+    /// Shut out.
+    Disabled,
+}
+
+impl Stage {
+    /// Every one there is.
+    pub const ALL: [Self; 5] = [Self::Registered, Self::Letter, Self::Enrolled, Self::Waiting, Self::Disabled];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Letter => "letter",
+            Self::Enrolled => "enrolled",
+            Self::Waiting => "waiting",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Registered => " AND u.state = 'registered'",
+            Self::Letter => " AND u.state = 'enabled' AND e.id IS NOT NULL AND e.pc IS NULL",
+            Self::Enrolled => " AND u.state = 'enabled' AND e.pc IS NOT NULL",
+            Self::Waiting => {
+                " AND u.id IN (SELECT r.user_id FROM requests r WHERE r.keys IS NOT NULL AND r.user_id IS NOT NULL)"
+            }
+            Self::Disabled => " AND u.state = 'disabled'",
+        }
+    }
+}
+
+/// Users as somebody looks for them.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Parts of name, mail address, id, or of the office's name or code; all of them.
+    pub words: Vec<String>,
+    /// Only of this office.
+    pub office: Option<OfficeCode>,
+    /// Only those who have come so far.
+    pub stage: Option<Stage>,
+    /// Those after this one, by office and id.
+    pub after: Option<(OfficeCode, UserId)>,
+}
+
+/// A page of users, by office and id.
+pub async fn search(executor: impl SqliteExecutor<'_>, search: &Search, limit: u32) -> Result<Vec<Listed>, StoreError> {
+    let rows: Vec<Row> = searched(SELECT, search, limit).build_query_as().fetch_all(executor).await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
+/// How the database goes about [`search`]: the lines of its plan.
+pub async fn search_plan(executor: impl SqliteExecutor<'_>, search: &Search) -> Result<Vec<String>, StoreError> {
+    type Step = (i64, i64, i64, String);
+    let mut statement = searched(&format!("EXPLAIN QUERY PLAN {SELECT}"), search, 100);
+    let rows: Vec<Step> = statement.build_query_as().fetch_all(executor).await?;
+    Ok(rows.into_iter().map(|(.., step)| step).collect())
+}
+
+fn searched(select: &str, search: &Search, limit: u32) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(select);
+    let (office, id) = match &search.after {
+        Some((office, id)) => (office.to_string(), id.to_string()),
+        None => (String::new(), String::new()),
+    };
+    query.push(" WHERE (u.office, u.id) > (").push_bind(office).push(", ").push_bind(id).push(")");
+    if let Some(office) = &search.office {
+        query.push(" AND u.office = ").push_bind(office.to_string());
+    }
+    for word in &search.words {
+        let like = contains(word);
+        query.push(" AND (u.name LIKE ").push_bind(like.clone()).push(" ESCAPE '!' OR u.mail LIKE ");
+        query.push_bind(like.clone()).push(" ESCAPE '!' OR u.id LIKE ").push_bind(like.clone());
+        query.push(" ESCAPE '!' OR u.office IN (SELECT f.code FROM offices f WHERE f.name LIKE ");
+        query.push_bind(like.clone()).push(" ESCAPE '!' OR f.code LIKE ").push_bind(like).push(" ESCAPE '!'))");
+    }
+    if let Some(stage) = search.stage {
+        query.push(stage.condition());
+    }
+    query.push(" ORDER BY u.office, u.id LIMIT ").push_bind(limit);
+    query
+}
+
+/// A pattern for texts that have this in them.
+pub(super) fn contains(word: &str) -> String {
+    let escaped = word.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{escaped}%")
+}
+
 /// A user with what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Listed {

@@ -31,6 +31,7 @@ pub mod receipts;
 pub mod requests;
 pub mod reviews;
 pub mod revocation;
+pub mod rollover;
 pub mod runs;
 pub mod schedule;
 pub mod search;

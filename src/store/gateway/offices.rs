@@ -45,6 +45,43 @@ pub async fn list(
     rows.into_iter().map(parse).collect()
 }
 
+/// An office with how many users it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peopled {
+    /// The office.
+    pub office: Office,
+    /// Its users.
+    pub users: i64,
+    /// Those of them who are enabled.
+    pub enabled: i64,
+}
+
+/// The offices after `after`, in the order of their codes, that have all these words in name or code.
+pub async fn search(
+    executor: impl SqliteExecutor<'_>,
+    words: &[String],
+    after: Option<&OfficeCode>,
+    limit: u32,
+) -> Result<Vec<Peopled>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT code, name, created_at, (SELECT count(*) FROM users u WHERE u.office = code),
+             (SELECT count(*) FROM users u WHERE u.office = code AND u.state = 'enabled') FROM offices WHERE code > ",
+    );
+    query.push_bind(after.map_or(String::new(), ToString::to_string));
+    for word in words {
+        let like = super::directory::contains(word);
+        query.push(" AND (name LIKE ").push_bind(like.clone()).push(" ESCAPE '!' OR code LIKE ");
+        query.push_bind(like).push(" ESCAPE '!')");
+    }
+    query.push(" ORDER BY code LIMIT ").push_bind(limit);
+    let rows: Vec<(String, String, i64, i64, i64)> = query.build_query_as().fetch_all(executor).await?;
+    rows.into_iter()
+        .map(|(code, name, created_at, users, enabled)| {
+            Ok(Peopled { office: parse((code, name, created_at))?, users, enabled })
+        })
+        .collect()
+}
+
 /// One office.
 pub async fn find(executor: impl SqliteExecutor<'_>, code: &OfficeCode) -> Result<Option<Office>, StoreError> {
     let row: Option<Row> = sqlx::query_as("SELECT code, name, created_at FROM offices WHERE code = $1")

@@ -1,0 +1,143 @@
+//! 紛失・盗難 as one guided action: who (1), since when (2), shut out (3).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use super::super::App;
+use super::super::asked::Asked;
+use super::super::fault::Fault;
+use super::super::fields::Fields;
+use super::super::frame::{Frame, html};
+use super::super::id::Id;
+use super::super::session::Visitor;
+use super::list::{Row, found};
+use super::words::Words;
+use super::{Person, Stage, frame, href, looked_for, tell, words};
+use crate::domain::ids::UserId;
+use crate::domain::schedule::{civil, jst};
+use crate::domain::user::DisableReason;
+use crate::gateway::admin::AdminError;
+use crate::store::gateway::directory::Search;
+
+/// Who is shown to choose from.
+const CHOICE: u32 = 20;
+
+#[derive(Template)]
+#[template(path = "console/people/lost-who.html")]
+struct Who {
+    f: Frame,
+    p: &'static Words,
+    word: String,
+    rows: Vec<Row>,
+    has_more: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/people/lost-when.html")]
+struct When {
+    f: Frame,
+    p: &'static Words,
+    person: Person,
+    is_disabled: bool,
+    is_stolen: bool,
+    day: String,
+    time: String,
+    today: String,
+    problem: Option<&'static str>,
+}
+
+/// GET `/people/lost`: whose PC it is.
+pub(in super::super) async fn who(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+) -> Result<Response, Fault> {
+    let (p, word) = (words(asked.lang), asked.query.get("q"));
+    let search = Search { words: looked_for(word), ..Search::default() };
+    let mut rows = match word {
+        "" => Vec::new(),
+        _ => found(&app, &search, CHOICE + 1, p).await?,
+    };
+    let has_more = rows.len() > CHOICE as usize;
+    rows.truncate(CHOICE as usize);
+    html(&Who { f: frame(&asked, &visitor), p, word: word.to_owned(), rows, has_more })
+}
+
+/// GET `/people/users/{id}/lost`: since when, and what is going to happen.
+pub(in super::super) async fn when(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(id): Id<UserId>,
+) -> Result<Response, Fault> {
+    html(&form(&app, &asked, &visitor, &id, &Fields::default(), None).await?)
+}
+
+async fn form(
+    app: &App,
+    asked: &Asked,
+    visitor: &Visitor,
+    id: &UserId,
+    filled: &Fields,
+    problem: Option<&'static str>,
+) -> Result<When, Fault> {
+    let p = words(asked.lang);
+    let user = app.reading().user(id).await?;
+    let person = Person::of(&user, p);
+    Ok(When {
+        f: frame(asked, visitor),
+        p,
+        is_disabled: person.stage == Stage::Disabled,
+        person,
+        is_stolen: filled.get("reason") == "stolen",
+        day: filled.get("day").to_owned(),
+        time: filled.get("time").to_owned(),
+        today: jst(app.gateway.receiver.clock.now()).date().to_string(),
+        problem,
+    })
+}
+
+/// POST `/people/users/{id}/lost`: the user is shut out at once, here; the relay gets the order, and the next page follows it.
+pub(in super::super) async fn order(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(filled): Extension<Fields>,
+    Id(id): Id<UserId>,
+) -> Result<Response, Fault> {
+    let p = words(asked.lang);
+    let reason = match filled.get("reason") {
+        "lost" => DisableReason::Lost,
+        "stolen" => DisableReason::Stolen,
+        _ => return Err(Fault::input()),
+    };
+    let problem = match lost_at(&filled) {
+        None => p.lost_at_wrong,
+        Some(lost_at) => {
+            let admin = app.admin(visitor.name(), &asked.origin);
+            match admin.disable_user(&id, reason, Some(lost_at)).await {
+                Ok(_) => {
+                    tell(&app, admin, id.clone());
+                    return Ok(Redirect::to(&format!("{}/incident", href(id.as_str()))).into_response());
+                }
+                Err(AdminError::LostLater(_)) => p.lost_at_later,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    let page = form(&app, &asked, &visitor, &id, &filled, Some(problem)).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)?).into_response())
+}
+
+/// Day and time in Japan, as the form has them.
+fn lost_at(filled: &Fields) -> Option<Timestamp> {
+    let local: DateTime = format!("{}T{}", filled.get("day"), filled.get("time")).parse().ok()?;
+    civil(local)
+}
