@@ -21,7 +21,7 @@ pub(crate) async fn look(window: &Window, name: &str) {
 }
 
 /// Signs in with an account that has its second factor set up.
-async fn sign_in(world: &ConsoleWorld, window: &Window, secret: &str) {
+pub(crate) async fn sign_in(world: &ConsoleWorld, window: &Window, secret: &str) {
     sign_in_as(world, window, "suzuki", secret).await;
 }
 

@@ -136,6 +136,17 @@ impl Browser {
         self.ask(Method::POST, path, body.into()).await
     }
 
+    /// A file, as the script of a page sends it.
+    pub(crate) async fn upload(&mut self, path: &str, file: Vec<u8>, csrf: &str) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request(Method::POST, path)
+            .header("cookie", cookies.join("; "))
+            .header("sec-fetch-site", self.site)
+            .header("x-kx-csrf", csrf)
+            .header("content-type", "application/octet-stream");
+        self.client.send(request.body(file.into()).unwrap()).await.unwrap()
+    }
+
     async fn ask(&mut self, method: Method, path: &str, body: Body) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request(method, path)

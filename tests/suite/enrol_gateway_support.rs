@@ -69,7 +69,7 @@ pub(crate) struct Invited {
 }
 
 impl Invited {
-    fn new(order: EnrolmentOrder, passwords: Passwords) -> Self {
+    pub(crate) fn new(order: EnrolmentOrder, passwords: Passwords) -> Self {
         let download = DownloadKeys::derive(&passwords.download, &order.download_salt);
         assert!(order.download_verifier.accepts(&download.proof));
         let kit = download.kit.open(KIT_PURPOSE, &order.kit).unwrap();

@@ -20,6 +20,8 @@ mod console_browser;
 mod console_consents;
 mod console_files;
 mod console_flows;
+mod console_people;
+mod console_people_browser;
 mod console_quarantine;
 mod console_received;
 mod console_sign_in;
