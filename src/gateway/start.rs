@@ -240,9 +240,10 @@ impl Gateway {
         let api_addr = self.integrate(&all, &edges).await?;
         let lookout = watch::serve::look(receiver, &self.settings, &keeper, &all);
         let console_addr = match self.settings.console.listen() {
-            Some(address) => {
-                Some(console::start(&self, &lookout, &Previewer::of_this_program(), address, &all, &edges).await?)
-            }
+            Some(address) => Some(
+                console::start(&self, (&lookout, &keeper), &Previewer::of_this_program(), address, &all, &edges)
+                    .await?,
+            ),
             None => None,
         };
         let watch_addr = watch::serve::serve(lookout, &self.settings, &all, edges)

@@ -179,13 +179,13 @@ async fn a_file_is_checked_first_and_every_bad_line_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_pc_is_shut_out_and_the_incident_says_what_was_affected() {
     let world = ConsoleWorld::start().await;
-    let mut browser = world.staff("suzuki", Role::Manager).await.browser;
     let mut sender = world.world.sender("yamada-1").await;
     let before = world.receive(&mut sender, b"before").await;
     world.wait(3_600);
     let lost_at = world.world.clock_now();
     world.wait(3_600);
     let after = world.receive(&mut sender, b"after").await;
+    let mut browser = world.staff("suzuki", Role::Manager).await.browser;
     let path = "/people/users/yamada-1";
     let local = jst(lost_at);
     let (day, time) = (local.date().to_string(), local.time().strftime("%H:%M").to_string());
@@ -239,6 +239,7 @@ async fn certificates_that_end_are_listed_with_what_takes_their_place() {
     assert!(all.contains("yamada-1") && all.contains("まだありません"), "{all}");
     // Another one, made later, ends later.
     world.wait(24 * 3_600);
+    let mut browser = world.staff("sato", Role::Reader).await.browser;
     let next = world.world.union.user("yamada-1", world.world.clock_now());
     world.world.register("yamada-1", next.certificate()).await;
     let all = text(&browser.get("/people/rollover?days=1200").await);

@@ -14,6 +14,7 @@ use kenpo_express::gateway::Gateway;
 use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::console;
 use kenpo_express::gateway::keeper::Keeper;
+use kenpo_express::gateway::tasks;
 use kenpo_express::gateway::watch::serve::look;
 use kenpo_express::http::Metrics;
 use kenpo_express::pki::{Profile, Subject};
@@ -49,9 +50,13 @@ impl ConsoleWorld {
         let shutdown = Shutdown::new();
         let tasks = Tasks::new(Arc::clone(&gateway.receiver.clock), &shutdown);
         let keeper = Arc::new(Keeper::new(&gateway.receiver, gateway.settings.pull.plan()));
+        // Does nothing until it is asked.
+        tasks::pull::start(&gateway.receiver, &keeper, &tasks);
         let lookout = look(&gateway.receiver, &gateway.settings, &keeper, &tasks);
         let address = "127.0.0.1:0".parse().unwrap();
-        let address = console::start(&gateway, &lookout, &previewer(), address, &tasks, &Metrics::new()).await.unwrap();
+        let address = console::start(&gateway, (&lookout, &keeper), &previewer(), address, &tasks, &Metrics::new())
+            .await
+            .unwrap();
         Self { world, gateway, address, shutdown }
     }
 

@@ -5,7 +5,9 @@ use jiff::civil::Date;
 
 use super::{Admin, AdminError};
 use crate::domain::calendar::national_holiday;
-use crate::domain::schedule::{Blackout, Days, InvalidBlackout, Never, Obstacle, Pause, Plan, Window, preview};
+use crate::domain::schedule::{
+    Blackout, Days, InvalidBlackout, Never, Obstacle, Pause, Plan, Schedule, Window, preview,
+};
 use crate::gateway::view::RunView;
 use crate::gateway::view::schedule::{HolidayView, PauseView, PlanView, PlannedView, ScheduleView};
 use crate::store::gateway::runs;
@@ -45,6 +47,15 @@ pub struct PlanChange {
     pub long_poll: Option<bool>,
 }
 
+impl PlanChange {
+    /// The plan that it makes of this one.
+    fn of(&self, before: Plan) -> Plan {
+        let days = self.days.unwrap_or(before.days);
+        let long_poll = self.long_poll.unwrap_or(before.long_poll);
+        Plan { days, long_poll, ..self.moments.clone().unwrap_or(before) }
+    }
+}
+
 impl Admin {
     /// The schedule as it is, with the next `runs` runs.
     pub async fn schedule(&self, runs: usize) -> Result<ScheduleView, AdminError> {
@@ -79,15 +90,22 @@ impl Admin {
     pub async fn set_plan(&self, change: PlanChange) -> Result<(), AdminError> {
         let (now, default) = (self.now(), self.gateway.settings.pull.plan());
         self.change("schedule.set", async |connection, kept| {
-            let before = kept.plan.clone().unwrap_or_else(|| default.clone());
-            let moments = change.moments.clone().unwrap_or_else(|| before.clone());
-            let days = change.days.unwrap_or(before.days);
-            let plan = Plan { days, long_poll: change.long_poll.unwrap_or(before.long_poll), ..moments };
+            let plan = change.of(kept.plan.clone().unwrap_or_else(|| default.clone()));
             plan.check(now, &kept.holidays, &kept.blackouts).map_err(ScheduleError::from)?;
             schedule::set_plan(connection, Some(&plan), now).await?;
             Ok((said(kept.plan.as_ref()), said(Some(&plan))))
         })
         .await
+    }
+
+    /// What a change of the plan would come to: the next `runs` runs. Changes nothing, and is refused like the change itself.
+    pub async fn try_plan(&self, change: &PlanChange, runs: usize) -> Result<Vec<PlannedView>, AdminError> {
+        let kept = schedule::load(&mut *self.gateway.receiver.database.reader().await?).await?;
+        let now = self.now();
+        let schedule = kept.schedule(&self.gateway.settings.pull.plan());
+        let schedule = Schedule { plan: change.of(schedule.plan.clone()), ..schedule };
+        schedule.plan.check(now, &schedule.holidays, &schedule.blackouts).map_err(ScheduleError::from)?;
+        Ok(preview(&schedule, Some(now), now, runs).iter().map(PlannedView::from).collect())
     }
 
     /// Back to what the settings say.

@@ -19,6 +19,7 @@ const PLACES: &[(&str, Duty, Called)] = &[
     ("/received", Duty::See, |w| w.received),
     ("/quarantine", Duty::See, |w| w.quarantine_place),
     ("/people", Duty::See, |w| w.people),
+    ("/schedule", Duty::See, |w| w.schedule),
 ];
 
 /// What a place is called.

@@ -15,6 +15,7 @@ use super::App;
 use super::asked::Asked;
 use super::lang::Lang;
 use super::people::{incident, one};
+use super::schedule;
 use super::session::{Step, Visitor};
 use crate::domain::ids::UserId;
 use crate::gateway::admin::Admin;
@@ -32,6 +33,7 @@ pub(super) enum What {
     Dashboard,
     User(UserId),
     Incident(UserId),
+    Schedule,
 }
 
 /// Somebody who looks.
@@ -139,6 +141,7 @@ impl Looking {
                 }
                 one::now(&app, id, &self.visitor, lang, self.relay.as_ref()).await.map_err(drop)?.render()
             }
+            What::Schedule => schedule::now(&app, lang).await.map_err(drop)?.render(),
             What::Incident(id) => incident::now(&app, id, lang).await.map_err(drop)?.render(),
         };
         shown.map(Some).map_err(drop)

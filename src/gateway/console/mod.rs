@@ -26,6 +26,7 @@ mod protect;
 mod quarantine;
 mod received;
 pub mod routes;
+mod schedule;
 mod session;
 mod sign_in;
 mod text;
@@ -41,6 +42,7 @@ use tokio::sync::Semaphore;
 
 use super::admin::Admin;
 use super::config::ConsoleSettings;
+use super::keeper::Keeper;
 use super::opened::Gateway;
 use super::preview::Previewer;
 use super::watch::Lookout;
@@ -48,7 +50,7 @@ use crate::domain::clock::Clock;
 use crate::domain::staff::StaffName;
 use crate::http::{Edge, Identity, IdentityError, Limits, Metrics, Observer, Peers, Rate, ServerTls};
 use crate::runtime::lifecycle::Shutdown;
-use crate::runtime::task::Tasks;
+use crate::runtime::task::{Task, Tasks};
 use crate::wire::client::UnionClient;
 use throttle::Throttle;
 
@@ -64,6 +66,9 @@ const FREE: (u32, u32) = (5, 20);
 pub struct Console {
     gateway: Gateway,
     lookout: Arc<Lookout<UnionClient>>,
+    keeper: Arc<Keeper<UnionClient>>,
+    /// The pull that runs in this process.
+    pull: Option<Task>,
     stretching: Semaphore,
     decrypting: Arc<Semaphore>,
     previewer: Previewer,
@@ -90,7 +95,7 @@ pub enum ConsoleError {
 /// Starts it at this address, and answers at which it listens. Files are shown by `previewer`.
 pub async fn start(
     gateway: &Gateway,
-    lookout: &Arc<Lookout<UnionClient>>,
+    (lookout, keeper): (&Arc<Lookout<UnionClient>>, &Arc<Keeper<UnionClient>>),
     previewer: &Previewer,
     address: SocketAddr,
     tasks: &Tasks,
@@ -101,6 +106,8 @@ pub async fn start(
     let app = Arc::new(Console {
         gateway: gateway.clone(),
         lookout: Arc::clone(lookout),
+        keeper: Arc::clone(keeper),
+        pull: tasks.find("pull"),
         stretching: Semaphore::new(STRETCHING),
         decrypting: Arc::new(Semaphore::new(DECRYPTING)),
         previewer: previewer.clone(),

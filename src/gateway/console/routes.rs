@@ -13,8 +13,9 @@ use super::people::{act, import, incident, lost, offices, register, rollover};
 use super::protect::protect;
 use super::quarantine;
 use super::received::{decide, list, one, show, take};
+use super::schedule::{change, order};
 use super::session::Step;
-use super::{App, account, assets, consents, dashboard, live, people, sign_in};
+use super::{App, account, assets, consents, dashboard, live, people, schedule, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
 
@@ -87,6 +88,18 @@ pub fn routes() -> Vec<Route> {
         page("/people/users/{id}/incident", see, get(incident::page)),
         page("/people/users/{id}/incident/live", see, get(incident::follow)),
         page("/people/users/{id}/incident/report", see, get(incident::report)),
+        page("/schedule", see, get(schedule::page)),
+        page("/schedule/live", see, get(schedule::follow)),
+        page("/schedule/change", manage, get(change::page)),
+        action("/schedule/change", manage, post(change::save)),
+        action("/schedule/default", manage, post(change::default)),
+        action("/schedule/run", manage, post(order::run)),
+        action("/schedule/pause", manage, post(order::pause)),
+        action("/schedule/resume", manage, post(order::resume)),
+        action("/schedule/holidays", manage, post(order::add_holiday)),
+        action("/schedule/holidays/{id}/remove", manage, post(order::remove_holiday)),
+        action("/schedule/blackouts", manage, post(order::add_blackout)),
+        action("/schedule/blackouts/{id}/remove", manage, post(order::remove_blackout)),
         page("/received", see, get(list::page)),
         action("/received/accept", review, post(decide::accept_all)),
         page("/received/{id}", see, get(one::page)),

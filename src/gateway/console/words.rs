@@ -54,6 +54,7 @@ words! {
     sign_out: "ログアウト", "Sign out";
     dashboard: "ダッシュボード", "Dashboard";
     people: "事業所・利用者", "Offices and users";
+    schedule: "スケジュール", "Schedule";
     lost: "紛失・盗難の連絡", "A PC was lost";
     back_home: "最初のページへ", "To the first page";
     trouble: "処理できませんでした", "This was not done";
