@@ -24,6 +24,7 @@ mod console_people;
 mod console_people_browser;
 mod console_quarantine;
 mod console_received;
+mod console_schedule;
 mod console_sign_in;
 mod console_support;
 mod dispatch_again;

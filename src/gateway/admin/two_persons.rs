@@ -79,7 +79,7 @@ impl Admin {
 
     /// Asks for something that takes two persons. What could not be done anyway is refused at once.
     pub async fn ask(&self, matter: Matter, subject: &str, reason: &str, role: Role) -> Result<i64, AdminError> {
-        let rule = allowed(matter, |rule| role.may(rule.asks))?;
+        let entry = allowed(matter, |entry| role.may(entry.asks))?;
         let reason = reason.trim();
         let fits = (1..=LONGEST_REASON).contains(&reason.chars().count()) && !reason.contains(char::is_control);
         if !fits {
@@ -87,12 +87,12 @@ impl Admin {
         }
         self.can_be_done(matter, subject).await?;
         let (database, now) = (&self.gateway.receiver.database, self.now());
-        let ends_at = rule.lasts.map(|lasts| now.saturating_add(lasts).unwrap_or(now));
+        let ends_at = entry.lasts.map(|lasts| now.saturating_add(lasts).unwrap_or(now));
         let new = NewConsent { matter, subject, reason, asked_by: &self.actor, asked_at: now, ends_at };
         let mut transaction = database.write().await?;
         consents::expire(&mut transaction, matter, subject, now).await?;
         let number = consents::insert(&mut transaction, new).await?;
-        self.log(&mut transaction, "consent.asked", subject, "", &format!("{} {number}", rule.code)).await?;
+        self.log(&mut transaction, "consent.asked", subject, "", &format!("{} {number}", entry.code)).await?;
         database.commit(transaction).await?;
         Ok(number)
     }
@@ -166,7 +166,7 @@ impl Admin {
     /// Something open that whoever acts may answer.
     async fn to_answer(&self, number: i64, role: Role) -> Result<Consent, AdminError> {
         let consent = self.open_consent(number).await?;
-        allowed(consent.matter, |rule| role.may(rule.agrees))?;
+        allowed(consent.matter, |entry| role.may(entry.agrees))?;
         if self.is_actor(&consent.asked_by) {
             return Err(AdminError::SamePerson);
         }
@@ -199,8 +199,8 @@ impl Admin {
 }
 
 fn allowed(matter: Matter, may: impl Fn(&Rule) -> bool) -> Result<&'static Rule, AdminError> {
-    let rule = matter.rule();
-    if may(rule) { Ok(rule) } else { Err(AdminError::Duty) }
+    let entry = matter.rule();
+    if may(entry) { Ok(entry) } else { Err(AdminError::Duty) }
 }
 
 fn user(subject: &str) -> Result<UserId, AdminError> {

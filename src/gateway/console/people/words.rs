@@ -30,12 +30,12 @@ words! {
     user_id: "利用者ID", "User id";
     state: "状態", "State";
     stage_any: "すべて", "All";
-    stage_registered: "登録済（お知らせ未作成）", "Registered, no letter yet";
+    stage_registered: "お知らせ未作成", "Registered, no letter yet";
     stage_letter: "初期設定待ち", "Letter is out";
     stage_locked: "初期設定ロック", "Set-up locked";
     stage_waiting: "端末の承認待ち", "A PC waits for approval";
     stage_enrolled: "利用中", "In use";
-    stage_enabled: "有効（お知らせなし）", "Enabled, no letter";
+    stage_enabled: "有効", "Enabled";
     stage_disabled: "停止中", "Disabled";
     none_found: "該当する利用者はいません。検索の言葉や条件を変えてください。", "Nobody fits. Change what you look for.";
     none_yet: "利用者はまだ登録されていません。「新規登録」か「CSV取込」から始めます。", "Nobody is registered yet. Begin with a new user or a CSV file.";
@@ -128,6 +128,7 @@ words! {
     history: "履歴", "History";
     letter_title: "お知らせの印刷", "Print the letter";
     letter_once: "この画面は一度しか表示されません。今すぐ印刷し、本人に手渡すか書留で送ってください。印刷できなかったときは、利用者の画面からお知らせを作り直します。", "This is shown once. Print it now, and hand it over or send it registered. If it cannot be printed, make a new letter on the page of the user.";
+    to_person: "利用者の画面へ", "To the user";
     to_user: "利用者の画面へ（状況を確認）", "To the user, to watch the set-up";
     update_on: "自動更新中", "Updated by itself";
     update_off: "自動更新が止まっています。ページを再読み込みしてください。", "Not updated any more: load the page again.";
