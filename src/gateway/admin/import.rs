@@ -115,7 +115,7 @@ impl Admin {
         self.write_offices(&mut transaction, &new).await?;
         users::insert_registered(&mut transaction, &users, now).await?;
         let added = |user: &NewUser| self.entry("user.added", user.id.as_str(), "registered", now);
-        audit::insert(&mut transaction, &users.iter().map(added).collect::<Vec<_>>()).await?;
+        audit::insert_from(&mut transaction, &users.iter().map(added).collect::<Vec<_>>(), &self.origin).await?;
         let done = Imported { offices: new.len(), users: users.len(), encoding: sheet.encoding, dry_run };
         self.conclude(transaction, done).await
     }
@@ -139,7 +139,7 @@ impl Admin {
             offices::insert(connection, office).await?;
         }
         let added = |office: &Office| self.entry("office.added", office.code.as_str(), "registered", now);
-        audit::insert(connection, &dated.iter().map(added).collect::<Vec<_>>()).await
+        audit::insert_from(connection, &dated.iter().map(added).collect::<Vec<_>>(), &self.origin).await
     }
 
     /// Ids for those who were given none.

@@ -13,6 +13,8 @@ use futures_util::{Stream, stream};
 
 use super::App;
 use super::asked::Asked;
+use super::fault::Fault;
+use super::id::Id;
 use super::lang::Lang;
 use super::people::{incident, one};
 use super::schedule;
@@ -29,7 +31,7 @@ const LOOKS: u32 = 15;
 
 /// What somebody looks at.
 #[derive(Debug, Clone)]
-pub(super) enum What {
+enum What {
     Dashboard,
     User(UserId),
     Incident(UserId),
@@ -59,8 +61,39 @@ pub(super) async fn dashboard(
     follow(app, &asked, visitor, What::Dashboard)
 }
 
+/// GET `/people/users/{id}/live`.
+pub(super) async fn user(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(id): Id<UserId>,
+) -> Result<Response, Fault> {
+    Admin::new(&app.gateway, "console").user(&id).await?;
+    Ok(follow(app, &asked, visitor, What::User(id)))
+}
+
+/// GET `/people/users/{id}/incident/live`.
+pub(super) async fn lost_pc(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(id): Id<UserId>,
+) -> Result<Response, Fault> {
+    Admin::new(&app.gateway, "console").user(&id).await?;
+    Ok(follow(app, &asked, visitor, What::Incident(id)))
+}
+
+/// GET `/schedule/live`.
+pub(super) async fn pull(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+) -> Response {
+    follow(app, &asked, visitor, What::Schedule)
+}
+
 /// Events with what is looked at, as often as it has changed.
-pub(super) fn follow(app: App, asked: &Asked, visitor: Arc<Visitor>, what: What) -> Response {
+fn follow(app: App, asked: &Asked, visitor: Arc<Visitor>, what: What) -> Response {
     let looking = Looking {
         app,
         lang: asked.lang,

@@ -13,7 +13,6 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
-use super::super::live::{self, What};
 use super::super::session::Visitor;
 use super::super::{App, text};
 use super::words::Words;
@@ -81,17 +80,6 @@ pub(in super::super) async fn page(
         live: format!("{path}/live"),
         now: now(&app, &id, asked.lang).await?,
     })
-}
-
-/// GET `/people/users/{id}/incident/live`.
-pub(in super::super) async fn follow(
-    State(app): State<App>,
-    Extension(asked): Extension<Asked>,
-    Extension(visitor): Extension<Arc<Visitor>>,
-    Id(id): Id<UserId>,
-) -> Result<Response, Fault> {
-    app.reading().user(&id).await?;
-    Ok(live::follow(app, &asked, visitor, What::Incident(id)))
 }
 
 /// The incident as it is now.

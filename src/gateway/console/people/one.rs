@@ -14,7 +14,6 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
-use super::super::live::{self, What};
 use super::super::session::Visitor;
 use super::super::{App, text};
 use super::words::Words;
@@ -105,17 +104,6 @@ pub(in super::super) async fn page(
         live: format!("/people/users/{id}/live"),
         consent,
     })
-}
-
-/// GET `/people/users/{id}/live`.
-pub(in super::super) async fn follow(
-    State(app): State<App>,
-    Extension(asked): Extension<Asked>,
-    Extension(visitor): Extension<Arc<Visitor>>,
-    Id(id): Id<UserId>,
-) -> Result<Response, Fault> {
-    app.reading().user(&id).await?;
-    Ok(live::follow(app, &asked, visitor, What::User(id)))
 }
 
 /// The user as it is now, for whoever looks. `relay`: what the relay said last.

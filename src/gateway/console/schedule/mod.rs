@@ -16,7 +16,6 @@ use super::asked::Asked;
 use super::fault::Fault;
 use super::frame::{Frame, html};
 use super::lang::Lang;
-use super::live::{self, What};
 use super::session::Visitor;
 use super::{App, text};
 use crate::domain::schedule::Days;
@@ -142,15 +141,6 @@ pub(super) async fn page(
     })
 }
 
-/// GET `/schedule/live`.
-pub(super) async fn follow(
-    State(app): State<App>,
-    Extension(asked): Extension<Asked>,
-    Extension(visitor): Extension<Arc<Visitor>>,
-) -> Response {
-    live::follow(app, &asked, visitor, What::Schedule)
-}
-
 /// The pull as it is now.
 pub(super) async fn now(app: &App, lang: Lang) -> Result<Now, Fault> {
     let at = app.gateway.receiver.clock.now();
@@ -214,7 +204,7 @@ fn run(one: &RunView, now: Timestamp, lang: Lang) -> Run {
         Some("stopped") => (s.result_stopped.to_owned(), "warn"),
         Some(code) => (format!("{}（{code}）", s.result_failed), "bad"),
     };
-    let seconds = |seconds: f64| format!("{seconds:.1} {}", s.seconds);
+    let seconds = |seconds: f64| format!("{seconds:.1}{}", s.seconds);
     let late = one.planned_at.map(|planned| one.started_at.duration_since(planned));
     Run {
         number: one.run,

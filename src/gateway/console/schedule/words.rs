@@ -16,8 +16,8 @@ words! {
     times_help: "コンマで区切ります（例：9:00, 12:30, 17:00）", "With commas between them: 9:00, 12:30, 17:00";
     interval: "間隔", "Every";
     interval_help: "空なら間隔では受信しません。", "Empty: not by an interval.";
-    minutes: "分", "minutes";
-    seconds: "秒", "seconds";
+    minutes: "分", " minutes";
+    seconds: "秒", " seconds";
     cron: "cron式", "Cron expressions";
     cron_help: "1行に一つ（分 時 日 月 曜日）。使わなければ空のままにします。", "One a line (minute hour day month weekday). Leave it empty if you do not use them.";
     days: "実行する日", "On";
