@@ -426,6 +426,9 @@ CREATE TABLE audit (
 );
 
 CREATE INDEX audit_by_subject ON audit (subject, number);
+CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_by_actor ON audit (actor, at);
+CREATE INDEX audit_by_action ON audit (action, at);
 
 -- Who looked at the inside of a received file: the same as in the audit, with whose file it is, to be looked up by.
 CREATE TABLE accesses (

@@ -1,5 +1,9 @@
 //! Who did what and when.
 
+mod search;
+
+pub use search::{NoPlace, Place, Search, newest_number, offices, plan, search};
+
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
