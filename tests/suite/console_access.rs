@@ -69,7 +69,23 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("GET", "/quarantine", SEEING),
     ("GET", "/quarantine/{id}", SEEING),
     ("POST", "/quarantine/{id}/return", REVIEWING),
+    ("GET", "/audit", AUDITING),
+    ("POST", "/audit/export", AUDITING),
+    ("GET", "/settings", GOVERNING),
+    ("POST", "/settings/staff", GOVERNING),
+    ("GET", "/settings/staff/{id}", GOVERNING),
+    ("POST", "/settings/staff/{id}/role", GOVERNING),
+    ("POST", "/settings/staff/{id}/password", GOVERNING),
+    ("POST", "/settings/staff/{id}/factor", GOVERNING),
+    ("POST", "/settings/staff/{id}/sessions", GOVERNING),
+    ("POST", "/settings/staff/{id}/disable", GOVERNING),
+    ("GET", "/settings/tokens", GOVERNING),
+    ("POST", "/settings/tokens", GOVERNING),
+    ("POST", "/settings/tokens/{id}/revoke", GOVERNING),
+    ("GET", "/settings/configuration", GOVERNING),
 ];
+const AUDITING: &[Role] = &[Role::Auditor, Role::Officer];
+const GOVERNING: &[Role] = &[Role::Officer];
 const SEEING: &[Role] = &[Role::Reader, Role::Clerk, Role::Manager, Role::Officer];
 const REVIEWING: &[Role] = &[Role::Clerk, Role::Manager, Role::Officer];
 const MANAGING: &[Role] = &[Role::Manager, Role::Officer];

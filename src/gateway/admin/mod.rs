@@ -284,6 +284,7 @@ fn called(what: &str) -> &str {
         "year" => "年",
         "staff" => "職員",
         "consent" => "承認の依頼",
+        "token" => "トークン",
         other => other,
     }
 }

@@ -18,6 +18,14 @@ impl Admin {
         Ok(database.commit(transaction).await?)
     }
 
+    /// Somebody takes the audit, or a part of it, away as a file.
+    pub async fn note_export(&self) -> Result<(), AdminError> {
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        self.log(&mut transaction, "audit.exported", "audit", "", "").await?;
+        Ok(database.commit(transaction).await?)
+    }
+
     /// Sets or takes away the flag.
     pub async fn flag(&self, id: MessageId, on: bool) -> Result<(), AdminError> {
         let message = self.find(id).await?;

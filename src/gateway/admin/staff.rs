@@ -54,6 +54,8 @@ pub struct StaffView {
     pub password_at: Timestamp,
     /// Whether the password has to be changed at the next sign-in.
     pub must_change: bool,
+    /// Whether its second factor is set up.
+    pub has_factor: bool,
     /// When it was shut.
     pub disabled_at: Option<Timestamp>,
 }
@@ -67,6 +69,7 @@ impl From<&Account> for StaffView {
             created_at: account.created_at,
             password_at: account.password_at,
             must_change: account.must_change,
+            has_factor: account.has_factor,
             disabled_at: account.disabled_at,
         }
     }
@@ -83,11 +86,11 @@ pub struct MadeAccount {
     pub password: Option<String>,
 }
 
-/// Adds an account, with its entry in the audit.
+/// Adds an account, with its entry in the audit: who did it, and from where.
 pub async fn insert(
     connection: &mut Connection,
     account: &NewAccount,
-    actor: &str,
+    (actor, origin): (&str, &str),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     rows::insert(connection, (&account.name, account.role), &account.verifier, account.must_change, now).await?;
@@ -99,7 +102,7 @@ pub async fn insert(
         before: String::new(),
         after: account.role.code().to_owned(),
     };
-    audit::insert(connection, &[entry]).await
+    audit::insert_from(connection, &[entry], origin).await
 }
 
 /// As the audit calls an account.
@@ -118,7 +121,7 @@ impl Admin {
         let (account, made) = self.new_account(name.clone(), role, password).await?;
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
-        insert(&mut transaction, &account, &self.actor, self.now()).await?;
+        insert(&mut transaction, &account, (&self.actor, &self.origin), self.now()).await?;
         database.commit(transaction).await?;
         self.made(&name, made).await
     }
@@ -152,18 +155,38 @@ impl Admin {
     pub async fn disable_staff(&self, name: &StaffName) -> Result<StaffView, AdminError> {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
-        let all = rows::list(&mut *transaction).await?;
-        let account = all.iter().find(|account| account.name == *name).ok_or(AdminError::Missing("staff"))?;
-        let is_officer = |account: &&Account| account.role == Role::Officer && account.disabled_at.is_none();
-        if is_officer(&account) && all.iter().filter(is_officer).count() == 1 {
-            return Err(AdminError::LastOfficer);
-        }
+        let account = one_but_the_last_officer(&mut transaction, name).await?;
         if rows::disable(&mut transaction, name, self.now()).await? {
             staff_sessions::end_others(&mut transaction, name, None).await?;
             self.log(&mut transaction, "staff.disabled", &subject(name), account.role.code(), "disabled").await?;
         }
         database.commit(transaction).await?;
         self.one_of_staff(name).await
+    }
+
+    /// Gives an account another role, which counts at once. The last one that can look after accounts keeps its.
+    pub async fn set_staff_role(&self, name: &StaffName, role: Role) -> Result<StaffView, AdminError> {
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        let found = rows::list(&mut *transaction).await?.into_iter().find(|account| account.name == *name);
+        let before = found.ok_or(AdminError::Missing("staff"))?.role;
+        if before != role {
+            one_but_the_last_officer(&mut transaction, name).await?;
+            rows::set_role(&mut transaction, name, role).await?;
+            self.log(&mut transaction, "staff.role", &subject(name), before.code(), role.code()).await?;
+        }
+        database.commit(transaction).await?;
+        self.one_of_staff(name).await
+    }
+
+    /// Signs somebody out everywhere.
+    pub async fn end_staff_sessions(&self, name: &StaffName) -> Result<(), AdminError> {
+        self.one_of_staff(name).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        staff_sessions::end_others(&mut transaction, name, None).await?;
+        self.log(&mut transaction, "staff.session-ended", &subject(name), "", "").await?;
+        Ok(database.commit(transaction).await?)
     }
 
     /// Takes an account's second factor away, for somebody who has lost phone and recovery codes: the next sign-in sets it up anew.
@@ -198,4 +221,15 @@ impl Admin {
         let found = self.staff().await?.into_iter().find(|view| view.name == name.as_str());
         found.ok_or(AdminError::Missing("staff"))
     }
+}
+
+/// The account, unless nobody could look after accounts without it.
+async fn one_but_the_last_officer(connection: &mut Connection, name: &StaffName) -> Result<Account, AdminError> {
+    let all = rows::list(&mut *connection).await?;
+    let account = all.iter().find(|account| account.name == *name).ok_or(AdminError::Missing("staff"))?;
+    let is_officer = |account: &&Account| account.role == Role::Officer && account.disabled_at.is_none();
+    if is_officer(&account) && all.iter().filter(is_officer).count() == 1 {
+        return Err(AdminError::LastOfficer);
+    }
+    Ok(account.clone())
 }

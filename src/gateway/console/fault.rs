@@ -62,6 +62,11 @@ impl Fault {
         Self::known(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.fault_pc_unnamed)
     }
 
+    /// What was filled in cannot be, as whoever reads it says.
+    pub(super) fn said(error: impl std::error::Error) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, what: What::Refused(error.to_string()) }
+    }
+
     /// We failed. The cause is in the log.
     const fn internal() -> Self {
         Self::known(StatusCode::INTERNAL_SERVER_ERROR, |w| &w.fault_internal)

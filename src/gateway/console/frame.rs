@@ -20,6 +20,8 @@ const PLACES: &[(&str, Duty, Called)] = &[
     ("/quarantine", Duty::See, |w| w.quarantine_place),
     ("/people", Duty::See, |w| w.people),
     ("/schedule", Duty::See, |w| w.schedule),
+    ("/audit", Duty::Audit, |w| w.audit),
+    ("/settings", Duty::Govern, |w| w.settings),
 ];
 
 /// What a place is called.
@@ -100,7 +102,7 @@ impl Frame {
 
 /// The page that a role begins with.
 pub(super) const fn home(role: Role) -> &'static str {
-    if role.may(Duty::See) { "/" } else { "/account" }
+    if role.may(Duty::See) { "/" } else { "/audit" }
 }
 
 /// Something that was not done.

@@ -12,6 +12,7 @@
 mod account;
 mod asked;
 mod assets;
+mod audit;
 mod consents;
 mod dashboard;
 mod fault;
@@ -28,6 +29,7 @@ mod received;
 pub mod routes;
 mod schedule;
 mod session;
+mod settings;
 mod sign_in;
 mod text;
 mod throttle;

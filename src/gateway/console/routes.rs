@@ -15,7 +15,8 @@ use super::quarantine;
 use super::received::{decide, list, one, show, take};
 use super::schedule::{change, order};
 use super::session::Step;
-use super::{App, account, assets, consents, dashboard, live, people, schedule, sign_in};
+use super::settings::{account as one_account, accounts, configuration, tokens};
+use super::{App, account, assets, audit, consents, dashboard, live, people, schedule, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
 
@@ -42,7 +43,7 @@ fn action(path: &'static str, access: Access, handler: MethodRouter<App>) -> Rou
 /// All of them.
 pub fn routes() -> Vec<Route> {
     use Access::{Open, Staff};
-    let [see, review, manage, ..] = Duty::ALL.map(Access::Duty);
+    let [see, review, manage, look_into, govern] = Duty::ALL.map(Access::Duty);
     let [code, password, factor] = [Step::Code, Step::Password, Step::Factor].map(Access::Step);
     vec![
         page("/sign-in", Open, get(sign_in::page)),
@@ -113,6 +114,20 @@ pub fn routes() -> Vec<Route> {
         page("/quarantine", see, get(quarantine::list::page)),
         page("/quarantine/{id}", see, get(quarantine::one::page)),
         action("/quarantine/{id}/return", review, post(quarantine::decide::hand_back)),
+        page("/audit", look_into, get(audit::list::page)),
+        action("/audit/export", look_into, post(audit::export::save)),
+        page("/settings", govern, get(accounts::page)),
+        action("/settings/staff", govern, post(accounts::add)),
+        page("/settings/staff/{id}", govern, get(one_account::page)),
+        action("/settings/staff/{id}/role", govern, post(one_account::role)),
+        action("/settings/staff/{id}/password", govern, post(one_account::password)),
+        action("/settings/staff/{id}/factor", govern, post(one_account::factor)),
+        action("/settings/staff/{id}/sessions", govern, post(one_account::sessions)),
+        action("/settings/staff/{id}/disable", govern, post(one_account::disable)),
+        page("/settings/tokens", govern, get(tokens::page)),
+        action("/settings/tokens", govern, post(tokens::add)),
+        action("/settings/tokens/{id}/revoke", govern, post(tokens::revoke)),
+        page("/settings/configuration", govern, get(configuration::page)),
     ]
 }
 

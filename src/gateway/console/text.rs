@@ -1,6 +1,6 @@
 //! Times and sizes as people read them. Times are those of Japan.
 
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
@@ -16,6 +16,17 @@ pub(super) fn midnight(at: Timestamp) -> Timestamp {
     japan(at).start_of_day().map_or(at, |day| day.timestamp())
 }
 
+/// When a day begins that a browser's field for dates names: 2026-11-22.
+pub(super) fn day(typed: &str) -> Result<Timestamp, jiff::Error> {
+    let zone = TimeZone::get("Asia/Tokyo")?;
+    Ok(typed.parse::<Date>()?.to_zoned(zone)?.timestamp())
+}
+
+/// When it ends: Japan has no summer time.
+pub(super) fn end_of_day(typed: &str) -> Result<Timestamp, jiff::Error> {
+    day(typed)?.checked_add(SignedDuration::from_hours(24))
+}
+
 /// A whole date with time: 2026年11月22日（日）23:05.
 pub(super) fn full(at: Timestamp, lang: Lang) -> String {
     let local = japan(at);
@@ -26,6 +37,11 @@ pub(super) fn full(at: Timestamp, lang: Lang) -> String {
         }
         Lang::English => local.strftime("%a %-d %b %Y, %H:%M").to_string(),
     }
+}
+
+/// To the second, for lists that are sorted and compared: 2026-11-22 23:05:12.
+pub(super) fn exact(at: Timestamp) -> String {
+    japan(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// As short as it can be said now: 23:05, 11月21日 23:05, 2025年11月22日.

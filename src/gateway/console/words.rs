@@ -40,8 +40,10 @@ macro_rules! page_words {
     };
 }
 
+pub(super) mod audit;
 pub(super) mod quarantine;
 pub(super) mod received;
+pub(super) mod settings;
 pub(super) use words;
 
 words! {
@@ -56,6 +58,8 @@ words! {
     people: "事業所・利用者", "Offices and users";
     schedule: "スケジュール", "Schedule";
     lost: "紛失・盗難の連絡", "A PC was lost";
+    audit: "監査", "Audit";
+    settings: "設定", "Settings";
     back_home: "最初のページへ", "To the first page";
     trouble: "処理できませんでした", "This was not done";
     continue_on: "続ける", "Continue";
@@ -109,6 +113,10 @@ words! {
     // What was done just now.
     done_password: "パスワードを変更しました。ほかの端末はログアウトされました。", "The password was changed, and all other sessions were ended.";
     done_session: "セッションを終了しました。", "The session was ended.";
+
+    done_account: "職員の設定を変更しました。", "The account was changed.";
+    done_account_disabled: "職員を無効にしました。", "The account was shut.";
+    done_token: "トークンを失効させました。", "The token was ended.";
 
     // The dashboard.
     all_well: "異常はありません", "All is well";
@@ -304,6 +312,9 @@ impl Words {
             "returned" => self.done_returned,
             "accepted-all" => self.done_accepted_all,
             "accepted-some" => self.done_accepted_some,
+            "account" => self.done_account,
+            "account-disabled" => self.done_account_disabled,
+            "token" => self.done_token,
             "commented" => self.done_commented,
             "asked" => self.done_asked,
             "agreed" => self.done_agreed,

@@ -161,7 +161,7 @@ async fn first_of_the_staff(
     let is_first = crate::store::gateway::staff::list(&mut *transaction).await?.is_empty();
     let made = if is_first {
         let (account, shown) = NewAccount::make(name.clone(), Role::Officer, password, random)?;
-        staff::insert(&mut transaction, &account, "init", clock.now()).await?;
+        staff::insert(&mut transaction, &account, ("init", ""), clock.now()).await?;
         // Before it counts: nobody is killed between the two and has an account that no one can use.
         if let Some(password) = &shown {
             tell(password).map_err(InitError::Untold)?;

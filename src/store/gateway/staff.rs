@@ -21,6 +21,8 @@ pub struct Account {
     pub password_at: Timestamp,
     /// Whether somebody else knows the password, so that it has to be changed at the next sign-in.
     pub must_change: bool,
+    /// Whether its second factor is set up.
+    pub has_factor: bool,
     /// When it was shut.
     pub disabled_at: Option<Timestamp>,
 }
@@ -50,19 +52,20 @@ pub async fn insert(
 
 /// Every account, by name.
 pub async fn list(executor: impl SqliteExecutor<'_>) -> Result<Vec<Account>, StoreError> {
-    type Row = (String, String, i64, i64, bool, Option<i64>);
+    type Row = (String, String, i64, i64, bool, bool, Option<i64>);
     let rows: Vec<Row> =
-        sqlx::query_as("SELECT name, role, created_at, password_at, must_change, disabled_at FROM staff ORDER BY name")
+        sqlx::query_as("SELECT name, role, created_at, password_at, must_change, totp IS NOT NULL, disabled_at FROM staff ORDER BY name")
             .fetch_all(executor)
             .await?;
     rows.into_iter()
-        .map(|(name, role, created_at, password_at, must_change, disabled_at)| {
+        .map(|(name, role, created_at, password_at, must_change, has_factor, disabled_at)| {
             Ok(Account {
                 name: name.parse().map_err(corrupt("name of staff"))?,
                 role: role.parse().map_err(corrupt("role of staff"))?,
                 created_at: moment(created_at)?,
                 password_at: moment(password_at)?,
                 must_change,
+                has_factor,
                 disabled_at: disabled_at.map(moment).transpose()?,
             })
         })
@@ -101,6 +104,13 @@ pub async fn set_password(
         .bind(micros(at))
         .execute(connection)
         .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Missing("staff")) }
+}
+
+/// Gives an account another role.
+pub async fn set_role(connection: &mut SqliteConnection, name: &StaffName, role: Role) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE staff SET role = $2 WHERE name = $1").bind(name.as_str()).bind(role.code());
+    let done = done.execute(connection).await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Missing("staff")) }
 }
 

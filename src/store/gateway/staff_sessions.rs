@@ -104,6 +104,14 @@ pub async fn of_staff(executor: impl SqliteExecutor<'_>, name: &StaffName) -> Re
     rows.into_iter().map(Row::parse).collect()
 }
 
+/// Everybody's sessions.
+pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Session>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT);
+    query.push("n.number > 0 ORDER BY n.number DESC");
+    let rows: Vec<Row> = query.build_query_as().fetch_all(executor).await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
 /// Notes that it was used.
 pub async fn seen(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<(), StoreError> {
     sqlx::query("UPDATE staff_sessions SET seen_at = $2 WHERE number = $1")

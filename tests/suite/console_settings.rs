@@ -1,0 +1,118 @@
+//! 設定 at the console: accounts, tokens, and what is configured.
+
+use hyper::StatusCode;
+use kenpo_express::domain::staff::Role;
+use kenpo_express::store::gateway::audit;
+
+use crate::console_support::{ConsoleWorld, PASSWORD, between, leads, text};
+
+#[tokio::test]
+async fn an_officer_looks_after_accounts() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    assert!(text(&officer.get("/settings").await).contains("/settings/staff/tanaka"));
+    for (name, role) in [("Suzuki", "clerk"), ("suzuki", "root"), ("", "clerk")] {
+        let refused = officer.post("/settings/staff", &[("name", name), ("role", role)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{name} {role}");
+    }
+    officer.get("/settings").await;
+    let made = officer.post("/settings/staff", &[("name", "suzuki"), ("role", "clerk")]).await;
+    let password = between(&text(&made), "id=\"secret\">", "<").unwrap();
+    assert_eq!(made.header("cache-control"), Some("no-store"));
+    let again = officer.post("/settings/staff", &[("name", "suzuki"), ("role", "clerk")]).await;
+    assert!(again.status == StatusCode::CONFLICT && text(&again).contains("登録済み"));
+
+    // Whoever has the password comes as far as choosing another one.
+    let mut clerk = world.browser();
+    assert_eq!(leads(&clerk.sign_in("suzuki", &password).await), "/sign-in/password");
+    clerk.get("/sign-in/password").await;
+    clerk.post("/sign-in/password", &[("now", &password), ("new", PASSWORD), ("again", PASSWORD)]).await;
+    clerk.set_up(&world).await;
+    assert!(clerk.is_in().await);
+    let page = text(&officer.get("/settings/staff/suzuki").await);
+    assert!(page.contains("設定済") && page.contains("Suite/1.0"), "{page}");
+
+    // Another role counts at once.
+    let answer = officer.post("/settings/staff/suzuki/role", &[("role", "auditor")]).await;
+    assert_eq!(leads(&answer), "/settings/staff/suzuki?done=account");
+    assert!(!clerk.is_in().await);
+    assert_eq!(clerk.get("/audit").await.status, StatusCode::OK);
+
+    // Lost phone: signed out everywhere, and the next sign-in sets the second factor up.
+    officer.post("/settings/staff/suzuki/factor", &[]).await;
+    assert!(leads(&clerk.get("/audit").await).starts_with("/sign-in"));
+    let mut clerk = world.browser();
+    clerk.sign_in("suzuki", PASSWORD).await;
+    assert!(leads(&clerk.get("/audit").await).starts_with("/sign-in/factor"));
+
+    let made = text(&officer.post("/settings/staff/suzuki/password", &[]).await);
+    let password = between(&made, "id=\"secret\">", "<").unwrap();
+    assert!(leads(&clerk.get("/audit").await).starts_with("/sign-in"), "the session has ended");
+    assert_eq!(world.browser().sign_in("suzuki", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+    let mut clerk = world.browser();
+    assert_eq!(leads(&clerk.sign_in("suzuki", &password).await), "/sign-in/password");
+    officer.post("/settings/staff/suzuki/sessions", &[]).await;
+    assert_eq!(leads(&clerk.get("/sign-in/password").await).split('?').next(), Some("/sign-in"));
+
+    officer.post("/settings/staff/suzuki/disable", &[]).await;
+    assert_eq!(world.browser().sign_in("suzuki", &password).await.status, StatusCode::UNAUTHORIZED);
+    assert!(text(&officer.get("/settings/staff/suzuki").await).contains("無効"));
+
+    // Somebody must be left who can do all this.
+    for (path, fields) in [("disable", &[][..]), ("role", &[("role", "clerk")][..])] {
+        let refused = officer.post(&format!("/settings/staff/tanaka/{path}"), fields).await;
+        assert!(refused.status == StatusCode::CONFLICT && text(&refused).contains("最後の責任者"), "{path}");
+    }
+    assert!(officer.is_in().await);
+
+    let read = world.gateway.receiver.database.read();
+    let entries = audit::of_subject(read, "staff:suzuki", 50).await.unwrap();
+    let by_officer: Vec<_> = entries.iter().filter(|entry| entry.actor == "staff:tanaka").rev().collect();
+    assert!(by_officer.iter().all(|entry| entry.origin == "127.0.0.1"), "{by_officer:?}");
+    let actions: Vec<&str> = by_officer.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(
+        actions,
+        ["staff.added", "staff.role", "staff.factor-reset", "staff.password", "staff.session-ended", "staff.disabled"]
+    );
+    assert_eq!((by_officer[1].before.as_str(), by_officer[1].after.as_str()), ("clerk", "auditor"));
+}
+
+#[tokio::test]
+async fn tokens_are_made_shown_once_and_ended() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    assert!(text(&officer.get("/settings/tokens").await).contains("トークンはありません"));
+    for (fields, status) in [
+        (&[("name", "kikan")][..], StatusCode::UNPROCESSABLE_ENTITY),
+        (&[("name", "kikan"), ("scope", "everything")][..], StatusCode::UNPROCESSABLE_ENTITY),
+        (&[("name", "基幹"), ("scope", "sent:read")][..], StatusCode::CONFLICT),
+        (&[("name", "kikan"), ("scope", "sent:read"), ("expires", "2020-01-01")][..], StatusCode::CONFLICT),
+        (&[("name", "kikan"), ("scope", "sent:read"), ("expires", "soon")][..], StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        assert_eq!(officer.post("/settings/tokens", fields).await.status, status, "{fields:?}");
+    }
+    officer.get("/settings/tokens").await;
+    let fields = [("name", "kikan"), ("scope", "received:read"), ("scope", "received:content")];
+    let made = text(&officer.post("/settings/tokens", &fields).await);
+    let token = between(&made, "id=\"secret\">", "<").unwrap();
+    let listed = text(&officer.get("/settings/tokens").await);
+    assert!(token.len() > 20 && !listed.contains(&token));
+    assert!(listed.contains("受信一覧の参照<br>受信ファイルの取得"), "{listed}");
+    assert_eq!(leads(&officer.post("/settings/tokens/kikan/revoke", &[]).await), "/settings/tokens?done=token");
+    assert!(text(&officer.get("/settings/tokens").await).contains("失効済"));
+    assert_eq!(officer.post("/settings/tokens/none/revoke", &[]).await.status, StatusCode::NOT_FOUND);
+    let tokens = world.admin().tokens().await.unwrap();
+    assert!(tokens.len() == 1 && tokens[0].revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn what_is_configured_is_shown_without_secrets() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let page = text(&officer.get("/settings/configuration").await);
+    let own = world.admin().own_certificates().await.unwrap();
+    assert!(own.iter().all(|one| page.contains(&one.fingerprint)));
+    assert!(page.contains("storage.keep_records_days") && page.contains("send.approval"));
+    assert!(!page.contains(".key<") && !page.contains("PRIVATE"), "{page}");
+    assert!(text(&officer.get("/settings/configuration?lang=en").await).contains("for ever"));
+}
