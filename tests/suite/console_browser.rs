@@ -38,7 +38,7 @@ pub(crate) async fn sign_in_as(world: &ConsoleWorld, window: &Window, name: &str
 }
 
 /// Files of a union's day, from three offices.
-async fn a_day(world: &ConsoleWorld, files: usize) -> Vec<MessageId> {
+pub(crate) async fn a_day(world: &ConsoleWorld, files: usize) -> Vec<MessageId> {
     let names = [
         "算定基礎届.csv",
         "賞与支払届_令和8年夏季.csv",
@@ -146,48 +146,4 @@ async fn fifty_files_are_accepted_in_a_row_by_keyboard_alone() {
     window.arrive("done=returned").await;
     window.wait(".empty").await;
     window.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_looked_at_small_and_large_light_and_dark() {
-    let world = ConsoleWorld::start().await;
-    let somebody = world.staff("suzuki", Role::Officer).await;
-    let ids = a_day(&world, 30).await;
-    let mut stranger = world.world.sender("stranger").await;
-    let lost = world.world.send(&mut stranger, b"x");
-    world
-        .world
-        .change_user("stranger", |user| {
-            user.state = kenpo_express::domain::user::UserState::Disabled {
-                reason: kenpo_express::domain::user::DisableReason::Left,
-                at: world.world.clock_now(),
-            };
-        })
-        .await;
-    world.world.pull().await;
-    for (size, dark, name) in [
-        (SMALL, false, "small-light"),
-        (SMALL, true, "small-dark"),
-        (LARGE, false, "large-light"),
-        (LARGE, true, "large-dark"),
-    ] {
-        let window = Window::open(size, dark).await;
-        sign_in(&world, &window, &somebody.secret).await;
-        let address = format!("https://{}", world.address);
-        for (page, path) in [
-            ("dashboard", "/".to_owned()),
-            ("received", "/received".to_owned()),
-            ("one", format!("/received/{}?state=archived", ids[0])),
-            ("quarantined", format!("/received/{lost}")),
-            ("english", "/?lang=en".to_owned()),
-            ("account", "/account?lang=ja".to_owned()),
-        ] {
-            window.go(&format!("{address}{path}")).await;
-            window.wait("main h1").await;
-            look(&window, &format!("{page}-{name}")).await;
-        }
-        let is_dark = window.run("return matchMedia('(prefers-color-scheme: dark)').matches").await;
-        assert_eq!(is_dark.as_bool(), Some(dark));
-        window.close().await;
-    }
 }

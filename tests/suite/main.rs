@@ -29,6 +29,7 @@ mod console_schedule;
 mod console_settings;
 mod console_sign_in;
 mod console_support;
+mod console_walk;
 mod dispatch_again;
 mod enrol_command;
 mod enrol_disk;

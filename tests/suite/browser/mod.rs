@@ -212,9 +212,13 @@ impl Window {
     /// A picture of the window, for people to look at.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/console-pictures");
-        std::fs::create_dir_all(&folder).unwrap();
-        let file: PathBuf = folder.join(format!("{name}.png"));
-        self.driver.screenshot(&file).await.unwrap();
+        self.picture_at(&folder.join(format!("{name}.png"))).await;
+    }
+
+    /// A picture of the window in this file.
+    pub(crate) async fn picture_at(&self, file: &Path) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        self.driver.screenshot(file).await.unwrap();
     }
 
     /// What axe-core finds on this page that is serious or worse.
