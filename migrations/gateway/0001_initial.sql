@@ -228,7 +228,6 @@ CREATE UNIQUE INDEX messages_archived ON messages (id) WHERE verdict = 'accepted
 CREATE INDEX messages_quarantined ON messages (id) WHERE verdict = 'quarantined';
 CREATE INDEX messages_by_state ON messages (state, number);
 CREATE INDEX messages_by_office ON messages (office, number);
-CREATE INDEX messages_by_time ON messages (received_at);
 CREATE INDEX messages_by_user ON messages (user_id, number);
 CREATE INDEX messages_unopened ON messages (number) WHERE opened_at IS NULL AND verdict = 'accepted';
 CREATE INDEX messages_flagged ON messages (number) WHERE flagged_at IS NOT NULL;
@@ -370,7 +369,6 @@ CREATE INDEX sent_to_ask ON sent (number) WHERE asked_at = 0;
 CREATE INDEX sent_by_dispatch ON sent (dispatch, number);
 CREATE INDEX sent_by_state ON sent (state, number);
 CREATE INDEX sent_by_office ON sent (office, number);
-CREATE INDEX sent_by_time ON sent (created_at);
 CREATE INDEX sent_by_user ON sent (user_id, number) WHERE user_id IS NOT NULL;
 CREATE INDEX sent_alarmed ON sent (number) WHERE alarm IS NOT NULL;
 

@@ -83,6 +83,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("POST", "/settings/tokens", GOVERNING),
     ("POST", "/settings/tokens/{id}/revoke", GOVERNING),
     ("GET", "/settings/configuration", GOVERNING),
+    ("POST", "/quarantine/{id}/release", REVIEWING),
 ];
 const AUDITING: &[Role] = &[Role::Auditor, Role::Officer];
 const GOVERNING: &[Role] = &[Role::Officer];

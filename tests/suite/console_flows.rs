@@ -110,9 +110,10 @@ async fn many_are_saved_as_one_zip_and_accepted_with_a_few_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_in_quarantine_is_understood() {
+async fn a_file_in_quarantine_is_understood_and_let_out_by_two() {
     let world = ConsoleWorld::start().await;
     let suzuki = world.staff("suzuki", Role::Clerk).await;
+    let sato = world.staff("sato", Role::Manager).await;
     let mut sender = world.world.sender("yamada-1").await;
     world.admin().disable_user(&"yamada-1".parse().unwrap(), DisableReason::Left, None).await.unwrap();
     let id = arrive(&world, &mut sender, "被扶養者異動届.csv", b"1,2\n").await;
@@ -129,5 +130,18 @@ async fn a_file_in_quarantine_is_understood() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
+    window.fill("#release", "本人に電話で確認しました").await;
+    window.click("form[action$='/release'] button").await;
+    window.arrive("done=asked").await;
+    look(&window, "quarantine-asked").await;
+    window.close().await;
+    let window = Window::open(LARGE, true).await;
+    sign_in_as(&world, &window, "sato", &sato.secret).await;
+    window.go(&format!("https://{}/quarantine/{id}", world.address)).await;
+    window.wait("form[action$='/agree']").await;
+    look(&window, "quarantine-agree").await;
+    window.click("form[action$='/agree'] button").await;
+    window.arrive("/received/").await;
+    assert_eq!(world.world.find(id).await.unwrap().state, State::Archived);
     window.close().await;
 }

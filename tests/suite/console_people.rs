@@ -1,5 +1,7 @@
 //! 事業所・利用者 at the console, without a browser.
 
+use std::fmt::Write as _;
+
 use hyper::StatusCode;
 use jiff::SignedDuration;
 use kenpo_express::domain::ids::UserId;
@@ -91,11 +93,8 @@ async fn users_are_found_by_parts_of_words_and_paged_without_gaps() {
     let mut browser = world.staff("suzuki", Role::Reader).await.browser;
     let mut file = "事業所記号,事業所名,利用者名,メールアドレス,端末名\n".to_owned();
     for number in 0..130 {
-        file += &format!(
-            "{}-1,第{}商店,社員{number:03} 太郎,staff{number}@example.jp,PC\n",
-            number % 7 + 1,
-            number % 7 + 1
-        );
+        let office = number % 7 + 1;
+        writeln!(file, "{office}-1,第{office}商店,社員{number:03} 太郎,staff{number}@example.jp,PC").unwrap();
     }
     world.admin().import_users(file.into_bytes(), false).await.unwrap();
     let mut seen = Vec::new();

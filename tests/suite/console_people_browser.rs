@@ -1,5 +1,6 @@
 //! 事業所・利用者 in a real browser: the flows with their clicks and seconds, and pictures of the pages.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use kenpo_express::domain::ids::UserId;
@@ -172,9 +173,9 @@ async fn pages_of_people_are_looked_at_small_and_large_light_and_dark() {
     let mut file = "事業所記号,事業所名,利用者名,メールアドレス,端末名\n".to_owned();
     for (number, name) in ["山田 太郎", "鈴木 花子", "髙橋 﨑子", "長宗我部 とても長い名前の職員"].iter().enumerate()
     {
-        file += &format!(
-            "2{number}-1,株式会社とても長い名前の見本工業ホールディングス第{number}事業本部,{name},staff{number}@long-mail-domain.example.co.jp,総務課ノートPC\n"
-        );
+        let office = format!("株式会社とても長い名前の見本工業ホールディングス第{number}事業本部");
+        let mail = format!("staff{number}@long-mail-domain.example.co.jp");
+        writeln!(file, "2{number}-1,{office},{name},{mail},総務課ノートPC").unwrap();
     }
     world.admin().import_users(file.into_bytes(), false).await.unwrap();
     for (size, dark, name) in [(SMALL, false, "small-light"), (LARGE, true, "large-dark")] {

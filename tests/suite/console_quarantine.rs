@@ -1,9 +1,10 @@
-//! 隔離 at the console: why, expected against found, what to do; one person returns.
+//! 隔離 at the console: why, expected against found, what to do; one person returns, two release.
 
 use hyper::StatusCode;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::staff::Role;
 use kenpo_express::domain::user::DisableReason;
+use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::messages::State;
 
 use crate::console_support::{ConsoleWorld, between, leads, text};
@@ -47,7 +48,10 @@ async fn why_it_is_there_what_was_found_and_what_to_do_is_on_its_page() {
     assert!(page.contains("この理由で隔離されたファイルは解除できません"), "nobody can release a forgery");
     assert!(!page.contains("/preview") && !page.contains("/file\""), "there is no way to open it");
     let page = text(&browser.get(&format!("/quarantine/{disabled}?lang=en")).await);
-    assert!(page.contains("signer.disabled") && page.contains("kx-gateway quarantine release"), "{page}");
+    assert!(page.contains("signer.disabled") && page.contains("Ask for its release"), "{page}");
+    // Asked for all the same, it is refused in words.
+    let answer = browser.post(&format!("/quarantine/{}/release", draft.id), &[("reason", "本人に確認")]).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
     let mut reader = world.staff("mori", Role::Reader).await.browser;
     let page = text(&reader.get(&format!("/quarantine/{disabled}")).await);
     assert!(page.contains("signer.disabled") && !page.contains("<textarea"), "{page}");
@@ -72,4 +76,35 @@ async fn one_person_returns_it_with_a_reason() {
     assert!(!page.contains(&format!("/quarantine/{id}/return")), "once is enough");
     let answer = browser.post(&format!("/quarantine/{id}/return"), &[("reason", "もう一度")]).await;
     assert_eq!(answer.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn two_persons_release_it_and_never_one() {
+    let world = ConsoleWorld::start().await;
+    let mut suzuki = world.staff("suzuki", Role::Clerk).await.browser;
+    let mut sato = world.staff("sato", Role::Clerk).await.browser;
+    let id = suspicious(&world, "yamada-1").await;
+    let page = format!("/quarantine/{id}");
+    suzuki.get(&page).await;
+    let answer = suzuki.post(&format!("{page}/release"), &[("reason", "本人に電話で確認しました")]).await;
+    assert_eq!(leads(&answer), format!("{page}?done=asked"));
+    assert_eq!(state_of(&world, id).await, State::Quarantined, "one person is not enough");
+    let own = text(&suzuki.get(&page).await);
+    let answer_to = between(&own, "action=\"/consents/", "/").expect("the request is on the page");
+    assert!(own.contains("/withdraw\"") && !own.contains("/agree\""), "{own}");
+    let refused = suzuki.post(&format!("/consents/{answer_to}/agree"), &[]).await;
+    assert_eq!((refused.status, state_of(&world, id).await), (StatusCode::CONFLICT, State::Quarantined));
+    let shown = text(&sato.get(&page).await);
+    assert!(shown.contains("本人に電話で確認しました") && shown.contains("suzuki"), "{shown}");
+    let agreed = sato.post(&format!("/consents/{answer_to}/agree"), &[]).await;
+    assert_eq!(agreed.status, StatusCode::SEE_OTHER, "{}", text(&agreed));
+    assert_eq!(state_of(&world, id).await, State::Archived);
+    let there = leads(&agreed).to_owned();
+    assert!(there.starts_with(&format!("/received/{id}")), "{there}");
+    let page = text(&sato.get(&there).await);
+    assert!(page.contains("新着") && page.contains("隔離の解除"), "{page}");
+    assert!(leads(&sato.get(&format!("/quarantine/{id}")).await).starts_with(&format!("/received/{id}")));
+    let entries = audit::of_subject(world.gateway.receiver.database.read(), &id.to_string(), 20).await.unwrap();
+    let released = entries.iter().find(|one| one.action == "quarantine.released").unwrap();
+    assert!(released.actor == "staff:sato" && released.after.contains("asked-by:staff:suzuki"), "{released:?}");
 }

@@ -106,7 +106,7 @@ impl Console {
     pub(super) async fn look(&self, lang: Lang) -> Result<Now, Fault> {
         let receiver = &self.gateway.receiver;
         let (now, read, w) = (receiver.clock.now(), receiver.database.read(), lang.words());
-        let desk = desk::read(read, text::midnight(now), now).await?;
+        let desk = desk::read(read, now).await?;
         // Nobody in particular looks: it is the gateway that is looked at.
         let admin = crate::gateway::admin::Admin::new(&self.gateway, "console");
         let alerts = admin
@@ -210,7 +210,6 @@ fn whole(sum: f64) -> u64 {
 
 fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile> {
     let figure = |pick: fn(&Picture) -> u64| picture.map(pick).unwrap_or_default();
-    let to_review = if desk.to_review >= desk::MOST { format!("{}+", desk::MOST) } else { desk.to_review.to_string() };
     let quarantined = figure(|picture| picture.figures.quarantined);
     let held = figure(|picture| picture.figures.held);
     let waiting = figure(|picture| picture.figures.waiting.values().sum());
@@ -218,7 +217,7 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
     vec![
         Tile {
             name: w.to_review,
-            number: to_review,
+            number: desk.to_review.to_string(),
             href: Some("/received?state=archived"),
             calls: desk.to_review > 0,
         },

@@ -128,6 +128,7 @@ pub fn routes() -> Vec<Route> {
         action("/settings/tokens", govern, post(tokens::add)),
         action("/settings/tokens/{id}/revoke", govern, post(tokens::revoke)),
         page("/settings/configuration", govern, get(configuration::page)),
+        action("/quarantine/{id}/release", review, post(quarantine::decide::release)),
     ]
 }
 

@@ -11,11 +11,6 @@ pub(super) fn japan(at: Timestamp) -> Zoned {
     at.to_zoned(TimeZone::get("Asia/Tokyo").unwrap_or(TimeZone::UTC))
 }
 
-/// When the day of a moment began.
-pub(super) fn midnight(at: Timestamp) -> Timestamp {
-    japan(at).start_of_day().map_or(at, |day| day.timestamp())
-}
-
 /// When a day begins that a browser's field for dates names: 2026-11-22.
 pub(super) fn day(typed: &str) -> Result<Timestamp, jiff::Error> {
     let zone = TimeZone::get("Asia/Tokyo")?;
@@ -112,7 +107,6 @@ mod tests {
         assert_eq!(short(before(2), now, Lang::Japanese), "21:05");
         assert_eq!(short(before(24), now, Lang::Japanese), "11月21日 23:05");
         assert_eq!(short(before(24 * 400), now, Lang::Japanese), "2025年10月18日");
-        assert_eq!(midnight(now), before(23) - SignedDuration::from_mins(5));
         assert_eq!(long(SignedDuration::from_hours(50), Lang::Japanese), "2日");
         assert_eq!(long(SignedDuration::from_mins(90), Lang::Japanese), "90分");
         for (bytes, text) in [(0, "0 B"), (1_024, "1.0 KB"), (150_000, "146 KB"), (5_368_709_120, "5.0 GB")] {

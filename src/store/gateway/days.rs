@@ -39,7 +39,7 @@ fn number_of(day: Date) -> i64 {
 }
 
 /// The day that a moment is in, in Japan.
-fn day_of(at: Timestamp) -> i64 {
+pub(super) fn day_of(at: Timestamp) -> i64 {
     number_of(jst(at).date())
 }
 

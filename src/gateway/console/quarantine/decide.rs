@@ -1,4 +1,4 @@
-//! What becomes of a quarantined file: one person returns it.
+//! What becomes of a quarantined file: one person returns it, two release it.
 
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use super::super::fields::Fields;
 use super::super::id::Id;
 use super::super::session::Visitor;
 use crate::domain::ids::MessageId;
+use crate::domain::two_persons::Matter;
+use crate::gateway::admin::two_persons::LONGEST_REASON;
 use crate::message::receipt::MAX_REASON;
 
 /// POST `/quarantine/{id}/return`: with a reason.
@@ -29,4 +31,21 @@ pub(in super::super) async fn hand_back(
     }
     app.admin(visitor.name(), &asked.origin).return_quarantined(id, &reason).await?;
     Ok(Redirect::to("/quarantine?done=returned").into_response())
+}
+
+/// POST `/quarantine/{id}/release`: asks for it. Another person agrees, where all such requests are.
+pub(in super::super) async fn release(
+    Shared(app): Shared<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    let (admin, role) = (app.admin(visitor.name(), &asked.origin), visitor.session.role);
+    let reason = form.get("reason").replace("\r\n", " ");
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(Fault::input());
+    }
+    admin.ask(Matter::Release, &id.to_string(), &reason, role).await?;
+    Ok(Redirect::to(&format!("/quarantine/{id}?done=asked")).into_response())
 }

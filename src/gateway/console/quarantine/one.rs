@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::super::App;
 use super::super::asked::Asked;
+use super::super::consents::{self, Open};
 use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
@@ -21,7 +22,9 @@ use super::list::of_reason;
 use crate::domain::ids::MessageId;
 use crate::domain::policy::Facts;
 use crate::domain::staff::Duty;
+use crate::domain::two_persons::Matter;
 use crate::domain::verdict::Verdict;
+use crate::gateway::admin::two_persons::LONGEST_REASON;
 use crate::gateway::explain::{Explained, explain};
 use crate::message::receipt::MAX_REASON;
 use crate::store::gateway::messages::{self, Message, State};
@@ -45,8 +48,11 @@ struct Page {
     is_open: bool,
     is_releasable: bool,
     is_sender_known: bool,
+    /// Its release, as somebody has asked for it.
+    request: Option<Open>,
     can_note: bool,
     longest_reason: usize,
+    longest_release: usize,
     links: Links,
 }
 
@@ -63,6 +69,7 @@ struct Why {
 struct Links {
     comment: String,
     hand_back: String,
+    release: String,
 }
 
 /// GET `/quarantine/{id}`.
@@ -81,6 +88,7 @@ pub(in super::super) async fn page(
     };
     let explained = explained(&mut reader, &message).await?;
     let is_open = message.state == State::Quarantined;
+    let request = consents::about(&app, (Matter::Release, &id.to_string()), &asked, &visitor).await?;
     let path = |rest: &str| format!("/quarantine/{id}/{rest}");
     let page = Page {
         w: lang.of_pages(),
@@ -94,9 +102,15 @@ pub(in super::super) async fn page(
         about: About::read(&app, &mut reader, &message, lang).await?,
         is_open,
         is_sender_known: message.content.as_ref().is_some_and(|content| content.user.is_some()),
+        request: request.filter(|_| is_open),
         can_note: visitor.session.role.may(Duty::Review),
         longest_reason: MAX_REASON,
-        links: Links { comment: format!("/received/{id}/comment"), hand_back: path("return") },
+        longest_release: LONGEST_REASON,
+        links: Links {
+            comment: format!("/received/{id}/comment"),
+            hand_back: path("return"),
+            release: path("release"),
+        },
         f: Frame::new(&asked, &visitor),
     };
     drop(reader);

@@ -21,8 +21,11 @@ page_words! {
     hand_back_unknown: "送信者を確認できないため、理由は相手に届きません。記録だけが残ります。取り消せません。", "The sender is not known, so nobody is told: it is only noted. This cannot be taken back.";
     hand_back_reason: "差戻しの理由", "Reason for returning it";
     release: "隔離を解除する（2人で）", "Release it (two persons)";
-    release_command: "ゲートウェイの kx-gateway quarantine release で、2人目の承認者の名前を指定して解除します。", "Release it on the gateway with kx-gateway quarantine release, which asks for a second person.";
+    release_help: "1人が依頼し、別の職員が承認すると、もう一度検証してから受信に移します。", "One person asks and another one agrees; then it is verified once more and joins what was received.";
+    release_reason: "解除する理由（確認した相手・方法など）", "Why it may be released (whom you asked, and how)";
+    release_ask: "解除を依頼する", "Ask for its release";
     never: "この理由で隔離されたファイルは解除できません。送信者に再送を依頼してください。", "What is here for this reason can never be released. Have it sent again.";
+    asked: "解除が依頼されています。上の依頼を確認してください。", "Its release was asked for: see above.";
     keep: "そのまま保管する", "Keep it";
     keep_help: "操作は不要です。証拠として、このまま隔離に残ります。", "Nothing to do: it stays here as evidence.";
     decided: "処理済みです。", "This was decided.";
