@@ -55,7 +55,7 @@ fn a_servers_log_is_rotated_under_it_while_files_are_on_their_way() {
     command.arg("serve").env("KX_SERVER__LOG__FILTER", "debug").stdout(Stdio::null());
     command.stderr(OpenOptions::new().create(true).append(true).open(&log).unwrap());
     let server = folder.serve_by("kx-server", &mut command);
-    let mut ids = vec![send(&folder, "before.csv")];
+    send(&folder, "before.csv");
     for round in 0..3 {
         let done = AtomicBool::new(false);
         let large = folder.file(&format!("large-{round}.bin"), &vec![7; 20_000_000]);
@@ -70,13 +70,14 @@ fn a_servers_log_is_rotated_under_it_while_files_are_on_their_way() {
                 rotate(&folder, &log, &server);
             }
         });
-        ids.push(send(&folder, &format!("after-{round}.csv")));
-        assert!(tells_of(&events(&log), ids.last().unwrap()), "it goes on in the file that was emptied");
+        let id = send(&folder, &format!("after-{round}.csv"));
+        wait_for(|| fs::read_to_string(&log).unwrap().contains(&id), "it goes on in the file that was emptied");
         rotate(&folder, &log, &server);
-        assert!(tells_of(&events(&log.with_added_extension("1")), ids.last().unwrap()), "what it said before is kept");
+        assert!(tells_of(&events(&log.with_added_extension("1")), &id), "what it said before is kept");
     }
     for number in 1..=3 {
-        assert!(!events(&log.with_added_extension(number.to_string())).is_empty());
+        // Nothing may have happened between two of them; what has is whole.
+        events(&log.with_added_extension(number.to_string()));
     }
     server.stop();
     assert!(events(&log).iter().any(|event| event["code"] == "server.stopped"), "to the last line");

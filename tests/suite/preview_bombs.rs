@@ -104,7 +104,8 @@ async fn what_paints_without_end_is_killed_in_time_and_earlier_pages_stay() {
     let began_at = Instant::now();
     let hurried = previewer().within(Duration::from_millis(1_500));
     let shown = shown_by(&hurried, "届.pdf", &document(1, &endless, &[])).await;
-    assert_eq!(shown, Preview::Refused(Refusal::TooSlow), "{}", summary(&shown));
+    // A quick machine comes to the end of the memory before the end of the time.
+    assert!(matches!(shown, Preview::Refused(Refusal::TooSlow | Refusal::Stopped)), "{}", summary(&shown));
     assert!(began_at.elapsed() < Duration::from_secs(10), "{:?}", began_at.elapsed());
 }
 

@@ -210,7 +210,6 @@ fn whole(sum: f64) -> u64 {
 
 fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile> {
     let figure = |pick: fn(&Picture) -> u64| picture.map(pick).unwrap_or_default();
-    let quarantined = figure(|picture| picture.figures.quarantined);
     let held = figure(|picture| picture.figures.held);
     let waiting = figure(|picture| picture.figures.waiting.values().sum());
     let tile = |name, number: u64, href, calls| Tile { name, number: number.to_string(), href, calls };
@@ -221,7 +220,7 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
             href: Some("/received?state=archived"),
             calls: desk.to_review > 0,
         },
-        tile(w.quarantine, quarantined, Some("/quarantine"), quarantined > 0),
+        tile(w.quarantine, desk.quarantined.unsigned_abs(), Some("/quarantine"), desk.quarantined > 0),
         tile(w.received_today, desk.received.unsigned_abs(), Some("/received"), false),
         tile(w.sent_today, desk.sent.unsigned_abs(), None, false),
         tile(w.held, held, None, held > 0),

@@ -11,6 +11,8 @@ use crate::store::sqlite::{StoreError, micros};
 pub struct Desk {
     /// Archived and not reviewed.
     pub to_review: i64,
+    /// Are in quarantine.
+    pub quarantined: i64,
     /// Came since the day began, in Japan.
     pub received: i64,
     /// Were sent since then.
@@ -21,8 +23,9 @@ pub struct Desk {
 
 /// Looks them up, where they are kept: nothing is counted.
 pub async fn read(executor: impl SqliteExecutor<'_>, now: Timestamp) -> Result<Desk, StoreError> {
-    let (to_review, received, sent, asked) = sqlx::query_as(
+    let (to_review, quarantined, received, sent, asked) = sqlx::query_as(
         "SELECT COALESCE((SELECT value FROM counters WHERE name = 'received.archived'), 0),
+             COALESCE((SELECT value FROM counters WHERE name = 'received.quarantined'), 0),
              COALESCE((SELECT archived + quarantined FROM received_days WHERE day = $1), 0),
              COALESCE((SELECT files FROM sent_days WHERE day = $1), 0),
              (SELECT count(*) FROM consents WHERE outcome IS NULL AND (ends_at IS NULL OR ends_at > $2))",
@@ -31,5 +34,5 @@ pub async fn read(executor: impl SqliteExecutor<'_>, now: Timestamp) -> Result<D
     .bind(micros(now))
     .fetch_one(executor)
     .await?;
-    Ok(Desk { to_review, received, sent, asked })
+    Ok(Desk { to_review, quarantined, received, sent, asked })
 }
