@@ -15,7 +15,7 @@ use kenpo_express::domain::sending::Sending;
 use kenpo_express::domain::verdict::{Reason, Verdict};
 use kenpo_express::gateway::Gateway;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
-use kenpo_express::store::gateway::accesses::{self, NewAccess};
+use kenpo_express::store::gateway::audit::{self, Entry, Search};
 use kenpo_express::store::gateway::dispatches::{self, Dispatch};
 use kenpo_express::store::gateway::messages::{self, Content, Message, State};
 use kenpo_express::store::gateway::search::{Days, received, sent};
@@ -73,16 +73,15 @@ pub(crate) async fn fill(config: &Path, count: usize, users: usize) -> Result<()
                 reviews::set_flag(&mut transaction, row.number, Some(now)).await?;
             }
             if place % 4 == 0 {
-                let content = row.content.as_ref();
-                let access = NewAccess {
+                let entry = Entry {
                     at: row.received_at,
-                    actor: ["staff:sato", "staff:suzuki", "staff:tanaka"][place % 3],
+                    actor: ["staff:sato", "staff:suzuki", "staff:tanaka"][place % 3].to_owned(),
                     action: "message.previewed",
-                    message: row.number,
-                    office: content.and_then(|content| content.office.as_ref()),
-                    user: content.and_then(|content| content.user.as_ref()),
+                    subject: row.id.to_string(),
+                    before: String::new(),
+                    after: String::new(),
                 };
-                accesses::insert(&mut transaction, &access).await?;
+                audit::insert_from(&mut transaction, &[entry], "192.0.2.1").await?;
             }
         }
         written += rows.len();
@@ -296,9 +295,14 @@ async fn others(database: &Database, queries: usize, today: Date, times: &mut BT
     let who = measured(queries, async |n| {
         let days = month(today, n);
         let at = |day: Option<Date>| day.and_then(|day| kenpo_express::domain::schedule::civil(day.at(0, 0, 0, 0)));
-        let filter =
-            accesses::Filter { office: office(n), from: at(days.from), until: at(days.until), ..Default::default() };
-        accesses::list(&mut *database.reader().await?, &filter, PAGE).await?;
+        let search = Search {
+            actions: vec!["message.previewed".to_owned(), "message.exported".to_owned()],
+            office: office(n),
+            from: at(days.from),
+            until: at(days.until),
+            ..Search::default()
+        };
+        audit::search(&mut *database.reader().await?, &search, 50).await?;
         Ok(())
     });
     times.insert("audit: who looked at an office's files in a month", who.await?);

@@ -428,21 +428,6 @@ CREATE INDEX audit_by_time ON audit (at);
 CREATE INDEX audit_by_actor ON audit (actor, at);
 CREATE INDEX audit_by_action ON audit (action, at);
 
--- Who looked at the inside of a received file: the same as in the audit, with whose file it is, to be looked up by.
-CREATE TABLE accesses (
-    number  INTEGER PRIMARY KEY,
-    at      INTEGER NOT NULL,
-    actor   TEXT    NOT NULL,
-    action  TEXT    NOT NULL,
-    message INTEGER NOT NULL REFERENCES messages (number),
-    office  TEXT,
-    user_id TEXT
-);
-CREATE INDEX accesses_by_time ON accesses (at, number);
-CREATE INDEX accesses_by_office ON accesses (office, number);
-CREATE INDEX accesses_by_message ON accesses (message, number);
-CREATE INDEX accesses_by_actor ON accesses (actor, number);
-
 -- What happened, for those who tell people and programs of it; each of them keeps the place up to which it has told.
 -- Written in the transaction of what happened.
 CREATE TABLE events (

@@ -1,7 +1,7 @@
 //! Lists as CSV for Excel: with a byte order mark, so that Excel reads Japanese, and without a cell that Excel would compute.
 
-/// A list that is being written.
-#[derive(Debug, Clone)]
+/// A list that is being written; the default one goes on with one that was begun.
+#[derive(Debug, Clone, Default)]
 pub struct Listing(String);
 
 impl Listing {

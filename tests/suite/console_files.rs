@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use hyper::StatusCode;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::staff::Role;
-use kenpo_express::store::gateway::{accesses, audit};
+use kenpo_express::store::gateway::audit;
 
 use crate::console_support::{ConsoleWorld, leads, text};
 use crate::gateway_support::Sender;
@@ -39,9 +39,11 @@ async fn noted(world: &ConsoleWorld, id: MessageId) -> Vec<(String, String, Stri
 /// Who looked inside, the newest first.
 async fn looked(world: &ConsoleWorld, office: &str) -> Vec<(String, String, MessageId)> {
     let mut reader = world.gateway.receiver.database.reader().await.unwrap();
-    let filter = accesses::Filter { office: office.parse().ok(), ..accesses::Filter::default() };
-    let page = accesses::list(&mut reader, &filter, 50).await.unwrap();
-    page.rows.into_iter().map(|one| (one.actor, one.action, one.message)).collect()
+    let search = audit::Search { office: office.parse().ok(), ..audit::Search::default() };
+    let found = audit::search(&mut reader, &search, 50).await.unwrap();
+    let looked = ["message.previewed", "message.downloaded", "message.exported"];
+    let found = found.into_iter().filter(|one| looked.contains(&one.action.as_str()));
+    found.map(|one| (one.actor, one.action, one.subject.parse().unwrap())).collect()
 }
 
 fn listed(page: &str) -> Vec<String> {

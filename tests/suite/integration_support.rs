@@ -39,7 +39,7 @@ impl Core {
             &folder.path("sandbox/gateway/gateway.toml"),
             &format!(
                 "[api]\nlisten = \"127.0.0.1:{port}\"\n[handoff]\nfolder = \"handoff\"\ninterval_seconds = 1\n\
-                 [hooks]\ncommand = [\"/bin/sh\", \"-c\", \"read line; echo $line >> {}\"]\nretry_first_seconds = 1\n\
+                 [hooks]\ncommand = [\"/bin/sh\", \"-c\", \"read -r line && echo \\\"$line\\\" >> {}\"]\nretry_first_seconds = 1\n\
                  [mail]\ntransport = \"directory:mail\"\n[notices]\nwindow_seconds = 0\n\
                  staff = [{{ address = \"staff@example.jp\", kinds = [\"arrival\"] }}]\n",
                 told.display()

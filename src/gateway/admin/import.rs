@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::users::make_id;
-use super::{Admin, AdminError};
+use super::{Admin, AdminError, BadLine, Refused};
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::{MailAddress, OfficeName};
 use crate::store::gateway::audit::{self, Entry};
@@ -21,44 +21,6 @@ use sheet::{Row, Sheet};
 
 /// Octets of the largest file that is looked at.
 pub const MAX_FILE: usize = sheet::MAX_FILE;
-/// Lines that are named at most.
-const SHOWN: usize = 1_000;
-
-/// What is wrong with one line. Says the column and never what stands in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BadLine {
-    /// The line in the file, from 1.
-    pub line: u64,
-    /// What is wrong.
-    pub problem: String,
-}
-
-/// Nothing was imported.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Refused {
-    /// Every line that is wrong, in their order.
-    pub lines: Vec<BadLine>,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.lines.len();
-        write!(
-            f,
-            "取り込みませんでした。次の {count} か所を直してください (nothing was imported; put {count} places right)"
-        )?;
-        for bad in self.lines.iter().take(SHOWN) {
-            write!(f, "\n  {}行目 (line {}): {}", bad.line, bad.line, bad.problem)?;
-        }
-        if count > SHOWN { write!(f, "\n  …") } else { Ok(()) }
-    }
-}
-
-impl Refused {
-    fn one(line: u64, problem: impl fmt::Display) -> Self {
-        Self { lines: vec![BadLine { line, problem: problem.to_string() }] }
-    }
-}
 
 /// What an import came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,38 +3,15 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Admin, AdminError};
+use super::error::MAX_WORDS;
+use super::{Admin, AdminError, ScheduleError};
 use crate::domain::calendar::national_holiday;
-use crate::domain::schedule::{
-    Blackout, Days, InvalidBlackout, Never, Obstacle, Pause, Plan, Schedule, Window, preview,
-};
+use crate::domain::schedule::{Blackout, Days, Obstacle, Pause, Plan, Schedule, Window, preview};
 use crate::gateway::view::RunView;
 use crate::gateway::view::schedule::{HolidayView, PauseView, PlanView, PlannedView, ScheduleView};
 use crate::store::gateway::runs;
 use crate::store::gateway::schedule::{self, Kept};
 use crate::store::sqlite::{Connection, StoreError};
-
-/// Letters of the longest reason or name.
-const MAX_WORDS: usize = 200;
-
-/// Why a schedule is not changed. Input, all of it.
-#[derive(Debug, thiserror::Error)]
-pub enum ScheduleError {
-    /// A plan that would never run.
-    #[error(transparent)]
-    Never(#[from] Never),
-    /// A window that is none.
-    #[error(transparent)]
-    Blackout(#[from] InvalidBlackout),
-    /// A reason or a name that is none.
-    #[error(
-        "理由・名称は{MAX_WORDS}文字以内の一行にしてください (a reason or name is one line of 1 to {MAX_WORDS} letters)"
-    )]
-    Words,
-    /// A pause that is over before it begins.
-    #[error("停止の終了日時が過去です (the pause would be over already)")]
-    Over,
-}
 
 /// What of a plan is to change.
 #[derive(Debug, Clone, Default)]

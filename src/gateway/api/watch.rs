@@ -4,16 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{App, identity};
-use crate::http::ServerTls;
-use crate::runtime::files::Files;
+use super::App;
+use crate::http::{ServerTls, follow_identity};
 use crate::runtime::task::{Pace, Tasks};
 use crate::store::gateway::events;
 
 /// Between two looks at events and tokens.
 const NEWS: Duration = Duration::from_millis(250);
-/// Between two looks at certificate and key.
-const IDENTITY: Duration = Duration::from_secs(30);
 /// Between two looks at uploads: those that are whole and were not taken, and those whose time is over.
 const UPLOADS: Duration = Duration::from_mins(1);
 
@@ -33,20 +30,6 @@ pub(super) fn start(app: &App, tls: &ServerTls, tasks: &Tasks) {
         let uploads = Arc::clone(&uploads);
         async move { uploads.sweep().await }
     });
-    let settings = app.settings.api.clone();
-    let paths = [settings.certificate.clone(), settings.key.clone()];
-    let (files, tls) = (Arc::new(Files::new(paths.clone())), tls.clone());
-    tasks.start("api.identity", Pace::Every(IDENTITY), move |_| {
-        let (files, tls, settings, paths) = (Arc::clone(&files), tls.clone(), settings.clone(), paths.clone());
-        async move {
-            if !files.look(paths) {
-                return Ok(());
-            }
-            identity(&settings).and_then(|new| tls.replace(new)).map_err(|error| {
-                let detail = &error as &dyn std::error::Error;
-                tracing::warn!(code = "api.identity", error = detail, "what was there before stays in use");
-                "api.identity"
-            })
-        }
-    });
+    let settings = &app.settings.api;
+    follow_identity(tasks, "api.identity", settings.certificate.clone(), settings.key.clone(), tls.clone());
 }

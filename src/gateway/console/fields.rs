@@ -29,6 +29,12 @@ impl Fields {
         self.all(name).next().unwrap_or_default()
     }
 
+    /// What somebody wrote under that name: something, and at most so many characters, with line ends as they are everywhere else.
+    pub(super) fn text(&self, name: &str, most: usize) -> Option<String> {
+        let text = self.get(name).replace("\r\n", "\n");
+        (1..=most).contains(&text.chars().count()).then_some(text)
+    }
+
     /// The first value of that name as it is: passwords may begin and end with blanks.
     pub(super) fn exact(&self, name: &str) -> Zeroizing<String> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()

@@ -3,17 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{App, identity};
-use crate::http::ServerTls;
-use crate::runtime::files::Files;
+use super::App;
+use crate::http::{ServerTls, follow_identity};
 use crate::runtime::task::{Pace, Tasks};
 use crate::store::gateway::staff_sessions;
 use crate::store::sqlite::StoreError;
 
 /// Between two looks at sessions.
 const SESSIONS: Duration = Duration::from_mins(10);
-/// Between two looks at certificate and key.
-const IDENTITY: Duration = Duration::from_secs(30);
 
 /// Starts to follow.
 pub(super) fn start(app: &App, tls: &ServerTls, tasks: &Tasks) {
@@ -22,22 +19,8 @@ pub(super) fn start(app: &App, tls: &ServerTls, tasks: &Tasks) {
         let app = Arc::clone(&sweeping);
         async move { sweep(&app).await.map_err(|_| "database") }
     });
-    let settings = app.gateway.settings.console.clone();
-    let paths = [settings.certificate.clone(), settings.key.clone()];
-    let (files, tls) = (Arc::new(Files::new(paths.clone())), tls.clone());
-    tasks.start("console.identity", Pace::Every(IDENTITY), move |_| {
-        let (files, tls, settings, paths) = (Arc::clone(&files), tls.clone(), settings.clone(), paths.clone());
-        async move {
-            if !files.look(paths) {
-                return Ok(());
-            }
-            identity(&settings).and_then(|new| tls.replace(new)).map_err(|error| {
-                let detail = &error as &dyn std::error::Error;
-                tracing::warn!(code = "console.identity", error = detail, "what was there before stays in use");
-                "console.identity"
-            })
-        }
-    });
+    let settings = &app.gateway.settings.console;
+    follow_identity(tasks, "console.identity", settings.certificate.clone(), settings.key.clone(), tls.clone());
 }
 
 async fn sweep(app: &App) -> Result<(), StoreError> {

@@ -14,7 +14,6 @@ use crate::gateway::keys::Keys;
 use crate::message::error::OpenError;
 use crate::message::keys::Certificate;
 use crate::message::open::open;
-use crate::store::gateway::accesses::{self, NewAccess};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::events::{self, Kind, NewEvent};
 use crate::store::gateway::messages::{self, Message};
@@ -135,7 +134,7 @@ impl Revealable {
         self.log(connection, by, action, at).await
     }
 
-    /// Writes into the audit, and into the list of who looked at what, that it was taken out.
+    /// Writes into the audit that it was taken out.
     pub async fn log(
         &self,
         connection: &mut Connection,
@@ -152,16 +151,6 @@ impl Revealable {
             before: state.clone(),
             after: state,
         };
-        audit::insert_from(connection, &[entry], by.origin).await?;
-        let content = self.message.content.as_ref();
-        let access = NewAccess {
-            at,
-            actor: by.actor,
-            action,
-            message: self.message.number,
-            office: content.and_then(|content| content.office.as_ref()),
-            user: content.and_then(|content| content.user.as_ref()),
-        };
-        accesses::insert(connection, &access).await
+        audit::insert_from(connection, &[entry], by.origin).await
     }
 }

@@ -21,7 +21,7 @@ pub struct Desk {
     pub asked: i64,
 }
 
-/// Looks them up, where they are kept: nothing is counted.
+/// Looks them up where they are kept; only requests that are open are counted.
 pub async fn read(executor: impl SqliteExecutor<'_>, now: Timestamp) -> Result<Desk, StoreError> {
     let (to_review, quarantined, received, sent, asked) = sqlx::query_as(
         "SELECT COALESCE((SELECT value FROM counters WHERE name = 'received.archived'), 0),

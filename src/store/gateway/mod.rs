@@ -1,7 +1,6 @@
 //! The gateway's database. Functions that write take the connection of a transaction, so that the flows decide what
 //! belongs together.
 
-pub mod accesses;
 pub mod acknowledgements;
 pub mod alerts;
 pub mod api_uploads;

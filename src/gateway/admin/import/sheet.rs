@@ -3,7 +3,7 @@
 use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{Encoding, SHIFT_JIS, UTF_8};
 
-use super::Refused;
+use crate::gateway::admin::Refused;
 
 /// Octets of the largest file.
 pub(super) const MAX_FILE: usize = 64 << 20;

@@ -5,8 +5,8 @@ use super::super::args::schedule::{Blackout, Days, Holiday, Schedule, Set, Switc
 use super::super::print;
 use super::{CommandError, show};
 use crate::domain::schedule::{self, Plan};
-use crate::gateway::admin::schedule::{PlanChange, ScheduleError};
-use crate::gateway::admin::{Admin, AdminError};
+use crate::gateway::admin::schedule::PlanChange;
+use crate::gateway::admin::{Admin, AdminError, ScheduleError};
 use crate::gateway::view::schedule::HolidayView;
 
 /// Runs that are shown after a change.

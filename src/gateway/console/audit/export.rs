@@ -19,6 +19,7 @@ use super::super::text;
 use super::super::words::audit::Audit;
 use super::kinds::called;
 use super::{search, who};
+use crate::gateway::listing::Listing;
 use crate::store::gateway::audit::{self, Place, Recorded, Search};
 use crate::store::sqlite::StoreError;
 
@@ -48,8 +49,7 @@ pub(in super::super) async fn save(
 }
 
 fn lines(app: App, search: Search, lang: Lang) -> impl Stream<Item = io::Result<Vec<u8>>> {
-    // The mark that has Excel read UTF-8.
-    let begin = [b"\xEF\xBB\xBF".as_slice(), &head(lang)].concat();
+    let begin = head(lang).into_bytes();
     stream::try_unfold((app, Some(search), Some(begin)), move |(app, search, begin)| async move {
         if let Some(begin) = begin {
             return Ok(Some((begin, (app, search, None))));
@@ -66,63 +66,29 @@ async fn part(app: &App, search: &Search, lang: Lang) -> Result<(Vec<Recorded>, 
     let mut reader = app.gateway.receiver.database.reader().await?;
     let found = audit::search(&mut reader, search, AT_ONCE).await?;
     let offices = audit::offices(&mut reader, &found).await?;
-    let mut text = Vec::new();
+    let mut listing = Listing::default();
     for entry in &found {
         let number = entry.number.to_string();
         let at = text::exact(entry.at);
         let office = offices.get(&entry.subject).map_or("", String::as_str);
         let what = called(&entry.action, lang).unwrap_or_default();
-        line(
-            &mut text,
-            &[
-                &number,
-                &at,
-                who(&entry.actor),
-                &entry.origin,
-                what,
-                &entry.action,
-                &entry.subject,
-                office,
-                &entry.before,
-                &entry.after,
-            ],
-        );
+        listing.row(&[
+            &number,
+            &at,
+            who(&entry.actor),
+            &entry.origin,
+            what,
+            &entry.action,
+            &entry.subject,
+            office,
+            &entry.before,
+            &entry.after,
+        ]);
     }
-    Ok((found, text))
+    Ok((found, listing.into_bytes()))
 }
 
-fn head(lang: Lang) -> Vec<u8> {
+fn head(lang: Lang) -> Listing {
     let p = lang.of_pages::<Audit>();
-    let mut text = Vec::new();
-    line(&mut text, &[p.number, p.at, p.who, p.origin, p.what, p.code, p.object, p.office_column, p.before, p.after]);
-    text
-}
-
-/// One line. A cell that a spreadsheet would take for a formula begins with an apostrophe.
-fn line(text: &mut Vec<u8>, cells: &[&str]) {
-    for (place, cell) in cells.iter().enumerate() {
-        if place > 0 {
-            text.push(b',');
-        }
-        let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        text.push(b'"');
-        if is_formula {
-            text.push(b'\'');
-        }
-        text.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
-        text.push(b'"');
-    }
-    text.extend_from_slice(b"\r\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula_and_never_two_cells() {
-        let mut text = Vec::new();
-        line(&mut text, &["=1+1", "a\"b,c", "plain", "-1"]);
-        assert_eq!(text, b"\"'=1+1\",\"a\"\"b,c\",\"plain\",\"'-1\"\r\n");
-    }
+    Listing::new(&[p.number, p.at, p.who, p.origin, p.what, p.code, p.object, p.office_column, p.before, p.after])
 }

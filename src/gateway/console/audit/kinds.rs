@@ -28,7 +28,6 @@ pub(super) const KINDS: &[Kind] = &[
             ("message.exported", "取り出し（コマンド）", "Taken out by command"),
             ("message.fetched", "取り出し（API）", "Taken out by a program"),
             ("message.handed-over", "取り出し（連携フォルダー）", "Handed to a folder"),
-            ("accesses.exported", "閲覧記録の保存", "List of accesses saved"),
             ("audit.exported", "監査記録の保存", "Audit saved as a file"),
         ],
     },

@@ -16,7 +16,8 @@ use super::super::session::Visitor;
 use super::words::Words;
 use super::{frame, words};
 use crate::gateway::admin::AdminError;
-use crate::gateway::admin::import::{BadLine, Imported};
+use crate::gateway::admin::BadLine;
+use crate::gateway::admin::import::Imported;
 use crate::http::BodyReader;
 
 /// Octets of a file at the console: some 20,000 users. More is for the command line.

@@ -25,10 +25,7 @@ pub(in super::super) async fn hand_back(
     Extension(form): Extension<Fields>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    let reason = form.get("reason").replace("\r\n", "\n");
-    if reason.is_empty() || reason.chars().count() > MAX_REASON {
-        return Err(Fault::input());
-    }
+    let reason = form.text("reason", MAX_REASON).ok_or(Fault::input())?;
     app.admin(visitor.name(), &asked.origin).return_quarantined(id, &reason).await?;
     Ok(Redirect::to("/quarantine?done=returned").into_response())
 }
@@ -42,10 +39,7 @@ pub(in super::super) async fn release(
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
     let (admin, role) = (app.admin(visitor.name(), &asked.origin), visitor.session.role);
-    let reason = form.get("reason").replace("\r\n", " ");
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(Fault::input());
-    }
+    let reason = form.text("reason", LONGEST_REASON).ok_or(Fault::input())?.replace('\n', " ");
     admin.ask(Matter::Release, &id.to_string(), &reason, role).await?;
     Ok(Redirect::to(&format!("/quarantine/{id}?done=asked")).into_response())
 }

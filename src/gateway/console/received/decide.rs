@@ -39,10 +39,7 @@ pub(in super::super) async fn hand_back(
     Extension(form): Extension<Fields>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    let reason = form.get("reason").replace("\r\n", "\n");
-    if reason.is_empty() || reason.chars().count() > MAX_REASON {
-        return Err(Fault::input());
-    }
+    let reason = form.text("reason", MAX_REASON).ok_or(Fault::input())?;
     app.admin(visitor.name(), &asked.origin).review(id, &Review::Return { reason }).await?;
     next(&app, &asked, &visitor, id, "returned").await
 }
@@ -96,10 +93,7 @@ pub(in super::super) async fn comment(
     Extension(form): Extension<Fields>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    let text = form.get("text").replace("\r\n", "\n");
-    if text.is_empty() || text.chars().count() > reviews::LONGEST {
-        return Err(Fault::input());
-    }
+    let text = form.text("text", reviews::LONGEST).ok_or(Fault::input())?;
     app.admin(visitor.name(), &asked.origin).comment(id, visitor.name(), &text).await?;
     Ok(Redirect::to(&within_list(&asked.query, &format!("/received/{id}"), &[("done", "commented")])).into_response())
 }

@@ -15,7 +15,7 @@ use super::super::id::Id;
 use super::super::session::Visitor;
 use crate::domain::schedule::{Blackout, InvalidBlackout, moment};
 use crate::gateway::admin::AdminError;
-use crate::gateway::admin::schedule::ScheduleError;
+use crate::gateway::admin::ScheduleError;
 use crate::gateway::flows::receive::{Cause, Order};
 
 /// POST `/schedule/run`: by the way of the timer, in the name of whoever asks.

@@ -13,7 +13,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Everything that its environment holds.
 const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LANG", "C.UTF-8")];
 
-/// Runs it with the text as one line on its standard input: by the line's end it knows that nobody was killed while telling. It has done its work when it ends with status 0 in time. Blocks.
+/// Runs it with the text as one line on its standard input: by the line's end it knows that nobody was killed while telling.
+/// It has done its work when it ends with status 0 in time. Blocks.
 pub(super) fn run(arguments: &[String], text: &str, timeout: Duration, hard: &CancellationToken) -> Result<(), String> {
     let (program, rest) = arguments.split_first().ok_or("hooks.off")?;
     let mut command = Command::new(program);

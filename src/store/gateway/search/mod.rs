@@ -12,8 +12,8 @@ use sqlx::SqliteExecutor;
 use super::days::{self, Numbers};
 use crate::domain::schedule::civil;
 use crate::store::sqlite::StoreError;
+use streams::Bounds;
 pub use streams::Page;
-pub(in crate::store::gateway) use streams::{Bounds, Rows, Stream, page};
 pub use words::fold;
 
 /// Days as they begin and end in Japan; either may be left open.

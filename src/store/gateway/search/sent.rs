@@ -132,16 +132,14 @@ impl Source<'_> {
     /// What may be sparse first: the first that is found whole is followed.
     fn streams(&self) -> Vec<Stream> {
         let filter = self.filter;
-        let with = |sql, value: Option<String>| value.map(|value| Stream { sql, value: Some(value) });
-        let when = |is_so: bool, sql| is_so.then_some(Stream { sql, value: None });
         [
-            with(BY_DISPATCH, filter.dispatch.map(|number| number.to_string())),
-            with(BY_USER, filter.user.as_ref().map(ToString::to_string)),
-            when(filter.has_alarm, ALARMED),
-            with(BY_NAME, self.name.as_deref().and_then(question)),
-            with(BY_OFFICE, filter.office.as_ref().map(ToString::to_string)),
-            with(BY_STATE, filter.state.map(|state| state.code().to_owned())),
-            when(true, ALL),
+            Stream::with(BY_DISPATCH, filter.dispatch.map(|number| number.to_string())),
+            Stream::with(BY_USER, filter.user.as_ref().map(ToString::to_string)),
+            Stream::when(filter.has_alarm, ALARMED),
+            Stream::with(BY_NAME, self.name.as_deref().and_then(question)),
+            Stream::with(BY_OFFICE, filter.office.as_ref().map(ToString::to_string)),
+            Stream::with(BY_STATE, filter.state.map(|state| state.code().to_owned())),
+            Stream::when(true, ALL),
         ]
         .into_iter()
         .flatten()
@@ -167,10 +165,7 @@ impl Rows for Source<'_> {
             .fetch_all(connection)
             .await?;
         let fits = |row: &Row| self.name.as_ref().is_none_or(|part| fold(&row.file_name).contains(part));
-        let rows = rows.into_iter().filter(fits).map(|row| Ok((row.number, row.parse()?)));
-        let mut rows: Vec<(i64, Listed)> = rows.collect::<Result<_, StoreError>>()?;
-        rows.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-        Ok(rows)
+        rows.into_iter().filter(fits).map(|row| Ok((row.number, row.parse()?))).collect()
     }
 }
 

@@ -4,6 +4,8 @@
 //! sparsest; that one is followed, by the batch, and of each batch those rows stay that pass all filters. When a page is not full after so many
 //! candidates, the page ends there and says so: going on is another question.
 
+use std::cmp::Reverse;
+
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use crate::store::sqlite::StoreError;
@@ -26,25 +28,25 @@ pub struct Page<T> {
 
 /// The numbers that pass one filter.
 #[derive(Debug)]
-pub(in crate::store::gateway) struct Stream {
+pub(super) struct Stream {
     /// `$1`: below which number, `$2`: from which number on, `$3`: at most so many, `$4`: the value if there is one.
-    pub(in crate::store::gateway) sql: &'static str,
-    pub(in crate::store::gateway) value: Option<String>,
+    sql: &'static str,
+    value: Option<String>,
 }
 
 /// Between which numbers is looked: below the first, from the second on.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store::gateway) struct Bounds {
-    pub(in crate::store::gateway) before: i64,
-    pub(in crate::store::gateway) from: i64,
+pub(super) struct Bounds {
+    pub(super) before: i64,
+    pub(super) from: i64,
 }
 
 /// What makes rows of numbers.
-pub(in crate::store::gateway) trait Rows {
+pub(super) trait Rows {
     /// A row.
     type Row;
 
-    /// Those of these numbers that pass every filter, newest first.
+    /// Those of these numbers that pass every filter, in any order.
     async fn rows(
         &self,
         connection: &mut SqliteConnection,
@@ -53,6 +55,16 @@ pub(in crate::store::gateway) trait Rows {
 }
 
 impl Stream {
+    /// The stream of a filter for this value, if it is set.
+    pub(super) fn with(sql: &'static str, value: Option<String>) -> Option<Self> {
+        value.map(|value| Self { sql, value: Some(value) })
+    }
+
+    /// The stream of a filter without a value, if it is set.
+    pub(super) fn when(is_set: bool, sql: &'static str) -> Option<Self> {
+        is_set.then_some(Self { sql, value: None })
+    }
+
     async fn take(&self, executor: impl SqliteExecutor<'_>, bounds: Bounds) -> Result<Vec<i64>, StoreError> {
         let batch = i64::try_from(BATCH).expect("a batch is small");
         let query = sqlx::query_scalar(self.sql).bind(bounds.before).bind(bounds.from).bind(batch);
@@ -65,7 +77,7 @@ impl Stream {
 }
 
 /// Finds a page. The last stream has all there is.
-pub(in crate::store::gateway) async fn page<R: Rows>(
+pub(super) async fn page<R: Rows>(
     connection: &mut SqliteConnection,
     streams: &[Stream],
     mut bounds: Bounds,
@@ -75,7 +87,9 @@ pub(in crate::store::gateway) async fn page<R: Rows>(
     let (stream, mut batch) = sparsest(connection, streams, bounds).await?;
     let (mut rows, mut examined) = (Vec::with_capacity(limit), 0);
     loop {
-        for (number, row) in source.rows(connection, &batch).await? {
+        let mut found = source.rows(connection, &batch).await?;
+        found.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        for (number, row) in found {
             if rows.len() == limit {
                 return Ok(Page { next: bounds.next_after(&rows), rows: only(rows), is_cut: false });
             }
