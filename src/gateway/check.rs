@@ -1,6 +1,5 @@
 //! What can be wrong with a configuration: its text, and the files, folders and addresses that it names. Everything at once.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -179,15 +178,9 @@ fn mail(settings: &GatewaySettings) -> Option<Fault> {
 }
 
 fn addresses(settings: &GatewaySettings) -> Vec<Fault> {
-    let watch = settings.metrics.listen();
-    let all = [
-        ("metrics.listen", watch),
-        ("api.listen", settings.api.listen()),
-        ("console.listen", settings.console.listen()),
-    ];
-    let all: Vec<(&str, SocketAddr)> = all.into_iter().filter_map(|(key, address)| Some((key, address?))).collect();
+    let all = settings.listeners();
     // Without an address for health nobody can tell whose the others are.
-    let is_ours = || watch.is_none_or(|watch| places::answers(watch, METRIC));
+    let is_ours = |at| settings.metrics.listen().is_none_or(|watch| places::listens(watch, METRIC, at));
     let wrong = all.iter().filter_map(|(key, address)| places::address(key, *address, is_ours));
     wrong.chain(places::twice(&all)).collect()
 }

@@ -201,6 +201,16 @@ impl GatewaySettings {
         self.insurer.parse().expect("settings are checked when they are loaded")
     }
 
+    /// Where the gateway listens, by key.
+    pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let all = [
+            ("metrics.listen", self.metrics.listen()),
+            ("api.listen", self.api.listen()),
+            ("console.listen", self.console.listen()),
+        ];
+        all.into_iter().filter_map(|(key, address)| Some((key, address?))).collect()
+    }
+
     /// What can be read again while the gateway runs: the settings themselves, certificates, keys, revocation lists.
     pub fn files(&self) -> Vec<PathBuf> {
         let (relay, keys) = (&self.relay, &self.keys);

@@ -1,5 +1,6 @@
-//! `/healthz`, `/readyz`, `/metrics` and `/tasks`, for a loopback listener.
+//! `/healthz`, `/readyz`, `/metrics`, `/tasks` and `/listeners`, for a loopback listener.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -23,6 +24,9 @@ pub trait Watched: Send + Sync + 'static {
 
     /// What it does by itself, as it is now.
     fn tasks(&self) -> Vec<Snapshot>;
+
+    /// Every address that it listens at.
+    fn listeners(&self) -> Vec<SocketAddr>;
 }
 
 /// Why a server cannot do its work.
@@ -49,13 +53,15 @@ struct Readiness {
     reasons: Vec<Unready>,
 }
 
-/// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`, `/tasks` (what it does by itself, as JSON).
+/// The routes: `/healthz` (alive), `/readyz` (can do its work, with reasons), `/metrics`, `/tasks` (what it does by itself) and
+/// `/listeners` (where it listens), both as JSON.
 pub fn watch_router(watched: Arc<dyn Watched>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/tasks", get(tasks))
+        .route("/listeners", get(listeners))
         .fallback(route_unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(watched)
@@ -69,6 +75,10 @@ async fn ready(State(watched): State<Arc<dyn Watched>>) -> Response {
 
 async fn tasks(State(watched): State<Arc<dyn Watched>>) -> axum::Json<Vec<Snapshot>> {
     axum::Json(watched.tasks())
+}
+
+async fn listeners(State(watched): State<Arc<dyn Watched>>) -> axum::Json<Vec<SocketAddr>> {
+    axum::Json(watched.listeners())
 }
 
 async fn metrics(State(watched): State<Arc<dyn Watched>>) -> Response {

@@ -133,10 +133,10 @@ pub fn one_file_system(folders: &[(&str, &Path)]) -> Option<Fault> {
 
 /// An address that can be listened at. One that is in use is no fault while `is_ours` says that it is the server itself that
 /// uses it.
-pub fn address(key: &str, address: SocketAddr, is_ours: impl Fn() -> bool) -> Option<Fault> {
+pub fn address(key: &str, address: SocketAddr, is_ours: impl Fn(SocketAddr) -> bool) -> Option<Fault> {
     let problem = match TcpListener::bind(address) {
         Ok(_) => return None,
-        Err(error) if error.kind() == ErrorKind::AddrInUse && is_ours() => return None,
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_ours(address) => return None,
         Err(error) if error.kind() == ErrorKind::AddrInUse => "another program listens there".to_owned(),
         Err(error) if error.kind() == ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
         Err(error) => error.to_string(),
@@ -173,15 +173,30 @@ fn meet(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Whether a server of ours answers at its address for health and metrics: one whose metrics have this name.
 pub fn answers(watch: SocketAddr, metric: &str) -> bool {
+    ask(watch, "/metrics").is_some_and(|answer| answer.contains(metric))
+}
+
+/// Whether that server listens at this address itself.
+pub fn listens(watch: SocketAddr, metric: &str, address: SocketAddr) -> bool {
+    let told = || {
+        let answer = ask(watch, "/listeners")?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        serde_json::from_str::<Vec<SocketAddr>>(body).ok()
+    };
+    answers(watch, metric) && told().is_some_and(|all| all.into_iter().any(|one| meet(one, address)))
+}
+
+/// What is answered there, with its head.
+fn ask(watch: SocketAddr, path: &str) -> Option<String> {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&watch, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())?;
         let mut answer = Vec::new();
         stream.take(4 << 20).read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     };
-    ask().is_ok_and(|answer| answer.contains(metric))
+    ask().ok()
 }
 
 #[cfg(test)]
@@ -210,9 +225,9 @@ mod tests {
     fn addresses_are_tried() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = taken.local_addr().unwrap();
-        assert!(address("k", at, || false).is_some());
-        assert_eq!(address("k", at, || true), None);
-        assert!(address("k", "192.0.2.1:0".parse().unwrap(), || true).unwrap().problem.contains("no such address"));
+        assert!(address("k", at, |_| false).is_some());
+        assert_eq!(address("k", at, |one| one == at), None);
+        assert!(address("k", "192.0.2.1:0".parse().unwrap(), |_| true).unwrap().problem.contains("no such address"));
         assert_eq!(twice(&[("a", at), ("b", at)]).unwrap().key, "b");
         assert_eq!(twice(&[("a", "127.0.0.1:0".parse().unwrap()), ("b", "127.0.0.1:0".parse().unwrap())]), None);
     }

@@ -28,10 +28,30 @@ pub struct Questions {
     given: BTreeMap<String, Value>,
     /// Whether somebody can be asked.
     asks: bool,
-    /// Where what was answered is kept.
-    kept: Option<(PathBuf, Table)>,
+    /// What somebody answers, until all is done.
+    kept: Option<Kept>,
     asked: Vec<String>,
     faults: Vec<Fault>,
+}
+
+/// Answers in a file of whoever gives them, so that nobody is asked twice.
+#[derive(Debug)]
+struct Kept {
+    file: PathBuf,
+    answers: Table,
+    /// Whom the folder of the file is for; none before that is answered.
+    owner: Option<Owner>,
+    random: &'static dyn Random,
+}
+
+impl Kept {
+    fn write(&self) -> io::Result<()> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            owner.make_config_folder(folder, self.random)?;
+        }
+        Owner::default().replace(&self.file, self.answers.to_string().as_bytes(), self.random)
+    }
 }
 
 impl Questions {
@@ -40,11 +60,20 @@ impl Questions {
         Ok(Self { given: read(file)?.into_iter().collect(), asks: false, kept: None, asked: vec![], faults: vec![] })
     }
 
-    /// At a terminal. What was answered is kept in a file, so that nobody is asked twice.
-    pub fn at_terminal(keep: &Path) -> Result<Self, Faults> {
-        let table = if keep.exists() { read(keep)? } else { Table::new() };
-        let given = table.clone().into_iter().collect();
-        Ok(Self { given, asks: true, kept: Some((keep.to_owned(), table)), asked: vec![], faults: vec![] })
+    /// At a terminal. Each answer is kept in a file until [`Self::done`], so that whoever leaves in the middle is not asked twice.
+    pub fn at_terminal(keep: &Path, random: &'static dyn Random) -> Result<Self, Faults> {
+        let answers = if keep.exists() { read(keep)? } else { Table::new() };
+        let given = answers.clone().into_iter().collect();
+        let kept = Kept { file: keep.to_owned(), answers, owner: None, random };
+        Ok(Self { given, asks: true, kept: Some(kept), asked: vec![], faults: vec![] })
+    }
+
+    /// From here on it is known whom the folder of the configuration is for, which the answers lie in: nothing is kept before.
+    pub fn belong_to(&mut self, owner: Option<Owner>) {
+        if let Some(kept) = &mut self.kept {
+            kept.owner = owner;
+        }
+        self.keep();
     }
 
     /// Asks, and checks the answer: again, where somebody sits there. None when there is no good answer; [`Self::finish`]
@@ -76,9 +105,10 @@ impl Questions {
             let text = if line.is_empty() { question.default.unwrap_or_default() } else { &line };
             match check(text) {
                 Ok(answer) => {
-                    if let Some((_, table)) = &mut self.kept {
-                        table.insert(question.key.to_owned(), Value::String(text.to_owned()));
+                    if let Some(kept) = &mut self.kept {
+                        kept.answers.insert(question.key.to_owned(), Value::String(text.to_owned()));
                     }
+                    self.keep();
                     return Some(answer);
                 }
                 Err(problem) => eprintln!("  {problem}"),
@@ -86,8 +116,8 @@ impl Questions {
         }
     }
 
-    /// Whether every question had its answer, and nothing else was answered. Keeps what was.
-    pub fn finish(&mut self, owner: Owner, random: &dyn Random) -> Result<(), Faults> {
+    /// Whether every question had its answer, and nothing else was answered.
+    pub fn finish(&self) -> Result<(), Faults> {
         let asked = &self.asked;
         let unknown =
             self.given.keys().filter(|key| !asked.contains(key)).map(|key| match nearest(key, asked.iter()) {
@@ -95,11 +125,26 @@ impl Questions {
                 None => Fault::new(key, "there is no such question"),
             });
         let faults: Vec<Fault> = self.faults.iter().cloned().chain(unknown).collect();
-        if let Some((file, table)) = &self.kept {
-            let failed = |error: io::Error| Faults(vec![Fault::new(file.display().to_string(), error.to_string())]);
-            owner.replace(file, table.to_string().as_bytes(), random).map_err(failed)?;
-        }
         if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
+    }
+
+    /// What was answered is in use, and is kept no longer.
+    pub fn done(self) -> io::Result<()> {
+        let Some(kept) = self.kept else { return Ok(()) };
+        match std::fs::remove_file(kept.file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes down what was answered. Where that fails, nobody is asked on in vain.
+    fn keep(&mut self) {
+        let Some(kept) = &self.kept else { return };
+        if let Err(error) = kept.write() {
+            self.faults.push(Fault::new(kept.file.display().to_string(), error.to_string()));
+            self.kept = None;
+            self.asks = false;
+        }
     }
 
     fn fault<T>(&mut self, key: &str, problem: String) -> Option<T> {
@@ -129,7 +174,6 @@ fn read(file: &Path) -> Result<Table, Faults> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::clock::SystemRandom;
 
     #[test]
     fn a_file_is_told_all_its_faults() {
@@ -143,7 +187,7 @@ mod tests {
         assert_eq!(questions.ask(&question("name"), |text| Ok(text.to_owned())), None);
         let usual = Question { default: Some("7"), ..question("usual") };
         assert_eq!(questions.ask(&usual, number), Some(7));
-        let said = questions.finish(Owner::default(), &SystemRandom).unwrap_err().to_string();
+        let said = questions.finish().unwrap_err().to_string();
         for expected in
             ["number: invalid digit", "name: must be answered", "nmae: there is no such question; did you mean name?"]
         {

@@ -88,7 +88,7 @@ fn files(config: &Config, clock: &Arc<dyn Clock>) -> Vec<Fault> {
 
 fn addresses(config: &Config) -> Vec<Fault> {
     let all = listeners(config);
-    let is_ours = || places::answers(config.watch.address, METRIC);
+    let is_ours = |at| places::listens(config.watch.address, METRIC, at);
     let wrong = all.iter().filter_map(|(key, address)| places::address(key, *address, is_ours));
     wrong.chain(places::twice(&all)).collect()
 }

@@ -163,6 +163,31 @@ fn a_server_that_runs_is_not_taken_for_another_program() {
 }
 
 #[test]
+fn an_address_in_use_is_ours_only_where_the_running_server_listens() {
+    let servers = Servers::new();
+    let port = servers.taken.local_addr().unwrap().port();
+    for (program, key, variable) in [
+        ("kx-server", "enrolment.address", "KX_SERVER__ENROLMENT__ADDRESS"),
+        ("kx-gateway", "api.listen", "KX_GATEWAY__API__LISTEN"),
+    ] {
+        let running = servers.folder.serve(program, "server.log");
+        let mut command: Command = servers.folder.command(program);
+        let checked = command.arg("check-config").env(variable, format!("127.0.0.1:{port}")).output().unwrap();
+        let said = text(&checked.stderr);
+        let expected = format!("{key}: cannot listen at 127.0.0.1:{port}: another program listens there");
+        assert!(checked.status.code() == Some(1) && said.contains(&expected), "{program}: {said}");
+        running.stop();
+    }
+    // Nor is a server of ours the one that is to be started.
+    let running = servers.folder.serve("kx-server", "server.log");
+    let mut command: Command = servers.folder.command("kx-gateway");
+    let watch = format!("127.0.0.1:{}", servers.folder.base + 5);
+    let checked = command.arg("check-config").env("KX_GATEWAY__METRICS__LISTEN", watch).output().unwrap();
+    assert!(text(&checked.stderr).contains("metrics.listen: cannot listen at"), "{}", text(&checked.stderr));
+    running.stop();
+}
+
+#[test]
 fn a_database_of_another_union_or_of_a_newer_version_is_named() {
     let servers = Servers::new();
     let good = fs::read_to_string(servers.settings("kx-gateway")).unwrap();

@@ -79,6 +79,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("POST", "/settings/staff/{id}/factor", GOVERNING),
     ("POST", "/settings/staff/{id}/sessions", GOVERNING),
     ("POST", "/settings/staff/{id}/disable", GOVERNING),
+    ("POST", "/settings/staff/{id}/enable", GOVERNING),
     ("GET", "/settings/tokens", GOVERNING),
     ("POST", "/settings/tokens", GOVERNING),
     ("POST", "/settings/tokens/{id}/revoke", GOVERNING),

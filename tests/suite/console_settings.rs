@@ -2,7 +2,9 @@
 
 use hyper::StatusCode;
 use kenpo_express::domain::staff::Role;
+use kenpo_express::secret::Token;
 use kenpo_express::store::gateway::audit;
+use kenpo_express::store::gateway::staff_sessions::{self, NewSession};
 
 use crate::console_support::{ConsoleWorld, PASSWORD, between, leads, text};
 
@@ -75,6 +77,72 @@ async fn an_officer_looks_after_accounts() {
         ["staff.added", "staff.role", "staff.factor-reset", "staff.password", "staff.session-ended", "staff.disabled"]
     );
     assert_eq!((by_officer[1].before.as_str(), by_officer[1].after.as_str()), ("clerk", "auditor"));
+}
+
+#[tokio::test]
+async fn an_account_that_was_shut_is_opened_as_if_it_were_new() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut clerk = world.staff("suzuki", Role::Clerk).await.browser;
+    let database = &world.gateway.receiver.database;
+    let before = staff_sessions::of_staff(database.read(), &"suzuki".parse().unwrap()).await.unwrap().remove(0);
+    officer.get("/settings/staff/suzuki").await;
+    let refused = officer.post("/settings/staff/suzuki/enable", &[]).await;
+    assert!(refused.status == StatusCode::CONFLICT && text(&refused).contains("有効です"), "it is not shut");
+    officer.post("/settings/staff/suzuki/disable", &[]).await;
+    // A sign-in that was under way leaves a session behind.
+    let mut transaction = database.write().await.unwrap();
+    let left = NewSession {
+        hash: Token::hash_of(&clerk.cookies["__Host-kx-session"]),
+        staff: &before.staff,
+        is_whole: true,
+        origin: &before.origin,
+        agent: &before.agent,
+        at: before.seen_at,
+    };
+    staff_sessions::insert(&mut transaction, &left).await.unwrap();
+    database.commit(transaction).await.unwrap();
+
+    // It is shut, has another role when it is opened, and is offered that.
+    let page = text(&officer.get("/settings/staff/suzuki").await);
+    assert!(
+        page.contains("/settings/staff/suzuki/enable") && !page.contains("/settings/staff/suzuki/disable"),
+        "{page}"
+    );
+    officer.post("/settings/staff/suzuki/role", &[("role", "auditor")]).await;
+    assert_eq!(officer.post("/settings/staff/suzuki/password", &[]).await.status, StatusCode::CONFLICT);
+    officer.get("/settings/staff/suzuki").await;
+    let made = officer.post("/settings/staff/suzuki/enable", &[]).await;
+    let password = between(&text(&made), "id=\"secret\">", "<").unwrap();
+    assert_eq!(made.header("cache-control"), Some("no-store"));
+
+    // Nothing from before opens anything.
+    assert!(leads(&clerk.get("/audit").await).starts_with("/sign-in"), "the session of before counts again");
+    assert_eq!(world.browser().sign_in("suzuki", PASSWORD).await.status, StatusCode::UNAUTHORIZED);
+    let mut auditor = world.browser();
+    assert_eq!(leads(&auditor.sign_in("suzuki", &password).await), "/sign-in/password");
+    auditor.get("/sign-in/password").await;
+    auditor.post("/sign-in/password", &[("now", &password), ("new", PASSWORD), ("again", PASSWORD)]).await;
+    assert!(leads(&auditor.get("/audit").await).starts_with("/sign-in/factor"), "the second factor of before counts");
+    auditor.set_up(&world).await;
+    assert_eq!(auditor.get("/audit").await.status, StatusCode::OK);
+    assert!(!auditor.is_in().await);
+
+    let entries = audit::of_subject(database.read(), "staff:suzuki", 50).await.unwrap();
+    let opened = entries.iter().find(|entry| entry.action == "staff.enabled").unwrap();
+    assert_eq!((opened.actor.as_str(), opened.origin.as_str()), ("staff:tanaka", "127.0.0.1"));
+}
+
+#[tokio::test]
+async fn what_somebody_looks_at_ends_when_the_role_is_another_one() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let manager = world.staff("suzuki", Role::Manager).await.browser;
+    let mut live = manager.follow("/live").await;
+    live.until("event: change").await;
+    officer.get("/settings/staff/suzuki").await;
+    officer.post("/settings/staff/suzuki/role", &[("role", "auditor")]).await;
+    live.until("event: over").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use hyper::{Method, StatusCode};
@@ -20,6 +21,9 @@ use kenpo_express::http::Metrics;
 use kenpo_express::pki::{Profile, Subject};
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::runtime::task::Tasks;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use totp_rs::{Builder, Secret};
 use zeroize::Zeroizing;
 
@@ -177,6 +181,19 @@ impl Browser {
         answer
     }
 
+    /// What changes while somebody looks, as its script asks for it.
+    pub(crate) async fn follow(&self, path: &str) -> Live {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut line = self.client.raw().await.unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: relay\r\ncookie: {}\r\nsec-fetch-site: {}\r\naccept: text/event-stream\r\n\r\n",
+            cookies.join("; "),
+            self.site
+        );
+        line.write_all(request.as_bytes()).await.unwrap();
+        Live { line, heard: Vec::new() }
+    }
+
     /// The first step.
     pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> Answer {
         self.post("/sign-in", &[("name", name), ("password", password)]).await
@@ -202,6 +219,29 @@ impl Browser {
     /// Whether the dashboard is shown.
     pub(crate) async fn is_in(&mut self) -> bool {
         self.get("/").await.status == StatusCode::OK
+    }
+}
+
+/// A line on which events come.
+pub(crate) struct Live {
+    line: TlsStream<TcpStream>,
+    heard: Vec<u8>,
+}
+
+impl Live {
+    /// Listens until something is heard for the first time; all that was heard.
+    pub(crate) async fn until(&mut self, wanted: &str) -> String {
+        let heard = tokio::time::timeout(Duration::from_secs(60), async {
+            loop {
+                let text = String::from_utf8_lossy(&self.heard).into_owned();
+                if text.contains(wanted) || self.line.read_buf(&mut self.heard).await.unwrap() == 0 {
+                    break text;
+                }
+            }
+        });
+        let heard = heard.await.unwrap_or_else(|_| panic!("{wanted} was never heard"));
+        assert!(heard.contains(wanted), "the line ended before {wanted}: {heard}");
+        heard
     }
 }
 

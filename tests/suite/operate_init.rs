@@ -1,10 +1,11 @@
 //! `init` of both servers by the real programs: what is made, for whom, again, and after being killed at any step.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::exchange_support::text;
@@ -129,9 +130,59 @@ fn what_is_missing_in_the_answers_is_said_at_once_and_a_terminal_is_asked() {
     let said = text(&done.stderr);
     assert!(done.status.success() && said.contains("Name of the operator") && said.contains("運営者の名称"), "{said}");
     assert!(said.contains("expected https://HOST"), "{said}");
-    // What was answered is known: nobody is asked again.
-    let again = operated.run("kx-server", &["init"]);
-    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert!(!operated.path("relay/init-answers.toml").exists(), "what was answered is kept until all is done");
+}
+
+/// Answers at a terminal up to a question, and leaves there: by a signal, or by closing it.
+fn leave_at(operated: &Operated, answers: &str, question: &str, signal: Option<Signal>) {
+    let mut command = operated.command("kx-gateway");
+    let mut asked = command.arg("init").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = asked.stdin.take().unwrap();
+    stdin.write_all(answers.as_bytes()).unwrap();
+    let mut said = Vec::new();
+    let mut stderr = asked.stderr.take().unwrap();
+    while !String::from_utf8_lossy(&said).contains(question) {
+        let mut some = [0; 1024];
+        let count = stderr.read(&mut some).unwrap();
+        assert!(count > 0, "it ended before it asked: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&some[..count]);
+    }
+    if let Some(signal) = signal {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&asked), signal).unwrap();
+    }
+    drop(stdin);
+    stderr.read_to_end(&mut said).unwrap();
+    assert!(!asked.wait().unwrap().success());
+}
+
+#[test]
+fn whoever_leaves_in_the_middle_of_the_questions_is_not_asked_them_again() {
+    let operated = Operated::new();
+    assert!(operated.init("kx-server").status().unwrap().success());
+    let kept = operated.path("gateway/init-answers.toml");
+    let handed = operated.path("relay/for-unions.toml").display().to_string();
+    leave_at(
+        &operated,
+        &format!("\n06123456\n見本健康保険組合\n適用課\n{handed}\n"),
+        "Folder for database",
+        Some(Signal::INT),
+    );
+    let answers = fs::read_to_string(&kept).expect("what was answered is kept");
+    assert!(answers.contains("06123456") && answers.contains("適用課"), "{answers}");
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    // Five are answered; two more, and the terminal is closed.
+    leave_at(&operated, "\nlo\n", "Own IP address", None);
+    let answers = fs::read_to_string(&kept).unwrap();
+    assert!(answers.contains("interface = \"lo\"") && answers.contains("06123456"), "{answers}");
+    let mut command = operated.command("kx-gateway");
+    let mut asked = command.arg("init").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    asked.stdin.take().unwrap().write_all("127.0.0.1\n\n\n\nsuzuki\n".as_bytes()).unwrap();
+    let done = asked.wait_with_output().unwrap();
+    let said = text(&done.stderr);
+    assert!(done.status.success() && !said.contains("Number of the union") && !said.contains("Interface"), "{said}");
+    let settings = fs::read_to_string(operated.path("gateway/gateway.toml")).unwrap();
+    assert!(settings.contains("06123456") && settings.contains("source_address = \"127.0.0.1\""), "{settings}");
+    assert!(!kept.exists(), "it is done");
 }
 
 /// With these answers more, and with a umask under which nothing is for others.
@@ -256,6 +307,21 @@ fn accounts_of_the_staff_are_looked_after() {
     assert!(last.status.code() == Some(1) && text(&last.stderr).contains("責任者"), "{}", text(&last.stderr));
     let shut = json(&operated, "kx-gateway", &["staff", "disable", "k.tanaka", "--json"]);
     assert!(shut["disabled_at"].is_string(), "{shut}");
+    let refused = operated.run("kx-gateway", &["staff", "password", "k.tanaka"]);
+    assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("enable it first"));
+    let role = json(&operated, "kx-gateway", &["staff", "role", "k.tanaka", "責任者", "--json"]);
+    assert_eq!((&role["role"], role["disabled_at"].is_string()), (&"officer".into(), true), "{role}");
+    // An officer who is shut is nobody who looks after accounts.
+    let last = operated.run("kx-gateway", &["staff", "role", "suzuki", "clerk"]);
+    assert!(last.status.code() == Some(1) && text(&last.stderr).contains("責任者"), "{}", text(&last.stderr));
+    let password = operated.path("password.txt").display().to_string();
+    let opened =
+        json(&operated, "kx-gateway", &["staff", "enable", "k.tanaka", "--password-file", &password, "--json"]);
+    assert_eq!((&opened["must_change"], &opened["has_factor"]), (&true.into(), &false.into()), "{opened}");
+    assert!(opened["disabled_at"].is_null() && opened["password"].is_null(), "{opened}");
+    assert_eq!(operated.run("kx-gateway", &["staff", "enable", "k.tanaka"]).status.code(), Some(1));
+    let role = json(&operated, "kx-gateway", &["staff", "role", "suzuki", "clerk", "--json"]);
+    assert_eq!(role["role"], "clerk", "there is another officer now");
     let other = json(&operated, "kx-gateway", &["staff", "password", "suzuki", "--json"]);
     assert_ne!(other["password"], added["password"]);
     let all = json(&operated, "kx-gateway", &["staff", "list", "--json"]);

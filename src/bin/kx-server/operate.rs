@@ -31,7 +31,7 @@ fn clock() -> Arc<dyn Clock> {
 pub(super) fn init(config: &Path, answers: Option<&Path>) -> Result<(), Failure> {
     let questions = match answers {
         Some(file) => Questions::of_file(file)?,
-        None => Questions::at_terminal(&init::answers_beside(config))?,
+        None => Questions::at_terminal(&init::answers_beside(config), &SystemRandom)?,
     };
     let done = init::run(config, questions, &clock(), &SystemRandom)?;
     say(&format!("設定ファイル / Configuration: {}", config.display()));

@@ -67,9 +67,14 @@ pub enum AdminError {
         "最後の責任者は無効にできません。先に別の責任者を追加してください (this is the last officer who is enabled: add another one first)"
     )]
     LastOfficer,
-    /// Another password for an account that is shut would open nothing.
-    #[error("この職員のアカウントは停止されています (the account is disabled: a password opens nothing)")]
+    /// Input: another password for an account that is shut would open nothing.
+    #[error(
+        "この職員のアカウントは無効です。先に有効に戻してください (the account is disabled, and a password opens nothing: enable it first)"
+    )]
     AccountDisabled,
+    /// Input: only what is shut can be opened.
+    #[error("この職員のアカウントは有効です (the account is enabled already)")]
+    AccountEnabled,
     /// Input: the second person is missing or the first one again.
     #[error("承認者には、操作者とは別の人の名前を指定してください (--approver must name a second person)")]
     Approver,

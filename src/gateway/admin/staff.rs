@@ -164,6 +164,29 @@ impl Admin {
         self.one_of_staff(name).await
     }
 
+    /// Opens an account that was shut, as if it were new: with this password, or with one that is made and told once, either to be changed at
+    /// the next sign-in, and with a second factor that is set up then. Nothing that it had before opens anything again.
+    pub async fn enable_staff(
+        &self,
+        name: StaffName,
+        password: Option<Zeroizing<String>>,
+    ) -> Result<MadeAccount, AdminError> {
+        self.one_of_staff(&name).await?;
+        let (account, made) = self.new_account(name.clone(), Role::Reader, password).await?;
+        let database = &self.gateway.receiver.database;
+        let mut transaction = database.write().await?;
+        if !rows::enable(&mut transaction, &name).await? {
+            return Err(AdminError::AccountEnabled);
+        }
+        rows::set_password(&mut transaction, &name, &account.verifier, true, self.now()).await?;
+        staff_factors::forget(&mut transaction, &name).await?;
+        // Somebody may have been in the middle of a sign-in when it was shut.
+        staff_sessions::end_others(&mut transaction, &name, None).await?;
+        self.log(&mut transaction, "staff.enabled", &subject(&name), "disabled", "enabled").await?;
+        database.commit(transaction).await?;
+        self.made(&name, made).await
+    }
+
     /// Gives an account another role, which counts at once. The last one that can look after accounts keeps its.
     pub async fn set_staff_role(&self, name: &StaffName, role: Role) -> Result<StaffView, AdminError> {
         let database = &self.gateway.receiver.database;

@@ -142,7 +142,9 @@ impl Looking {
         let (staff, number) = (self.visitor.name(), self.visitor.session.number);
         let sessions = staff_sessions::of_staff(read, staff).await.map_err(drop)?;
         let own = sessions.iter().find(|session| session.number == number).ok_or(())?;
-        if self.app.is_over(own, now) || own.step() != Step::Done {
+        // With another role it may not be for them any more.
+        let is_as_before = own.role == self.visitor.session.role;
+        if self.app.is_over(own, now) || own.step() != Step::Done || !is_as_before {
             return Err(());
         }
         let Some(shown) = self.look().await? else { return Ok(None) };

@@ -124,6 +124,7 @@ pub fn routes() -> Vec<Route> {
         action("/settings/staff/{id}/factor", govern, post(one_account::factor)),
         action("/settings/staff/{id}/sessions", govern, post(one_account::sessions)),
         action("/settings/staff/{id}/disable", govern, post(one_account::disable)),
+        action("/settings/staff/{id}/enable", govern, post(one_account::enable)),
         page("/settings/tokens", govern, get(tokens::page)),
         action("/settings/tokens", govern, post(tokens::add)),
         action("/settings/tokens/{id}/revoke", govern, post(tokens::revoke)),

@@ -6,7 +6,6 @@ use ipnet::IpNet;
 use toml::Value;
 
 use crate::config::{Faults, Settings};
-use crate::domain::clock::Random;
 use crate::domain::ids::InsurerNumber;
 use crate::domain::person::OfficeName;
 use crate::domain::staff::StaffName;
@@ -38,7 +37,7 @@ pub(super) struct Answers {
 const ANSWERED: &str = "finish refuses what was not answered";
 
 /// Asks for it.
-pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random) -> Result<Answers, Faults> {
+pub(super) fn ask(config: &Path, questions: &mut Questions) -> Result<Answers, Faults> {
     let is_installed = config.starts_with("/etc");
     let account = questions.ask(
         &Question {
@@ -48,6 +47,7 @@ pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random)
         },
         |name| Owner::find(name).map_err(|error| error.to_string()),
     );
+    questions.belong_to(account);
     let insurer = questions.ask(
         &Question {
             key: "insurer", words: "保険者番号（8桁） / Number of the union (8 digits)", default: None
@@ -96,7 +96,7 @@ pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random)
         },
         |text| text.parse::<StaffName>().map_err(|error| error.to_string()),
     );
-    questions.finish(account.unwrap_or_default(), random)?;
+    questions.finish()?;
     Ok(Answers {
         insurer: insurer.expect(ANSWERED),
         union_name: union_name.expect(ANSWERED),

@@ -26,7 +26,7 @@ use crate::stream::platform;
 
 /// What the union gives to the operator of the KX server, beside the configuration.
 pub const FOR_OPERATOR: &str = "for-the-operator.toml";
-/// What was answered, beside the configuration. No secret is in it.
+/// What was answered so far, beside the configuration. No secret is in it.
 const ANSWERED: &str = "init-answers.toml";
 /// Held while a set-up goes on.
 const LOCK: &str = ".init.lock";
@@ -92,7 +92,7 @@ pub async fn run(
         move |error| InitError::File(path, error)
     };
     let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let answers = answers::ask(config, &mut questions, random)?;
+    let answers = answers::ask(config, &mut questions)?;
     let owner = answers.owner;
     owner.make_config_folder(folder, random).map_err(failed(folder))?;
     let lock = folder.join(LOCK);
@@ -143,6 +143,9 @@ pub async fn run(
     let for_operator = folder.join(FOR_OPERATOR);
     owner.replace(&for_operator, hand.text().as_bytes(), random).map_err(failed(&for_operator))?;
     faults.extend(check(config, clock.now()).await);
+    if faults.is_empty() {
+        questions.done().map_err(failed(&answers_beside(config)))?;
+    }
     Ok(Done { for_operator, shown: hand.shown(), operators: answers.relay.shown(), staff, faults })
 }
 

@@ -15,6 +15,7 @@ pub mod rules;
 pub mod series;
 pub mod serve;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -39,6 +40,8 @@ pub struct Watch {
     pub of_tasks: TaskMetrics,
     /// What its listeners count.
     pub edges: http::Metrics,
+    /// Where it listens.
+    pub listeners: Vec<SocketAddr>,
     /// What it takes of the machine.
     pub process: ProcessMetrics,
 }
@@ -50,6 +53,10 @@ impl Watched for Watch {
 
     fn tasks(&self) -> Vec<Snapshot> {
         self.tasks.snapshot()
+    }
+
+    fn listeners(&self) -> Vec<SocketAddr> {
+        self.listeners.clone()
     }
 
     fn metrics(&self) -> BoxFuture<'_, String> {

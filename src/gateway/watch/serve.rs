@@ -50,8 +50,14 @@ pub async fn serve(
         metrics: edges.clone(),
         peers: Peers::default(),
     };
-    let watch =
-        Watch { lookout, tasks: tasks.clone(), of_tasks: TaskMetrics::new(), edges, process: ProcessMetrics::new() };
+    let watch = Watch {
+        lookout,
+        tasks: tasks.clone(),
+        of_tasks: TaskMetrics::new(),
+        edges,
+        listeners: settings.listeners().into_iter().map(|(_, address)| address).collect(),
+        process: ProcessMetrics::new(),
+    };
     edge.start(listener, watch_router(Arc::new(watch)), tasks.shutdown());
     Ok(Some(bound))
 }

@@ -7,7 +7,6 @@ use toml::Value;
 
 use super::keys::Names;
 use crate::config::{Faults, Settings};
-use crate::domain::clock::Random;
 use crate::mail::{MailAddress, Mailer};
 use crate::operations::owner::Owner;
 use crate::operations::questions::{Question, Questions};
@@ -33,7 +32,7 @@ pub(super) struct Answers {
 const ANSWERED: &str = "finish refuses what was not answered";
 
 /// Asks for it.
-pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random) -> Result<Answers, Faults> {
+pub(super) fn ask(config: &Path, questions: &mut Questions) -> Result<Answers, Faults> {
     let is_installed = config.starts_with("/etc");
     let some =
         |text: &str| if text.is_empty() { Err("空です (it is empty)".to_owned()) } else { Ok(text.to_owned()) };
@@ -51,6 +50,7 @@ pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random)
         },
         |name| Owner::find(name).map_err(|error| error.to_string()),
     );
+    questions.belong_to(account);
     let operator = questions
         .ask(&Question { key: "operator", words: "運営者の名称 / Name of the operator", default: None }, |text| {
             some(text).map(|name| name.chars().take(60).collect::<String>())
@@ -107,7 +107,7 @@ pub(super) fn ask(config: &Path, questions: &mut Questions, random: &dyn Random)
         },
         |text| text.parse::<MailAddress>().map(|_| text.to_owned()).map_err(|error| error.to_string()),
     );
-    questions.finish(account.unwrap_or_default(), random)?;
+    questions.finish()?;
     Ok(Answers {
         owner: account.expect(ANSWERED),
         operator: operator.expect(ANSWERED),

@@ -19,7 +19,7 @@ use crate::stream::platform;
 
 /// What unions get, beside the configuration.
 pub const FOR_UNIONS: &str = "for-unions.toml";
-/// What was answered, beside the configuration. No secret is in it.
+/// What was answered so far, beside the configuration. No secret is in it.
 const ANSWERED: &str = "init-answers.toml";
 /// Held while a set-up goes on.
 const LOCK: &str = ".init.lock";
@@ -69,7 +69,7 @@ pub fn run(
         move |error| InitError::File(path, error)
     };
     let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let answers = answers::ask(config, &mut questions, random)?;
+    let answers = answers::ask(config, &mut questions)?;
     let owner = answers.owner;
     owner.make_config_folder(folder, random).map_err(failed(folder))?;
     let lock = folder.join(LOCK);
@@ -100,5 +100,8 @@ pub fn run(
     let hand = ForUnions { url, authorities: operator.certificate().pem(), receipt_certificates: receipts.pem() };
     owner.replace(&for_unions, hand.text().as_bytes(), random).map_err(failed(&for_unions))?;
     faults.extend(check(config, clock));
+    if faults.is_empty() {
+        questions.done().map_err(failed(&answers_beside(config)))?;
+    }
     Ok(Done { for_unions, shown: hand.shown(), faults })
 }

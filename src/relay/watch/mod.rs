@@ -3,12 +3,14 @@
 mod gauges;
 mod look;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::check::listeners;
 use super::state::State;
 use crate::http::{self, Unready, Watched};
 use crate::runtime::process::ProcessMetrics;
@@ -75,6 +77,10 @@ impl Watched for Watch {
 
     fn tasks(&self) -> Vec<Snapshot> {
         self.tasks.snapshot()
+    }
+
+    fn listeners(&self) -> Vec<SocketAddr> {
+        listeners(&self.state.config).into_iter().map(|(_, address)| address).collect()
     }
 
     fn metrics(&self) -> BoxFuture<'_, String> {

@@ -114,6 +114,12 @@ pub async fn set_role(connection: &mut SqliteConnection, name: &StaffName, role:
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Missing("staff")) }
 }
 
+/// Opens an account that was shut. False when it was not.
+pub async fn enable(connection: &mut SqliteConnection, name: &StaffName) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE staff SET disabled_at = NULL WHERE name = $1 AND disabled_at IS NOT NULL");
+    Ok(done.bind(name.as_str()).execute(connection).await?.rows_affected() == 1)
+}
+
 /// Shuts an account. False when it was shut before.
 pub async fn disable(connection: &mut SqliteConnection, name: &StaffName, at: Timestamp) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE staff SET disabled_at = $2 WHERE name = $1 AND disabled_at IS NULL")

@@ -56,6 +56,28 @@ pub enum Staff {
         #[command(flatten)]
         json: Json,
     },
+    /// 有効に戻す。パスワードと二要素認証は作り直しになる。Opens an account that was shut, with another password, which is to be changed at the next
+    /// sign-in, where the second factor is set up anew too.
+    Enable {
+        /// ログイン名。Which.
+        name: StaffName,
+        /// パスワードのファイル。Password; without it one is made.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
+    /// 役割を変更する。すぐに有効になる。Gives an account another role, which counts at once.
+    Role {
+        /// ログイン名。Which.
+        name: StaffName,
+        /// 役割 (閲覧 reader, 担当 clerk, 管理 manager, 監査 auditor, 責任者 officer)。What it may do.
+        role: Role,
+        /// Prints one JSON value.
+        #[command(flatten)]
+        json: Json,
+    },
     /// パスワードを作り直す。Gives an account another password.
     Password {
         /// ログイン名。Which.

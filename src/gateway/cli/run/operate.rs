@@ -28,7 +28,7 @@ use crate::store::sqlite::{MigrationState, migration_state};
 pub(super) async fn init(config: &Path, arguments: Init) -> Result<(), CommandError> {
     let questions = match &arguments.answers {
         Some(file) => Questions::of_file(file)?,
-        None => Questions::at_terminal(&init::answers_beside(config))?,
+        None => Questions::at_terminal(&init::answers_beside(config), &SystemRandom)?,
     };
     let password = match &arguments.password_file {
         Some(file) => Some(first_line(file)?),
@@ -132,6 +132,13 @@ pub(super) async fn staff(admin: &Admin, command: Staff) -> Result<(), CommandEr
         }
         Staff::List(Json { json }) => show(json, &admin.staff().await?, |all| all.iter().try_for_each(print::account)),
         Staff::Disable { name, json: Json { json } } => show(json, &admin.disable_staff(&name).await?, print::account),
+        Staff::Enable { name, password_file, json: Json { json } } => {
+            let password = password_file.as_deref().map(first_line).transpose()?;
+            show(json, &admin.enable_staff(name, password).await?, print::made_account)
+        }
+        Staff::Role { name, role, json: Json { json } } => {
+            show(json, &admin.set_staff_role(&name, role).await?, print::account)
+        }
         Staff::Password { name, password_file, json: Json { json } } => {
             let password = password_file.as_deref().map(first_line).transpose()?;
             show(json, &admin.set_staff_password(name, password).await?, print::made_account)

@@ -114,6 +114,7 @@ pub(super) const KINDS: &[Kind] = &[
             ("staff.added", "職員の追加", "Account added"),
             ("staff.role", "役割の変更", "Role changed"),
             ("staff.disabled", "職員の無効化", "Account shut"),
+            ("staff.enabled", "職員の再有効化", "Account opened again"),
             ("token.added", "APIトークンの作成", "API token made"),
             ("token.revoked", "APIトークンの失効", "API token ended"),
         ],

@@ -18,6 +18,7 @@ use super::super::text;
 use super::super::words::settings::Settings;
 use super::{Choice, Part, Secret, parts, role_name, roles};
 use crate::domain::staff::{Role, StaffName};
+use crate::gateway::admin::staff::MadeAccount;
 use crate::store::gateway::{staff, staff_sessions};
 
 #[derive(Template)]
@@ -106,9 +107,25 @@ pub(in super::super) async fn password(
     Id(name): Id<StaffName>,
 ) -> Result<Response, Fault> {
     let made = app.admin(visitor.name(), &asked.origin).set_staff_password(name, None).await?;
+    told(&asked, &visitor, &made)
+}
+
+/// POST `/settings/staff/{id}/enable`: with another password, which is shown this once.
+pub(in super::super) async fn enable(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(name): Id<StaffName>,
+) -> Result<Response, Fault> {
+    let made = app.admin(visitor.name(), &asked.origin).enable_staff(name, None).await?;
+    told(&asked, &visitor, &made)
+}
+
+/// The one page that shows a password.
+fn told(asked: &Asked, visitor: &Visitor, made: &MadeAccount) -> Result<Response, Fault> {
     let p = asked.lang.of_pages::<Settings>();
     html(&Secret {
-        f: Frame::new(&asked, &visitor),
+        f: Frame::new(asked, visitor),
         p,
         title: p.secret_password,
         name: &made.view.name,

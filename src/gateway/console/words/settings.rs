@@ -33,8 +33,10 @@ page_words! {
     factor_reset_help: "スマートフォンと回復コードを失くした職員のための操作です。本人であることを必ず確かめてください。次のログインで設定し直します。", "For somebody who has lost phone and recovery codes: make sure that it is them. The next sign-in sets it up anew.";
     sessions_end: "ログイン中の端末をすべて終了する", "End all sessions";
     disable: "無効にする", "Shut the account";
-    disable_help: "ただちにログインできなくなり、ログイン中の端末も終了します。同じログイン名は再利用できません。記録は残ります。", "They are signed out at once and cannot sign in again. The name is never used again; the audit keeps it.";
-    done_for_good: "元に戻せません。", "This cannot be undone.";
+    disable_help: "ただちにログインできなくなり、ログイン中の端末も終了します。ログイン名と記録は残り、後で有効に戻せます。", "They are signed out at once and cannot sign in. Name and audit stay, and the account can be opened again.";
+    disable_sure: "パスワードと二要素認証は、有効に戻しても使えません。", "Password and second factor of now never count again.";
+    enable: "有効に戻す", "Open the account again";
+    enable_help: "同じ人が戻ったときだけの操作です。本人であることを必ず確かめてください。新しいパスワードが一度だけ表示され、次のログインで本人が変更し、二要素認証を設定し直します。役割は無効にしたときのままです。", "For the same person only: make sure that it is them. A new password is shown once, and is changed at the next sign-in, where the second factor is set up anew. The role is the one from before.";
     since: "作成", "Made";
     audit: "この職員の操作の記録", "What they did";
 
