@@ -11,14 +11,14 @@ use super::clock::Random;
 
 /// Text that is no identifier of the kind that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid {kind}: expected {rule}")]
-pub struct InvalidId {
-    kind: &'static str,
-    rule: &'static str,
-}
+#[error("{0}")]
+pub struct InvalidId(
+    /// What it has to be, for people.
+    &'static str,
+);
 
 macro_rules! text_id {
-    ($(#[$meta:meta])* $name:ident, $kind:literal, $rule:literal, $valid:expr) => {
+    ($(#[$meta:meta])* $name:ident, $rule:literal, $valid:expr) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(String);
@@ -38,7 +38,7 @@ macro_rules! text_id {
                 if valid(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(InvalidId { kind: $kind, rule: $rule })
+                    Err(InvalidId($rule))
                 }
             }
         }
@@ -56,24 +56,22 @@ macro_rules! text_id {
 text_id!(
     /// 保険者番号: the eight digits that identify a union.
     InsurerNumber,
-    "insurer number (保険者番号)",
-    "8 digits",
+    "保険者番号は8桁の数字です (an insurer number is 8 digits)",
     |text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit())
 );
 
 text_id!(
     /// 事業所記号: identifies an office within its union.
     OfficeCode,
-    "office code (事業所記号)",
-    "1 to 20 letters, digits or hyphens",
+    "事業所記号は、英数字とハイフンで1～20文字にしてください (an office code is 1 to 20 letters, digits or hyphens)",
     |text| (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 );
 
 text_id!(
     /// Identifies one user (one person on one PC) within its union. Never starts like a reserved address.
     UserId,
-    "user id",
-    "1 to 32 lower-case letters, digits or hyphens, other than 'union'",
+    "利用者IDは、英小文字・数字・ハイフンで1～32文字にしてください。union は使えません (a user id is 1 to 32 lower-case letters, digits or \
+     hyphens, other than 'union')",
     |text| (1..=32).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && text != "union"
@@ -106,7 +104,10 @@ macro_rules! time_id {
 
             /// Only the hyphenated lower-case form, so that one message has one name.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let invalid = InvalidId { kind: $kind, rule: "a lower-case hyphenated UUID of version 7" };
+                let invalid = InvalidId(concat!(
+                    $kind,
+                    "の形ではありません (expected a lower-case hyphenated UUID of version 7)"
+                ));
                 let uuid = Uuid::try_parse(text).map_err(|_| invalid)?;
                 let canonical = uuid.get_version_num() == 7 && uuid.hyphenated().to_string() == text;
                 if canonical { Ok(Self(uuid)) } else { Err(invalid) }
@@ -126,25 +127,25 @@ macro_rules! time_id {
 time_id!(
     /// Identifies a message everywhere: a UUID of version 7, so that ids sort by the time they were made.
     MessageId,
-    "message id"
+    "メッセージ番号"
 );
 
 time_id!(
     /// Identifies one enrolment of a user: from one letter and one kit to the first certificates.
     EnrolmentId,
-    "enrolment id"
+    "登録手続きの番号"
 );
 
 time_id!(
     /// Identifies a request for certificates.
     RequestId,
-    "request id"
+    "申請番号"
 );
 
 time_id!(
     /// Identifies a file on its way into the gateway by its API.
     UploadId,
-    "upload id"
+    "アップロードの番号"
 );
 
 #[cfg(test)]

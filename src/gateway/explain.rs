@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::admin::quarantine::is_releasable;
 use super::view::jst;
 use crate::domain::policy::{Certificate, Facts, Scan, Signer, User};
+use crate::domain::schedule::jst as japan;
 use crate::domain::verdict::Reason;
 
 /// One reason, explained.
@@ -13,14 +14,17 @@ pub struct Explained {
     /// Which.
     pub reason: Reason,
     /// What should have been there, where the facts say it.
-    pub expected: Option<String>,
+    pub expected: Option<Both>,
     /// What was there instead. Of what did not verify this is only what the message claims.
-    pub found: Option<String>,
+    pub found: Option<Both>,
     /// What to do next, in Japanese and in English.
     pub next: (&'static str, &'static str),
     /// Whether two persons may set it aside.
     pub is_releasable: bool,
 }
+
+/// In Japanese, and in English.
+pub type Both = (String, String);
 
 /// Explains a reason by the facts that were frozen with it.
 pub fn explain(reason: Reason, facts: &Facts) -> Explained {
@@ -28,43 +32,57 @@ pub fn explain(reason: Reason, facts: &Facts) -> Explained {
     Explained { reason, expected, found, next: next(reason), is_releasable: is_releasable(reason) }
 }
 
-fn difference(reason: Reason, facts: &Facts) -> (Option<String>, Option<String>) {
+/// What is the same in every language.
+fn same(value: &impl ToString) -> Both {
+    (value.to_string(), value.to_string())
+}
+
+fn difference(reason: Reason, facts: &Facts) -> (Option<Both>, Option<Both>) {
     let claims = facts.claims.as_ref();
     let (user, certificate) = known(facts);
-    let from = || claims.map(|claims| claims.from.to_string());
-    let received = || Some(format!("{} 受信", jst(facts.received_at)));
+    let from = || claims.map(|claims| same(&claims.from));
+    let at = |moment: Timestamp, japanese: &str, english: &str| {
+        (format!("{} {japanese}", jst(moment)), format!("{english} {}", in_english(moment)))
+    };
     match reason {
         Reason::BindingSender => {
-            (user.map(|user| user.address.to_string()).or(Some(facts.parcel.sender.to_string())), from())
+            (user.map(|user| same(&user.address)).or_else(|| Some(same(&facts.parcel.sender))), from())
         }
         Reason::BindingRecipient => {
             let ours: Vec<String> = facts.receiver.iter().map(ToString::to_string).collect();
-            (Some(ours.join(" / ")), claims.map(|claims| claims.to.to_string()))
+            (Some(same(&ours.join(" / "))), claims.map(|claims| same(&claims.to)))
         }
-        Reason::BindingMessageId => (Some(facts.parcel.id.to_string()), claims.map(|claims| claims.id.to_string())),
-        Reason::FileNameRefused => (None, claims.and_then(|claims| claims.file_name_refused.clone())),
+        Reason::BindingMessageId => (Some(same(&facts.parcel.id)), claims.map(|claims| same(&claims.id))),
+        Reason::FileNameRefused => (None, claims.and_then(|claims| claims.file_name_refused.as_ref()).map(same)),
         Reason::SizeRefused => {
             let size = claims.map_or(0, |claims| claims.size).max(facts.parcel.size);
-            (Some(format!("{} バイトまで", facts.rules.max_size)), Some(format!("{size} バイト")))
+            let most = facts.rules.max_size;
+            let limit = (format!("{most} バイトまで"), format!("at most {most} bytes"));
+            (Some(limit), Some((format!("{size} バイト"), format!("{size} bytes"))))
         }
         Reason::CertificateExpired => {
-            (certificate.map(|known| format!("{} まで有効", jst(known.not_after))), times(facts))
+            (certificate.map(|known| at(known.not_after, "まで有効", "valid until")), times(facts))
         }
         Reason::CertificateNotYetValid => {
-            (certificate.map(|known| format!("{} から有効", jst(known.not_before))), times(facts))
+            (certificate.map(|known| at(known.not_before, "から有効", "valid from")), times(facts))
         }
         Reason::CertificateRevoked => {
-            (None, certificate.and_then(|known| known.revoked_at).map(|at| format!("{} 失効", jst(at))))
+            let revoked = certificate.and_then(|known| known.revoked_at);
+            (None, revoked.map(|moment| at(moment, "失効", "revoked")))
         }
         Reason::CertificateNotRegistered => (None, fingerprint(facts)),
         Reason::SignerUnknown => (None, from().or_else(|| fingerprint(facts))),
-        Reason::SignerDisabled => (None, user.map(|user| user.address.to_string())),
+        Reason::SignerDisabled => (None, user.map(|user| same(&user.address))),
         Reason::SignerSuspect => {
             let lost: Option<Timestamp> = user.and_then(|user| user.lost_at);
-            (lost.map(|at| format!("{} より前の受信（紛失・盗難の日時）", jst(at))), received())
+            let before = |lost| {
+                let english = format!("received before {} (when the PC was lost)", in_english(lost));
+                (format!("{} より前の受信（紛失・盗難の日時）", jst(lost)), english)
+            };
+            (lost.map(before), Some(at(facts.received_at, "受信", "received")))
         }
         Reason::MalwareFound => match &facts.scan {
-            Scan::Found { name } => (None, Some(name.clone())),
+            Scan::Found { name } => (None, Some(same(name))),
             _ => (None, None),
         },
         _ => (None, None),
@@ -79,7 +97,7 @@ fn known(facts: &Facts) -> (Option<&User>, Option<&Certificate>) {
     }
 }
 
-fn fingerprint(facts: &Facts) -> Option<String> {
+fn fingerprint(facts: &Facts) -> Option<Both> {
     let fingerprint = match &facts.signer {
         Some(Signer::Unknown { fingerprint, .. } | Signer::CertificateUnknown { fingerprint, .. }) => {
             fingerprint.as_ref()
@@ -87,13 +105,19 @@ fn fingerprint(facts: &Facts) -> Option<String> {
         Some(Signer::Registered { certificate, .. }) => Some(&certificate.fingerprint),
         None => None,
     };
-    fingerprint.map(ToString::to_string)
+    fingerprint.map(same)
 }
 
 /// When it says that it was signed, and when it came.
-fn times(facts: &Facts) -> Option<String> {
-    let claims = facts.claims.as_ref()?;
-    Some(format!("{} 署名、{} 受信", jst(claims.signed_at), jst(facts.received_at)))
+fn times(facts: &Facts) -> Option<Both> {
+    let (signed, received) = (facts.claims.as_ref()?.signed_at, facts.received_at);
+    let japanese = format!("{} 署名、{} 受信", jst(signed), jst(received));
+    Some((japanese, format!("signed {}, received {}", in_english(signed), in_english(received))))
+}
+
+/// A moment in Japan, as the other language has it.
+fn in_english(at: Timestamp) -> String {
+    japan(at).strftime("%-d %b %Y, %H:%M:%S").to_string()
 }
 
 /// What to do, by what is wrong.

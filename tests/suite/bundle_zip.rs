@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use futures_util::StreamExt;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::gateway::bundle::{Bundle, BundleError};
-use kenpo_express::gateway::flows::reveal::{By, RevealError};
+use kenpo_express::gateway::flows::By;
+use kenpo_express::gateway::flows::reveal::RevealError;
 use kenpo_express::store::gateway::audit;
 
 use crate::gateway_support::{GatewayWorld, Sender};

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use hyper::{Method, StatusCode};
 use kenpo_express::domain::staff::Role;
 use kenpo_express::gateway::console::routes::{Access, routes};
+use kenpo_express::gateway::watch::rules::RULES;
 
-use crate::console_support::{ConsoleWorld, leads, text};
+use crate::console_support::{ConsoleWorld, between, leads, text};
 
 /// Who may ask for what, as the union's rules have it. A route that is not here fails the test.
 const ALLOWED: &[(&str, &str, &[Role])] = &[
@@ -183,4 +184,27 @@ async fn every_answer_says_what_browsers_must_keep_to() {
     // English by a switch that stays.
     assert!(text(&browser.get("/account?lang=en").await).contains("Where you are signed in"));
     assert!(text(&browser.get("/account").await).contains("<html lang=\"en\">"));
+}
+
+#[tokio::test]
+async fn alerts_name_the_page_beside_the_command() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Officer).await.browser;
+    let page = text(&browser.get("/").await);
+    let places = between(&page, "<nav", "</nav>").unwrap();
+    for (command, place) in [
+        ("received", "受信"),
+        ("quarantine", "隔離"),
+        ("user", "事業所・利用者"),
+        ("schedule", "スケジュール"),
+        ("keys", "設定"),
+    ] {
+        assert!(places.contains(&format!(">{place}<")), "{place} is in the navigation: {places}");
+        let told: Vec<_> =
+            RULES.iter().filter(|rule| rule.remedy.contains(&format!("kx-gateway {command} "))).collect();
+        assert!(!told.is_empty(), "{command}");
+        for rule in told {
+            assert!(rule.remedy.contains(&format!("「{place}」")), "{}: {}", rule.code, rule.remedy);
+        }
+    }
 }

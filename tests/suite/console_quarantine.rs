@@ -49,6 +49,17 @@ async fn why_it_is_there_what_was_found_and_what_to_do_is_on_its_page() {
     assert!(!page.contains("/preview") && !page.contains("/file\""), "there is no way to open it");
     let page = text(&browser.get(&format!("/quarantine/{disabled}?lang=en")).await);
     assert!(page.contains("signer.disabled") && page.contains("Ask for its release"), "{page}");
+    // What should be there and what was is in the language of the page.
+    let mut sender = world.world.sender("mori-4").await;
+    let stolen_at = world.world.clock_now();
+    world.admin().disable_user(&"mori-4".parse().unwrap(), DisableReason::Stolen, Some(stolen_at)).await.unwrap();
+    let suspect = world.receive(&mut sender, b"x").await;
+    let page = text(&browser.get(&format!("/quarantine/{suspect}?lang=en")).await);
+    let compared = between(&page, "Expected</dt><dd><bdi>", "</dl>").unwrap();
+    assert!(compared.starts_with("received before ") && compared.contains("<bdi>received "), "{compared}");
+    assert!(compared.is_ascii(), "{compared}");
+    let page = text(&browser.get(&format!("/quarantine/{suspect}?lang=ja")).await);
+    assert!(between(&page, "本来の値</dt><dd><bdi>", "<").unwrap().contains("より前の受信"), "{page}");
     // Asked for all the same, it is refused in words.
     let answer = browser.post(&format!("/quarantine/{}/release", draft.id), &[("reason", "本人に確認")]).await;
     assert_eq!(answer.status, StatusCode::CONFLICT);

@@ -10,6 +10,7 @@ use kenpo_express::store::gateway::{audit, runs};
 use crate::browser::Window;
 use crate::console_browser::{LARGE, SMALL, look, sign_in};
 use crate::console_support::{ConsoleWorld, between, leads, text};
+use crate::support::soon::soon;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_is_looked_at_before_it_is_saved() {
@@ -43,6 +44,19 @@ async fn a_plan_is_looked_at_before_it_is_saved() {
     assert_eq!((entries[0].actor.as_str(), entries[0].action.as_str()), ("staff:suzuki", "schedule.set"));
     browser.get("/schedule").await;
     assert_eq!(leads(&browser.post("/schedule/default", &[]).await), "/schedule?done=saved");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_by_hand_is_on_record_with_who_asked_and_from_where() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Manager).await.browser;
+    browser.get("/schedule").await;
+    assert_eq!(leads(&browser.post("/schedule/run", &[]).await), "/schedule?done=run");
+    let read = world.gateway.receiver.database.read();
+    let entry = async || audit::newest(read, "pull.ordered", "run 1").await.unwrap();
+    soon("the run begins", async || entry().await.is_some()).await;
+    let entry = entry().await.unwrap();
+    assert_eq!((entry.actor.as_str(), entry.origin.as_str()), ("staff:suzuki", "127.0.0.1"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

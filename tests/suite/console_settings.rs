@@ -180,6 +180,9 @@ async fn what_is_configured_is_shown_without_secrets() {
     let page = text(&officer.get("/settings/configuration").await);
     let own = world.admin().own_certificates().await.unwrap();
     assert!(own.iter().all(|one| page.contains(&one.fingerprint)));
+    let ca = world.world.union.authority.certificate();
+    let row = page.split("<tr>").find(|row| row.contains(&ca.fingerprint().to_string())).expect("the CA has a row");
+    assert!(row.contains("認証局") && row.contains(&ca.common_name().unwrap()), "{row}");
     assert!(page.contains("storage.keep_records_days") && page.contains("send.approval"));
     assert!(!page.contains(".key<") && !page.contains("PRIVATE"), "{page}");
     assert!(text(&officer.get("/settings/configuration?lang=en").await).contains("for ever"));

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use kenpo_express::gateway::flows::enrol::Review;
 use kenpo_express::gateway::flows::orders;
 use kenpo_express::message::keys::Certificate;
+use kenpo_express::store::gateway::audit;
 use kenpo_express::wire::Der;
 use kenpo_express::wire::enrolment::{Outcome, RefusalReason};
 
@@ -31,7 +32,13 @@ async fn a_second_pc_waits_for_staff_and_replaces_the_first() {
     let wrong =
         admin.review_device(invited.user(), Some(old.id.mark()), Review::Approve).await.unwrap_err().to_string();
     assert!(wrong.contains(&old.id.mark().to_string()) && wrong.contains("--refuse"), "{wrong}");
-    admin.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await.unwrap();
+    let at_console = world.admin("staff").await.coming_from("192.0.2.7");
+    at_console.review_device(invited.user(), Some(new.id.mark()), Review::Approve).await.unwrap();
+    let entries = audit::of_subject(world.receiver.database.read(), "sakiko-1", 20).await.unwrap();
+    let answered: Vec<_> = entries.iter().filter(|entry| entry.action == "request.answered").collect();
+    let by_whom = |one: &audit::Recorded| (one.actor.clone(), one.origin.clone(), one.after.clone());
+    assert_eq!(by_whom(answered[0]), ("staff".to_owned(), "192.0.2.7".to_owned(), "issued".to_owned()));
+    assert_eq!(answered[1].origin, "", "what the gateway does by itself comes from nowhere");
     let approved = answer(&world, first.id, &sealed).await;
     let next = new.credential(&approved);
     let registration = approved.whole.registration.as_ref().unwrap();

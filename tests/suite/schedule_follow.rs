@@ -7,6 +7,7 @@ use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::schedule::{Blackout, Interval, Plan, jst};
 use kenpo_express::domain::verdict::Verdict;
 use kenpo_express::gateway::admin::schedule::PlanChange;
+use kenpo_express::gateway::flows::By;
 use kenpo_express::gateway::flows::receive::{Cause, Order};
 use kenpo_express::gateway::keeper::Keeper;
 use kenpo_express::runtime::lifecycle::Shutdown;
@@ -92,7 +93,7 @@ async fn nothing_is_pulled_in_blackouts_pauses_and_holidays_not_even_what_arrive
     serving.admin.pause("回線工事", None).await.unwrap();
     serving.look().await;
     let third = serving.world.send(&mut sender, &noise(100));
-    assert!(serving.keeper.order(Order::by(Cause::Command, "hanako")));
+    assert!(serving.keeper.order(Order::by(Cause::Command, By { actor: "hanako", origin: "" })));
     serving.pull.activate();
     serving.look().await;
     assert!(serving.world.find(third).await.is_some());

@@ -61,6 +61,99 @@ fn units_say_nothing_that_systemd_does_not_know_and_leave_little_exposed() {
     assert_eq!(seen, 2);
 }
 
+fn drop_in(name: &str) -> String {
+    fs::read_to_string(units().join("kx-gateway.service.d").join(name)).unwrap()
+}
+
+/// Every value of a setting in a drop-in, those that stand there as comments too.
+fn values(text: &str, setting: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.trim_start_matches('#'));
+    let said = lines.filter_map(|line| line.strip_prefix(setting)?.strip_prefix('='));
+    said.flat_map(str::split_whitespace).map(str::to_owned).collect()
+}
+
+/// What systemd says of the gateway's unit with this drop-in; empty when it takes every word of it.
+fn verified_with(drop_in: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = copy_of("kx-gateway.service", folder.path());
+    let beside = folder.path().join("kx-gateway.service.d");
+    fs::create_dir(&beside).unwrap();
+    fs::write(beside.join("site.conf"), drop_in).unwrap();
+    let verified = analyze(&["verify", "--man=no"], &unit);
+    let said = text(&verified.stderr);
+    assert!(verified.status.success(), "{said}");
+    said.lines().filter(|line| line.contains("site.conf")).collect::<Vec<_>>().join("\n")
+}
+
+/// What the kernel is told and what the guard is told name the same things, in the same words.
+#[test]
+fn the_examples_of_the_drop_ins_are_those_of_the_configuration() {
+    let (vpn, shipped) = (drop_in("vpn.conf"), include_str!("../../config/gateway.toml"));
+    let networks: Vec<String> =
+        values(&vpn, "IPAddressAllow").into_iter().filter(|network| network != "localhost").collect();
+    let interfaces: Vec<String> =
+        values(&vpn, "RestrictNetworkInterfaces").into_iter().filter(|name| name != "lo").collect();
+    assert_eq!((networks.len(), interfaces.len(), values(&vpn, "IPAddressDeny")), (3, 2, vec!["any".to_owned()]));
+    for network in &networks[..2] {
+        assert!(shipped.contains(&format!("\"{network}\"")), "{network} is what [relay] networks is explained by");
+    }
+    // The gateway takes them all, and finds nothing wrong but that there is no such way here.
+    let folder = Folder::new();
+    assert!(folder.exchange(&[]).status.success());
+    for interface in &interfaces {
+        let list = networks.iter().map(|network| format!("\"{network}\"")).collect::<Vec<_>>().join(", ");
+        let path = folder.path("sandbox/gateway/gateway.toml");
+        let told = fs::read_to_string(&path).unwrap();
+        let (before, after) = told.split_once("[relay]\n").unwrap();
+        let (_, after) = after.split_once("\n[").unwrap();
+        let relay = format!(
+            "[relay]\nurl = \"https://10.20.0.1:18440\"\ninterface = \"{interface}\"\nsource_address = \"10.20.0.2\"\nnetworks = [{list}]\n"
+        );
+        fs::write(&path, format!("{before}{relay}\n[{after}")).unwrap();
+        let checked = folder.run("kx-gateway", &["check-config"]);
+        let said = text(&checked.stderr);
+        let faults: Vec<&str> = said.lines().filter(|line| line.starts_with("  ")).collect();
+        assert!(faults.len() == 1 && faults[0].starts_with("  relay: vpn."), "{interface}: {said}");
+    }
+    // Where systemd puts what it opened is where the configuration is told to look.
+    let credentials = drop_in("credentials.conf");
+    let loaded = values(&credentials, "LoadCredentialEncrypted");
+    assert_eq!(loaded.len(), 3);
+    for one in loaded {
+        let (name, place) = one.split_once(':').unwrap();
+        assert_eq!(place, format!("/etc/credstore.encrypted/{name}"));
+    }
+    assert!(credentials.contains("ca_key = \"/run/credentials/kx-gateway.service/union-ca.key\""));
+}
+
+/// Whatever a site makes of the examples: systemd warns of what it does not take, and takes those of either family.
+#[test]
+fn what_a_site_makes_of_the_drop_ins_is_understood() {
+    let uncommented = |text: &str| {
+        let plain = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(char::is_uppercase) && rest.contains('=') => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(plain).collect::<Vec<_>>().join("\n")
+    };
+    for name in ["vpn.conf", "credentials.conf"] {
+        assert_eq!(verified_with(&uncommented(&drop_in(name))), "", "{name}");
+    }
+    let vpn = drop_in("vpn.conf");
+    for (before, after, is_taken) in [
+        ("10.20.0.0/16", "10.30.0.0/20", true),
+        ("10.20.0.0/16", "fd00:20::/64 10.30.0.7", true),
+        ("lo wg0", "lo tun-kenpo.20", true),
+        ("10.20.0.0/16", "10.20.0.0/33", false),
+        ("10.20.0.0/16", "relay.example", false),
+        ("lo wg0", "lo a-name-of-sixteen", false),
+    ] {
+        assert_eq!(vpn.matches(before).count(), 1, "{before}");
+        let said = verified_with(&vpn.replace(before, after));
+        assert_eq!(said.is_empty(), is_taken, "{after}: {said}");
+    }
+}
+
 #[test]
 fn the_drop_ins_are_understood_and_say_the_way_to_the_kernel() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,8 @@
 //!                   10.20.0.1 └────────── VPN ───────── 10.20.0.2 gateway
 //! ```
 //!
-//! The relay answers at each of its addresses on either side, so whatever the gateway sends by the wrong way would be heard.
+//! The relay answers at each of its addresses on either side, so whatever the gateway sends by the wrong way would be heard. The
+//! same stands with addresses of IPv6 alone ([`V6`]).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -29,14 +30,85 @@ use crate::support::soon::{answered, end_of};
 const WITHOUT: &str = "KX_TEST_WITHOUT_NAMESPACES";
 /// What the relay is called on the VPN.
 pub(crate) const NAME: &str = "relay.vpn.example";
-pub(crate) const RELAY_VPN: &str = "10.20.0.1";
-pub(crate) const RELAY_INTERNET: &str = "198.51.100.1";
-/// What the gateway is told of the way.
-pub(crate) const GUARDED: &str = "interface = \"vpn0\"\nsource_address = \"10.20.0.2\"\nnetworks = [\"10.20.0.0/16\"]";
+
+/// The addresses of a world.
+#[derive(Debug)]
+pub(crate) struct Net {
+    pub(crate) relay_vpn: &'static str,
+    pub(crate) gateway_vpn: &'static str,
+    /// What the VPN's addresses are in.
+    pub(crate) vpn: &'static str,
+    pub(crate) relay_internet: &'static str,
+    employer_internet: &'static str,
+    gateway_internet: &'static str,
+    /// How many bits of an address on the Internet, and on the VPN, are those of the network.
+    bits: [u8; 2],
+    /// How the relay listens everywhere.
+    anywhere: &'static str,
+    /// Switches IPv6 on or off.
+    disable_ipv6: u8,
+    /// How `ip` is told of an address: one of IPv6 is to be there at once.
+    more: &'static str,
+}
+
+pub(crate) const V4: Net = Net {
+    relay_vpn: "10.20.0.1",
+    gateway_vpn: "10.20.0.2",
+    vpn: "10.20.0.0/16",
+    relay_internet: "198.51.100.1",
+    employer_internet: "198.51.100.10",
+    gateway_internet: "198.51.100.20",
+    bits: [24, 16],
+    anywhere: "0.0.0.0",
+    disable_ipv6: 1,
+    more: "",
+};
+
+pub(crate) const V6: Net = Net {
+    relay_vpn: "fd00:20::1",
+    gateway_vpn: "fd00:20::2",
+    vpn: "fd00:20::/64",
+    relay_internet: "2001:db8:51::1",
+    employer_internet: "2001:db8:51::10",
+    gateway_internet: "2001:db8:51::20",
+    bits: [64, 64],
+    anywhere: "[::]",
+    disable_ipv6: 0,
+    more: " nodad",
+};
+
+impl Net {
+    /// What the gateway is told of the way.
+    pub(crate) fn guarded(&self) -> String {
+        let (source, vpn) = (self.gateway_vpn, self.vpn);
+        format!("interface = \"vpn0\"\nsource_address = \"{source}\"\nnetworks = [\"{vpn}\"]")
+    }
+
+    /// The gateway's address on the VPN, for `ip addr`.
+    pub(crate) fn own(&self) -> String {
+        format!("{}/{} dev vpn0{}", self.gateway_vpn, self.bits[1], self.more)
+    }
+
+    /// A world of the other family.
+    pub(crate) fn other(&self) -> &'static Self {
+        if self.disable_ipv6 == 0 { &V4 } else { &V6 }
+    }
+
+    /// One address, for `ip route`.
+    pub(crate) fn only(&self, address: &str) -> String {
+        format!("{address}/{}", if self.disable_ipv6 == 0 { 128 } else { 32 })
+    }
+}
+
+/// An address, as it stands in a URL.
+pub(crate) fn in_url(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
 
 /// The hosts. Everything is gone at the end.
 pub(crate) struct Hosts {
     pub(crate) folder: Folder,
+    pub(crate) net: &'static Net,
     mark: String,
     line: Option<Child>,
     delay: [&'static str; 2],
@@ -63,7 +135,7 @@ fn can_have_namespaces() -> bool {
 impl Hosts {
     /// Makes them, with somebody enrolled at the employer. The VPN takes so many milliseconds each way, and every so many
     /// packets one is lost (`0`: none). `None` where the test may be left out.
-    pub(crate) fn new(delay: &'static str, drop_every: &'static str) -> Option<Self> {
+    pub(crate) fn new(net: &'static Net, delay: &'static str, drop_every: &'static str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         if !can_have_namespaces() {
             return None;
@@ -72,20 +144,23 @@ impl Hosts {
         let exchanged = folder.exchange(&[]);
         assert!(exchanged.status.success(), "{}", text(&exchanged.stderr));
         let mark = format!("kx{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
-        let mut hosts = Self { folder, mark, line: None, delay: [delay, drop_every] };
+        let mut hosts = Self { folder, net, mark, line: None, delay: [delay, drop_every] };
         for host in ["employer", "relay", "gateway", "internet"] {
             let name = hosts.name(host);
             ip(&format!("netns add {name}"));
             ip(&format!("-n {name} link set lo up"));
             // Only what somebody sends is to be seen.
-            hosts.shell(host, "for all in all default; do echo 1 > /proc/sys/net/ipv6/conf/$all/disable_ipv6; done");
+            let switch = net.disable_ipv6;
+            let each =
+                format!("for all in all default; do echo {switch} > /proc/sys/net/ipv6/conf/$all/disable_ipv6; done");
+            hosts.shell(host, &each);
         }
         hosts.lay_internet();
         hosts.lay_vpn();
-        hosts.resolve_to(RELAY_VPN);
+        hosts.resolve_to(&[net.relay_vpn]);
         hosts.certify();
         hosts.tell_relay();
-        hosts.tell_gateway(&format!("https://{NAME}"), GUARDED);
+        hosts.tell_gateway(&format!("https://{NAME}"), &net.guarded());
         Some(hosts)
     }
 
@@ -97,20 +172,31 @@ impl Hosts {
         let internet = self.name("internet");
         ip(&format!("-n {internet} link add bridge0 type bridge"));
         ip(&format!("-n {internet} link set bridge0 up"));
-        for (host, address) in [("employer", "198.51.100.10"), ("relay", RELAY_INTERNET), ("gateway", "198.51.100.20")]
+        let net = self.net;
+        for (host, address) in
+            [("employer", net.employer_internet), ("relay", net.relay_internet), ("gateway", net.gateway_internet)]
         {
             let name = self.name(host);
             ip(&format!("link add inet0 netns {name} type veth peer name {host} netns {internet}"));
             ip(&format!("-n {internet} link set {host} master bridge0"));
             ip(&format!("-n {internet} link set {host} up"));
-            ip(&format!("-n {name} addr add {address}/24 dev inet0"));
+            ip(&format!("-n {name} addr add {address}/{} dev inet0{}", net.bits[0], net.more));
             ip(&format!("-n {name} link set inet0 up"));
         }
-        ip(&format!("-n {} route add default via {RELAY_INTERNET} dev inet0", self.name("gateway")));
+        if net.disable_ipv6 == 0 {
+            // What leaves by the Internet's other family would be heard, too.
+            for (host, address) in [("relay", V4.relay_internet), ("gateway", V4.gateway_internet)] {
+                self.ip_at(host, &format!("addr add {address}/{} dev inet0", V4.bits[0]));
+            }
+        }
+        ip(&format!("-n {} route add default via {} dev inet0", self.name("gateway"), net.relay_internet));
+        // What the kernel says to its neighbours by itself, as it also does without us, is not counted.
         self.shell(
             "gateway",
             "nft 'add table inet watch; add counter inet watch leaked; \
              add chain inet watch out { type filter hook output priority 0; }; \
+             add rule inet watch out icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, \
+                 mld-listener-report, mld2-listener-report, mld-listener-done } accept; \
              add rule inet watch out oifname \"inet0\" counter name leaked'",
         );
     }
@@ -129,8 +215,8 @@ impl Hosts {
         });
         assert_eq!(said, "ready\n");
         self.line = Some(line);
-        for (host, address) in [("relay", RELAY_VPN), ("gateway", "10.20.0.2")] {
-            self.ip_at(host, &format!("addr add {address}/16 dev vpn0"));
+        for (host, address) in [("relay", self.net.relay_vpn), ("gateway", self.net.gateway_vpn)] {
+            self.ip_at(host, &format!("addr add {address}/{} dev vpn0{}", self.net.bits[1], self.net.more));
             self.ip_at(host, "link set vpn0 up");
         }
     }
@@ -148,10 +234,11 @@ impl Hosts {
     }
 
     /// What the relay's name is for the gateway.
-    pub(crate) fn resolve_to(&self, address: &str) {
+    pub(crate) fn resolve_to(&self, addresses: &[&str]) {
         let folder = self.etc();
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{address} {NAME}\n")).unwrap();
+        let lines: Vec<String> = addresses.iter().map(|address| format!("{address} {NAME}\n")).collect();
+        fs::write(folder.join("hosts"), format!("127.0.0.1 localhost\n{}", lines.concat())).unwrap();
         // Nobody else is asked: a question would be a packet.
         fs::write(folder.join("nsswitch.conf"), "hosts: files\n").unwrap();
     }
@@ -171,7 +258,7 @@ impl Hosts {
         let operator = self.folder.path("sandbox/operator");
         let read = |name: &str| fs::read(operator.join(name)).unwrap();
         let operator = Authority::load(&read("ca.pem"), &read("ca.key")).unwrap();
-        let names = [NAME, RELAY_VPN, RELAY_INTERNET].map(str::to_owned).to_vec();
+        let names = [NAME, self.net.relay_vpn, self.net.relay_internet].map(str::to_owned).to_vec();
         let year = SignedDuration::from_hours(24 * 300);
         for listener in ["vpn", "employer"] {
             let key = new_key(KeyKind::P256).unwrap();
@@ -191,10 +278,10 @@ impl Hosts {
         for port in [base, base + 1] {
             let loopback = format!("\"127.0.0.1:{port}\"");
             assert!(told.contains(&loopback), "{told}");
-            told = told.replace(&loopback, &format!("\"0.0.0.0:{port}\""));
+            told = told.replace(&loopback, &format!("\"{}:{port}\"", self.net.anywhere));
         }
         fs::write(path, told).unwrap();
-        let employer = format!("relay = \"https://{RELAY_INTERNET}:{}\"\n", base + 1);
+        let employer = format!("relay = \"https://{}:{}\"\n", in_url(self.net.relay_internet), base + 1);
         fs::write(self.folder.path("sandbox/employer-1/employer.toml"), employer).unwrap();
     }
 

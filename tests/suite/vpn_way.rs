@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::exchange_support::{text, wait_for};
 use crate::message_support::noise;
-use crate::vpn_support::{Hosts, NAME, RELAY_INTERNET, RELAY_VPN};
+use crate::vpn_support::{Hosts, NAME, Net, V4, V6, in_url};
 
 /// What goes wrong with the way, and how it is put right.
 struct Trouble {
@@ -16,43 +16,76 @@ struct Trouble {
     end: fn(&mut Hosts),
 }
 
-const TROUBLES: [Trouble; 6] = [
+const TROUBLES: [Trouble; 8] = [
     Trouble {
         code: "vpn.interface-down",
         at_once: true,
         begin: |hosts| hosts.ip_at("gateway", "link set vpn0 down"),
-        end: |hosts| hosts.ip_at("gateway", "link set vpn0 up"),
+        end: |hosts| {
+            hosts.ip_at("gateway", "link set vpn0 up");
+            // Those of IPv6 are gone when the interface goes down.
+            hosts.ip_at("gateway", &format!("addr replace {}", hosts.net.own()));
+        },
     },
     Trouble {
         code: "vpn.route-elsewhere",
         at_once: true,
-        begin: |hosts| hosts.ip_at("gateway", &format!("route add {RELAY_VPN}/32 via {RELAY_INTERNET} dev inet0")),
-        end: |hosts| hosts.ip_at("gateway", &format!("route del {RELAY_VPN}/32")),
+        begin: |hosts| {
+            let (relay, by) = (hosts.net.only(hosts.net.relay_vpn), hosts.net.relay_internet);
+            hosts.ip_at("gateway", &format!("route add {relay} via {by} dev inet0"));
+        },
+        end: |hosts| hosts.ip_at("gateway", &format!("route del {}", hosts.net.only(hosts.net.relay_vpn))),
     },
     Trouble {
         code: "vpn.address-outside",
         at_once: false,
-        begin: |hosts| hosts.resolve_to(RELAY_INTERNET),
-        end: |hosts| hosts.resolve_to(RELAY_VPN),
+        begin: |hosts| hosts.resolve_to(&[hosts.net.relay_internet]),
+        end: |hosts| hosts.resolve_to(&[hosts.net.relay_vpn]),
+    },
+    // The right address, and beside it one of the other family (A beside AAAA, or AAAA beside A) that is outside.
+    Trouble {
+        code: "vpn.address-outside",
+        at_once: false,
+        begin: |hosts| hosts.resolve_to(&[hosts.net.relay_vpn, hosts.net.other().relay_internet]),
+        end: |hosts| hosts.resolve_to(&[hosts.net.relay_vpn]),
     },
     Trouble {
         code: "vpn.unresolved",
         at_once: false,
         begin: |hosts| hosts.resolve_to_nothing(),
-        end: |hosts| hosts.resolve_to(RELAY_VPN),
+        end: |hosts| hosts.resolve_to(&[hosts.net.relay_vpn]),
     },
     Trouble {
         code: "vpn.source-absent",
         at_once: true,
-        begin: |hosts| hosts.ip_at("gateway", "addr del 10.20.0.2/16 dev vpn0"),
-        end: |hosts| hosts.ip_at("gateway", "addr add 10.20.0.2/16 dev vpn0"),
+        begin: |hosts| hosts.ip_at("gateway", &format!("addr del {}", hosts.net.own())),
+        end: |hosts| hosts.ip_at("gateway", &format!("addr add {}", hosts.net.own())),
+    },
+    // All that is sent to the VPN is thrown away.
+    Trouble {
+        code: "vpn.no-route",
+        at_once: true,
+        begin: |hosts| {
+            let relay = hosts.net.only(hosts.net.relay_vpn);
+            hosts.ip_at("gateway", &format!("route add unreachable {relay}"));
+        },
+        end: |hosts| hosts.ip_at("gateway", &format!("route del unreachable {}", hosts.net.only(hosts.net.relay_vpn))),
     },
     Trouble { code: "vpn.interface-absent", at_once: true, begin: Hosts::end_vpn, end: Hosts::lay_vpn },
 ];
 
 #[test]
 fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_there() {
-    let Some(mut hosts) = Hosts::new("0", "0") else { return };
+    stays_on_the_way(&V4);
+}
+
+#[test]
+fn nor_does_one_of_ipv6() {
+    stays_on_the_way(&V6);
+}
+
+fn stays_on_the_way(net: &'static Net) {
+    let Some(mut hosts) = Hosts::new(net, "0", "0") else { return };
     let _relay = hosts.serve("relay", "kx-server");
     let gateway = hosts.serve("gateway", "kx-gateway");
     let mut there = hosts.archived();
@@ -62,10 +95,10 @@ fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_th
     assert_eq!(hosts.status()["vpn"], serde_json::json!({ "state": "open", "code": null }));
     assert!(hosts.gateway(&["check-config"]).status.success());
 
-    for trouble in TROUBLES {
+    for (number, trouble) in TROUBLES.into_iter().enumerate() {
         let code = trouble.code;
         (trouble.begin)(&mut hosts);
-        let send = || hosts.send(&format!("{code}.csv"), b"waits for the VPN");
+        let send = || hosts.send(&format!("{number}.csv"), b"waits for the VPN");
         if trouble.at_once {
             send();
         }
@@ -95,17 +128,24 @@ fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_th
     gateway.stop();
 
     // An address in the settings goes through the same gate.
-    hosts.tell_gateway(&format!("https://{RELAY_INTERNET}"), "interface = \"vpn0\"");
+    let (internet, vpn) = (in_url(net.relay_internet), in_url(net.relay_vpn));
+    hosts.tell_gateway(&format!("https://{internet}"), "interface = \"vpn0\"");
     let refused = hosts.gateway(&["check-config"]);
     assert!(text(&refused.stderr).contains("vpn.route-elsewhere"), "{}", text(&refused.stderr));
     assert!(!hosts.gateway(&["pull"]).status.success());
-    hosts.tell_gateway(&format!("https://{RELAY_INTERNET}"), "networks = [\"10.20.0.0/16\"]");
+    hosts.tell_gateway(&format!("https://{internet}"), &format!("networks = [\"{}\"]", net.vpn));
     let refused = hosts.gateway(&["pull"]);
     assert!(text(&refused.stderr).contains("relay.networks"), "{}", text(&refused.stderr));
     assert_eq!(hosts.leaked(), 0);
-    hosts.tell_gateway(&format!("https://{RELAY_VPN}"), crate::vpn_support::GUARDED);
+    hosts.tell_gateway(&format!("https://{vpn}"), &net.guarded());
     assert!(hosts.gateway(&["pull"]).status.success());
     assert_eq!(hosts.leaked(), 0);
+    // From an address of the one family nothing goes to one of the other, be it the only thing that is prescribed.
+    hosts.tell_gateway(&format!("https://{NAME}"), &format!("source_address = \"{}\"", net.gateway_vpn));
+    hosts.resolve_to(&[net.other().relay_internet]);
+    assert!(!hosts.gateway(&["pull"]).status.success());
+    assert_eq!(hosts.leaked(), 0);
+    hosts.resolve_to(&[net.relay_vpn]);
 
     // Without a word about the way it does leave, and is counted: the relay would even have answered.
     hosts.tell_gateway(&format!("https://{NAME}"), "");
@@ -116,7 +156,7 @@ fn not_one_packet_leaves_by_another_way_and_what_waited_comes_when_the_way_is_th
 
 #[test]
 fn a_large_file_goes_on_where_the_line_was_cut() {
-    let Some(hosts) = Hosts::new("10", "300") else { return };
+    let Some(hosts) = Hosts::new(&V4, "10", "300") else { return };
     let _relay = hosts.serve("relay", "kx-server");
     let gateway = hosts.serve("gateway", "kx-gateway");
     let before = hosts.archived();

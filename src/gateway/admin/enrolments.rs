@@ -177,7 +177,7 @@ impl Admin {
 
     /// Decides about a PC that waits to replace the present one.
     pub async fn review_device(&self, id: &UserId, pc: Option<PcMark>, said: Review) -> Result<UserView, AdminError> {
-        review(&self.gateway.receiver, id, pc, said, &self.actor).await?;
+        review(&self.gateway.receiver, id, pc, said, self.by()).await?;
         self.user(id).await
     }
 

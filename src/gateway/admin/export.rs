@@ -10,7 +10,7 @@ use super::{Admin, AdminError};
 use crate::domain::ids::MessageId;
 use crate::failpoint;
 use crate::gateway::bundle::{Bundle, BundleError};
-use crate::gateway::flows::reveal::{By, RevealError, Revealable};
+use crate::gateway::flows::reveal::{RevealError, Revealable};
 use crate::gateway::plain::Plain;
 use crate::gateway::preview::{Preview, Previewer};
 use crate::gateway::view::MessageView;
@@ -55,7 +55,7 @@ impl Admin {
 
     /// Many files as one archive, to be sent to whoever acts.
     pub async fn bundle(&self, ids: &[MessageId]) -> Result<Bundle, AdminError> {
-        let by = By { actor: &self.actor, origin: &self.origin };
+        let by = self.by();
         Bundle::prepare(&self.gateway.receiver, ids, by).await.map_err(|error| match error {
             BundleError::File { id, source } => refused(id)(source),
             BundleError::Store(error) => error.into(),
@@ -67,7 +67,7 @@ impl Admin {
     async fn note(&self, found: &Revealable, action: &'static str) -> Result<(), AdminError> {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
-        let by = By { actor: &self.actor, origin: &self.origin };
+        let by = self.by();
         found.note(&mut transaction, by, action, self.now()).await?;
         Ok(database.commit(transaction).await?)
     }

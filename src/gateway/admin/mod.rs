@@ -23,6 +23,7 @@ pub mod users;
 
 use jiff::Timestamp;
 
+use super::flows::By;
 use super::opened::Gateway;
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::events::{self, Kind, NewEvent};
@@ -63,6 +64,11 @@ impl Admin {
     /// Who acts, as the audit has it.
     pub fn actor(&self) -> &str {
         &self.actor
+    }
+
+    /// Who acts, and from where.
+    pub fn by(&self) -> By<'_> {
+        By { actor: &self.actor, origin: &self.origin }
     }
 
     fn is_actor(&self, name: &str) -> bool {

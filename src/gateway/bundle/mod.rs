@@ -18,8 +18,9 @@ use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::flows::By;
 use super::flows::receive::Receiver;
-use super::flows::reveal::{By, RevealError, Revealable};
+use super::flows::reveal::{RevealError, Revealable};
 use super::listing::Listing;
 use crate::domain::ids::MessageId;
 use crate::domain::schedule::jst;

@@ -227,7 +227,7 @@ async fn pull(gateway: &Gateway, admin: &Admin, again: bool, Json { json }: Json
         soft.cancel();
     });
     let cause = if again { Cause::Again } else { Cause::Command };
-    let report = gateway.receiver.run(Order::by(cause, admin.actor()), &stop).await?;
+    let report = gateway.receiver.run(Order::by(cause, admin.by()), &stop).await?;
     listener.abort();
     if json {
         print::json(&report)?;

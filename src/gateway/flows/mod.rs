@@ -15,3 +15,17 @@ pub mod revocation;
 pub mod send;
 pub mod upkeep;
 pub mod upload;
+
+/// Who does something, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who, as in the audit.
+    pub actor: &'a str,
+    /// From which address; empty on this machine.
+    pub origin: &'a str,
+}
+
+impl By<'_> {
+    /// The gateway by itself.
+    pub const GATEWAY: Self = Self { actor: "gateway", origin: "" };
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::By;
 use super::receive::Receiver;
 use crate::domain::ids::MessageId;
 use crate::domain::verdict::Reason;
@@ -38,20 +39,6 @@ pub enum RevealError {
     /// Environment: a file.
     #[error("a file cannot be read or written")]
     File(#[from] io::Error),
-}
-
-/// Who takes a file out.
-#[derive(Debug, Clone, Copy)]
-pub struct By<'a> {
-    /// Who, as in the audit.
-    pub actor: &'a str,
-    /// From which address; empty on this machine.
-    pub origin: &'a str,
-}
-
-impl By<'_> {
-    /// The gateway by itself.
-    pub const GATEWAY: Self = Self { actor: "gateway", origin: "" };
 }
 
 impl From<OpenError> for RevealError {

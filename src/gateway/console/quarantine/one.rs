@@ -25,7 +25,7 @@ use crate::domain::staff::Duty;
 use crate::domain::two_persons::Matter;
 use crate::domain::verdict::Verdict;
 use crate::gateway::admin::two_persons::LONGEST_REASON;
-use crate::gateway::explain::{Explained, explain};
+use crate::gateway::explain::{Both, Explained, explain};
 use crate::message::receipt::MAX_REASON;
 use crate::store::gateway::messages::{self, Message, State};
 use crate::store::gateway::{evidence, reviews};
@@ -128,11 +128,12 @@ async fn explained(reader: &mut Connection, message: &Message) -> Result<Vec<Exp
 impl Why {
     fn new(one: Explained, lang: Lang) -> Self {
         let (japanese, english) = one.next;
+        let said = |both: Both| if lang == Lang::Japanese { both.0 } else { both.1 };
         Self {
             title: of_reason(one.reason, lang),
             code: one.reason.code(),
-            expected: one.expected,
-            found: one.found,
+            expected: one.expected.map(said),
+            found: one.found.map(said),
             next: if lang == Lang::Japanese { japanese } else { english },
         }
     }

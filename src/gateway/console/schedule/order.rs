@@ -27,7 +27,7 @@ pub(in super::super) async fn run(
     let pull = app.pull.as_ref().ok_or(Fault::missing())?;
     let admin = app.admin(visitor.name(), &asked.origin);
     let looked = app.keeper.look().await?;
-    let is_to_tell = app.keeper.order(Order::by(Cause::Command, admin.actor()));
+    let is_to_tell = app.keeper.order(Order::by(Cause::Command, admin.by()));
     if is_to_tell || looked.ordered {
         pull.activate();
     }

@@ -19,6 +19,7 @@ use super::super::words::settings::Settings;
 use super::{Part, parts};
 use crate::gateway::admin::keys::OwnCertificate;
 use crate::gateway::config::GatewaySettings;
+use crate::message::keys;
 
 /// A certificate that ends so soon is pointed out.
 const SOON: SignedDuration = SignedDuration::from_hours(24 * 60);
@@ -48,6 +49,8 @@ struct Line {
 
 struct Certificate {
     purpose: &'static str,
+    /// Whose it is, where that is not the union itself.
+    subject: String,
     state: &'static str,
     tone: &'static str,
     from: String,
@@ -67,13 +70,14 @@ pub(in super::super) async fn page(
     let now = app.gateway.receiver.clock.now();
     let settings = &app.gateway.settings;
     let own = app.admin(visitor.name(), &asked.origin).own_certificates().await?;
+    let ca = authority(&app.gateway.receiver.keys.current().ca, settings, now, p, lang);
     html(&Page {
         f: Frame::new(&asked, &visitor),
         p,
         parts: parts(p, "/settings/configuration"),
         file: settings.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default(),
         groups: groups(settings, p, lang),
-        certificates: own.iter().map(|one| certificate(one, now, p, lang)).collect(),
+        certificates: own.iter().map(|one| certificate(one, now, p, lang)).chain([ca]).collect(),
     })
 }
 
@@ -135,6 +139,7 @@ fn certificate(own: &OwnCertificate, now: Timestamp, p: &'static Settings, lang:
     let left = own.not_after.duration_since(now);
     Certificate {
         purpose: if own.purpose == "signing" { p.certificate_signing } else { p.certificate_encryption },
+        subject: String::new(),
         state,
         tone,
         from: text::full(own.not_before, lang),
@@ -142,5 +147,27 @@ fn certificate(own: &OwnCertificate, now: Timestamp, p: &'static Settings, lang:
         left: text::long(left, lang),
         ends_soon: own.in_use && left < SOON,
         fingerprint: own.fingerprint.clone(),
+    }
+}
+
+/// That of the union's CA, which must not end before what it issues now.
+fn authority(
+    ca: &keys::Certificate,
+    settings: &GatewaySettings,
+    now: Timestamp,
+    p: &'static Settings,
+    lang: Lang,
+) -> Certificate {
+    let left = ca.not_after().duration_since(now);
+    Certificate {
+        purpose: p.certificate_authority,
+        subject: ca.common_name().unwrap_or_default(),
+        state: p.certificate_use,
+        tone: "good",
+        from: text::full(ca.not_before(), lang),
+        until: text::full(ca.not_after(), lang),
+        left: text::long(left, lang),
+        ends_soon: left < settings.certificates.validity().saturating_add(SOON),
+        fingerprint: ca.fingerprint().to_string(),
     }
 }

@@ -101,6 +101,7 @@ page_words! {
     certificates: "組合の電子証明書", "The union's certificates";
     certificate_signing: "署名用", "for signing";
     certificate_encryption: "暗号用", "for encryption";
+    certificate_authority: "認証局", "Authority";
     certificate_purpose: "用途", "Purpose";
     certificate_from: "有効期間の開始", "From";
     certificate_until: "有効期間の終了", "Until";

@@ -9,6 +9,7 @@ use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
 use crate::domain::ids::{RequestId, UserId};
 use crate::domain::sequence::StreamMark;
+use crate::gateway::flows::By;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::flows::registration::Reply;
 use crate::gateway::flows::revocation;
@@ -41,8 +42,12 @@ pub(super) async fn conclude<R: Relay>(
 ) -> Result<(), EnrolError> {
     match verdict {
         Verdict::Issue { wanted, anew } => give(receiver, connection, asked, &wanted, Given::alone(anew)).await,
-        Verdict::Wait(keys) => say(receiver, connection, asked, Outcome::WaitsForApproval, Some(keys), "gateway").await,
-        Verdict::Refuse(reason) => say(receiver, connection, asked, Outcome::Refused { reason }, None, "gateway").await,
+        Verdict::Wait(keys) => {
+            say(receiver, connection, asked, Outcome::WaitsForApproval, Some(keys), By::GATEWAY).await
+        }
+        Verdict::Refuse(reason) => {
+            say(receiver, connection, asked, Outcome::Refused { reason }, None, By::GATEWAY).await
+        }
     }
 }
 
@@ -54,12 +59,12 @@ pub(super) struct Given<'a> {
     /// The login starts again from this.
     pub(super) login: Option<LoginVerifier>,
     /// Who decided.
-    pub(super) actor: &'a str,
+    pub(super) by: By<'a>,
 }
 
 impl Given<'static> {
     fn alone(anew: bool) -> Self {
-        Self { anew, login: None, actor: "gateway" }
+        Self { anew, login: None, by: By::GATEWAY }
     }
 }
 
@@ -83,7 +88,7 @@ pub(super) async fn give<R: Relay>(
         enrolments::set_pc(connection, enrolment, wanted.pc()).await?;
     }
     registry_changed(connection).await?;
-    let with = With { registers: true, login: given.login, keys: None, actor: given.actor };
+    let with = With { registers: true, login: given.login, keys: None, by: given.by };
     let stream = if given.anew { stream_position(connection, receiver, wanted.user()).await? } else { None };
     put(receiver, connection, asked, issued.outcome(stream), with).await
 }
@@ -109,16 +114,16 @@ pub(super) async fn say<R: Relay>(
     asked: Asked,
     outcome: Outcome,
     keys: Option<KeyRequests>,
-    actor: &str,
+    by: By<'_>,
 ) -> Result<(), EnrolError> {
-    put(receiver, connection, asked, outcome, With { registers: false, login: None, keys, actor }).await
+    put(receiver, connection, asked, outcome, With { registers: false, login: None, keys, by }).await
 }
 
 struct With<'a> {
     registers: bool,
     login: Option<LoginVerifier>,
     keys: Option<KeyRequests>,
-    actor: &'a str,
+    by: By<'a>,
 }
 
 async fn put<R: Relay>(
@@ -149,13 +154,13 @@ async fn put<R: Relay>(
     requests::put(connection, &row).await?;
     let entry = Entry {
         at: now,
-        actor: with.actor.to_owned(),
+        actor: with.by.actor.to_owned(),
         action: "request.answered",
         subject,
         before: asked.id.to_string(),
         after: code.to_owned(),
     };
-    audit::insert(connection, &[entry]).await?;
+    audit::insert_from(connection, &[entry], with.by.origin).await?;
     orders::insert(connection, &[order.with(&reply)], now).await?;
     tracing::info!(code = "request.answered", request = %asked.id, outcome = code, "a request was answered");
     Ok(())

@@ -9,6 +9,7 @@ use super::decide::About;
 use super::issue::Wanted;
 use crate::domain::ids::UserId;
 use crate::domain::user::UserState;
+use crate::gateway::flows::By;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::relay::Relay;
 use crate::store::gateway::requests::{self, Answered};
@@ -78,7 +79,7 @@ pub async fn review<R: Relay>(
     user: &UserId,
     pc: Option<PcMark>,
     review: Review,
-    actor: &str,
+    by: By<'_>,
 ) -> Result<(), StaffError> {
     let mut transaction = receiver.database.write().await?;
     let waiting = requests::waiting(&mut *transaction, user).await?;
@@ -95,12 +96,12 @@ pub async fn review<R: Relay>(
         let pc = chosen.pc.ok_or(StoreError::Corrupt("PC"))?;
         let wanted = Wanted::new(receiver.keys.union(), &known, pc, keys).map_err(EnrolError::from)?;
         for other in waiting.iter().filter(|other| other.id != chosen.id) {
-            say(receiver, &mut transaction, asked(other), refused.clone(), None, actor).await?;
+            say(receiver, &mut transaction, asked(other), refused.clone(), None, by).await?;
         }
-        let given = Given { anew: true, login: Some(secrets.login), actor };
+        let given = Given { anew: true, login: Some(secrets.login), by };
         give(receiver, &mut transaction, asked(chosen), &wanted, given).await?;
     } else {
-        say(receiver, &mut transaction, asked(chosen), refused, None, actor).await?;
+        say(receiver, &mut transaction, asked(chosen), refused, None, by).await?;
     }
     Ok(receiver.database.commit(transaction).await?)
 }

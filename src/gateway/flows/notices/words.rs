@@ -56,7 +56,7 @@ pub(super) fn text(gathered: &Gathered) -> String {
     }));
     lines.push(String::new());
     lines.push(
-        "Kenpo eXpress の管理画面またはコマンド（kx-gateway received list、sent list、alerts）でご確認ください。"
+        "Kenpo eXpress の職員用画面（受信、隔離、ダッシュボード）またはコマンド（kx-gateway received list、sent list、alerts）でご確認ください。"
             .to_owned(),
     );
     lines.push("このメールには返信できません。".to_owned());

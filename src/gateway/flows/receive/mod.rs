@@ -251,7 +251,7 @@ impl<R: Relay> Receiver<R> {
                 before: String::new(),
                 after: cause.to_owned(),
             };
-            audit::insert(&mut transaction, &[entry]).await?;
+            audit::insert_from(&mut transaction, &[entry], &order.origin).await?;
         }
         self.database.commit(transaction).await?;
         Ok(number)

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::gateway::flows::By;
+
 /// Why a run begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -50,17 +52,19 @@ pub struct Order {
     pub planned_at: Option<Timestamp>,
     /// The account that orders it, for history and audit.
     pub actor: Option<String>,
+    /// From which address, where it is a person at the console who orders it; empty otherwise.
+    pub origin: String,
 }
 
 impl Order {
     /// By the schedule.
     pub fn planned(cause: Cause, at: Timestamp) -> Self {
-        Self { cause, planned_at: Some(at), actor: None }
+        Self { cause, planned_at: Some(at), actor: None, origin: String::new() }
     }
 
     /// By a person.
-    pub fn by(cause: Cause, actor: &str) -> Self {
-        Self { cause, planned_at: None, actor: Some(actor.to_owned()) }
+    pub fn by(cause: Cause, by: By<'_>) -> Self {
+        Self { cause, planned_at: None, actor: Some(by.actor.to_owned()), origin: by.origin.to_owned() }
     }
 
     /// Up to where everything that was planned is dealt with when this run begins at `now`; nothing new for a run that was not
@@ -75,6 +79,6 @@ impl Order {
 
 impl From<Cause> for Order {
     fn from(cause: Cause) -> Self {
-        Self { cause, planned_at: None, actor: None }
+        Self { cause, planned_at: None, actor: None, origin: String::new() }
     }
 }
