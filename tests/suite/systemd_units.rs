@@ -179,6 +179,7 @@ fn the_drop_ins_are_understood_and_say_the_way_to_the_kernel() {
     assert!(!exposed(&unit));
     let unit = fs::read_to_string(units().join("kx-gateway.service")).unwrap();
     assert!(unit.contains("AF_NETLINK"), "the kernel is asked for its route by netlink");
+    assert!(unit.contains("\nSystemCallFilter=seccomp\n"), "whoever paints files lays down a filter of its own");
 }
 
 /// What systemd is told by a server of ours: that it is ready, again and again that it gets on, and that it stops.

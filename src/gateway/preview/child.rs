@@ -25,6 +25,8 @@ fn run() -> io::Result<()> {
     // What a panic says may be what is in the file.
     std::panic::set_hook(Box::new(|_| {}));
     let font = confine()?;
+    #[cfg(feature = "failpoints")]
+    super::escape::attempt();
     work(font)
 }
 

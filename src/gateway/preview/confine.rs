@@ -17,7 +17,8 @@ const FONTS: [&str; 5] = [
 ];
 
 /// Gives up all that painting does not need, for good: more memory and time than the limits say, files that grow, other processes, and every
-/// new descriptor, so that it can neither open a file nor reach a network. What it keeps beside its three is one font, opened to be read.
+/// new descriptor, so that it can neither open a file nor reach a network; then all that the kernel does for programs beside what painting
+/// takes. What it keeps beside its three is one font, opened to be read.
 pub(super) fn confine() -> io::Result<Option<File>> {
     let font = FONTS.iter().find_map(|path| File::open(path).ok());
     let wishes = [
@@ -34,5 +35,7 @@ pub(super) fn confine() -> io::Result<Option<File>> {
     }
     // Whoever looks at a file waits for it; a pull does not. Where this is forbidden it is no fault.
     let _ = nice(10);
+    #[cfg(target_os = "linux")]
+    super::filter::apply()?;
     Ok(font)
 }

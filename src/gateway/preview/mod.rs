@@ -2,12 +2,16 @@
 //! finds that out.
 //!
 //! Who looks at it is another process: this program started again as a child that gives up everything but its three
-//! descriptors before it reads a byte (`child`, `confine`), and that is killed when it takes too long (`previewer`). What it answers
+//! descriptors before it reads a byte (`child`, `confine`, `filter`), and that is killed when it takes too long (`previewer`). What it answers
 //! is text and pictures that were painted anew (`shown`): no byte of the file reaches a browser, and nothing is written to a disk. What the file
 //! is, its content says (`look`); everything is bounded (`limits`).
 
 mod child;
 mod confine;
+#[cfg(feature = "failpoints")]
+mod escape;
+#[cfg(target_os = "linux")]
+mod filter;
 mod frame;
 mod limits;
 mod look;
