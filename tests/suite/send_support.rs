@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor as Bytes;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use kenpo_express::domain::address::Address;
@@ -51,53 +52,6 @@ impl SendWorld {
     pub(crate) fn on(gateway: GatewayWorld, approval: bool) -> Self {
         let push = Arc::new(sender(&gateway.receiver, gateway.folder.path(), approval));
         Self { relay: gateway.relay.1.clone(), gateway, push }
-    }
-
-    pub(crate) async fn office(&self, code: &str) {
-        let database = &self.gateway.receiver.database;
-        let office = Office {
-            code: code.parse().unwrap(),
-            name: "事業所".parse().unwrap(),
-            created_at: self.gateway.clock.now(),
-        };
-        let mut transaction = database.write().await.unwrap();
-        offices::insert(&mut transaction, &office).await.unwrap();
-        database.commit(transaction).await.unwrap();
-    }
-
-    /// Registers somebody, in an office that is made if it is not there.
-    pub(crate) async fn person(&self, id: &str, office: &str) -> Person {
-        let (now, user): (_, UserId) = (self.gateway.clock.now(), id.parse().unwrap());
-        let code: OfficeCode = office.parse().unwrap();
-        if offices::find(self.gateway.receiver.database.read(), &code).await.unwrap().is_none() {
-            self.office(office).await;
-        }
-        let database = &self.gateway.receiver.database;
-        let mut transaction = database.write().await.unwrap();
-        let row = User { id: user.clone(), office: code, state: UserState::Enabled, lost_at: None, created_at: now };
-        users::insert(&mut transaction, &row).await.unwrap();
-        database.commit(transaction).await.unwrap();
-        let (signing, encryption) = self.certify(id, office).await;
-        Person { id: user, signing, encryption }
-    }
-
-    /// New certificates beside those that are there.
-    pub(crate) async fn certify(&self, id: &str, office: &str) -> (Credential, Credential) {
-        let (now, user): (_, UserId) = (self.gateway.clock.now(), id.parse().unwrap());
-        let union = &self.gateway.union;
-        let subject =
-            Subject::User { union: union.insurer.clone(), office: office.parse().unwrap(), user: user.clone() };
-        let signing = issue(&union.authority, subject.clone(), &Profile::UserSigning, now);
-        let encryption = issue(&union.authority, subject, &Profile::UserEncryption, now);
-        let (ca, database) = (union.authority.certificate(), &self.gateway.receiver.database);
-        let mut transaction = database.write().await.unwrap();
-        for (one, purpose) in [(&signing, Purpose::Signing), (&encryption, Purpose::Encryption)] {
-            let row = Registered::new(one.certificate(), &user, purpose, ca, now);
-            certificates::insert(&mut transaction, &row).await.unwrap();
-        }
-        registry_changed(&mut transaction).await.unwrap();
-        database.commit(transaction).await.unwrap();
-        (signing, encryption)
     }
 
     pub(crate) async fn revoke(&self, id: &str) {
@@ -168,10 +122,65 @@ impl SendWorld {
         self.events().await.get(kind.code()).copied().unwrap_or(0)
     }
 
+    /// A person returns a message, with words about `about`.
+    pub(crate) fn give_back(&self, person: &Person, id: MessageId, about: MessageId, reason: &str) {
+        let said = Return { message_id: about, reason: reason.to_owned() };
+        let sealed = words::seal(&said, &[self.gateway.union.encryption.certificate().clone()], &SystemRandom).unwrap();
+        let receipt = Receipt { words: Some(sealed), ..self.receipt(person, id, Stage::Returned) };
+        self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
+    }
+}
+
+/// What there is to send to, and what those do: the same for a world that sends and for a console that stands on it.
+impl GatewayWorld {
+    pub(crate) async fn office(&self, code: &str) {
+        let database = &self.receiver.database;
+        let office =
+            Office { code: code.parse().unwrap(), name: "事業所".parse().unwrap(), created_at: self.clock.now() };
+        let mut transaction = database.write().await.unwrap();
+        offices::insert(&mut transaction, &office).await.unwrap();
+        database.commit(transaction).await.unwrap();
+    }
+
+    /// Registers somebody, in an office that is made if it is not there.
+    pub(crate) async fn person(&self, id: &str, office: &str) -> Person {
+        let (now, user): (_, UserId) = (self.clock.now(), id.parse().unwrap());
+        let code: OfficeCode = office.parse().unwrap();
+        if offices::find(self.receiver.database.read(), &code).await.unwrap().is_none() {
+            self.office(office).await;
+        }
+        let database = &self.receiver.database;
+        let mut transaction = database.write().await.unwrap();
+        let row = User { id: user.clone(), office: code, state: UserState::Enabled, lost_at: None, created_at: now };
+        users::insert(&mut transaction, &row).await.unwrap();
+        database.commit(transaction).await.unwrap();
+        let (signing, encryption) = self.certify(id, office).await;
+        Person { id: user, signing, encryption }
+    }
+
+    /// New certificates beside those that are there.
+    pub(crate) async fn certify(&self, id: &str, office: &str) -> (Credential, Credential) {
+        let (now, user): (_, UserId) = (self.clock.now(), id.parse().unwrap());
+        let union = &self.union;
+        let subject =
+            Subject::User { union: union.insurer.clone(), office: office.parse().unwrap(), user: user.clone() };
+        let signing = issue(&union.authority, subject.clone(), &Profile::UserSigning, now);
+        let encryption = issue(&union.authority, subject, &Profile::UserEncryption, now);
+        let (ca, database) = (union.authority.certificate(), &self.receiver.database);
+        let mut transaction = database.write().await.unwrap();
+        for (one, purpose) in [(&signing, Purpose::Signing), (&encryption, Purpose::Encryption)] {
+            let row = Registered::new(one.certificate(), &user, purpose, ca, now);
+            certificates::insert(&mut transaction, &row).await.unwrap();
+        }
+        registry_changed(&mut transaction).await.unwrap();
+        database.commit(transaction).await.unwrap();
+        (signing, encryption)
+    }
+
     /// What a person's app says of a message that it has: an honest receipt, to be changed.
     pub(crate) fn receipt(&self, person: &Person, id: MessageId, stage: Stage) -> Receipt {
-        let delivery = self.relay.find(id).unwrap();
-        let opened = open_as(&person.encryption, &self.relay.bytes(id));
+        let delivery = self.relay.1.find(id).unwrap();
+        let opened = open_as(&person.encryption, &self.relay.1.bytes(id));
         let recipient = delivery.recipients.iter().find(|one| one.user == person.id).unwrap();
         let last = recipient.receipts.last().cloned().or(delivery.relayed).unwrap();
         Receipt {
@@ -179,8 +188,8 @@ impl SendWorld {
             stage,
             tag: delivery.tag,
             digest: Some(kenpo_express::domain::digest::Sha256(opened.digest().try_into().unwrap()).to_string()),
-            at: self.gateway.clock.now(),
-            by: Address::User(self.gateway.union.insurer.clone(), person.id.clone()).to_string(),
+            at: self.clock.now(),
+            by: Address::User(self.union.insurer.clone(), person.id.clone()).to_string(),
             words: None,
             previous: Some(SignedReceipt::from_der(last.0).hash()),
             contiguous: Some(opened.header().sequence),
@@ -188,27 +197,27 @@ impl SendWorld {
     }
 
     pub(crate) fn sign(&self, receipt: &Receipt, signer: &Credential) -> Der {
-        Der(receipt.sign(signer, self.gateway.clock.now()).unwrap().der().to_vec())
+        Der(receipt.sign(signer, self.clock.now()).unwrap().der().to_vec())
     }
 
     /// A person's app fetches, verifies and says so.
     pub(crate) fn verify(&self, person: &Person, id: MessageId) {
-        self.relay.fetch(id, &person.id);
+        self.relay.1.fetch(id, &person.id);
         let receipt = self.receipt(person, id, Stage::Verified);
-        self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
+        self.relay.1.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
     }
 
     pub(crate) fn accept(&self, person: &Person, id: MessageId) {
         let receipt = self.receipt(person, id, Stage::Accepted);
-        self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
+        self.relay.1.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
     }
+}
 
-    /// A person returns a message, with words about `about`.
-    pub(crate) fn give_back(&self, person: &Person, id: MessageId, about: MessageId, reason: &str) {
-        let said = Return { message_id: about, reason: reason.to_owned() };
-        let sealed = words::seal(&said, &[self.gateway.union.encryption.certificate().clone()], &SystemRandom).unwrap();
-        let receipt = Receipt { words: Some(sealed), ..self.receipt(person, id, Stage::Returned) };
-        self.relay.acknowledge(id, &person.id, Some(self.sign(&receipt, &person.signing)));
+impl Deref for SendWorld {
+    type Target = GatewayWorld;
+
+    fn deref(&self) -> &GatewayWorld {
+        &self.gateway
     }
 }
 

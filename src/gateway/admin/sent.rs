@@ -1,5 +1,7 @@
 //! Files to employers: taken in from the command line, shown, approved, taken back; and the groups of offices.
 
+pub mod console;
+
 use std::fs::File;
 use std::path::Path;
 
@@ -10,11 +12,11 @@ use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::staff::Role;
 use crate::domain::two_persons::Matter;
-use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
+use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To, Who};
 use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
 use crate::message::checksum::{Algorithm, Checksum};
 use crate::store::gateway::sent::Filter;
-use crate::store::gateway::{groups, offices, users};
+use crate::store::gateway::{dispatches, groups, offices, users};
 use crate::store::sqlite::StoreError;
 use crate::stream::unchanged::Unchanged;
 
@@ -125,10 +127,10 @@ impl Admin {
     /// Takes a message back, or whatever can be of a dispatch.
     pub async fn recall(&self, id: MessageId) -> Result<Shown, AdminError> {
         let sender = &self.gateway.sender;
-        match sender.recall(id, &self.actor).await {
+        match sender.recall(id, self.who()).await {
             Ok(view) => Ok(Shown::Message(Box::new(view), Vec::new())),
             Err(SendError::NoMessage(_)) => {
-                let view = sender.recall_dispatch(id, &self.actor).await?;
+                let view = sender.recall_dispatch(id, self.who()).await?;
                 Ok(Shown::Dispatch(Box::new(view)))
             }
             Err(error) => Err(error.into()),
@@ -146,12 +148,20 @@ impl Admin {
         if !role.may(Matter::Send.rule().agrees) {
             return Err(AdminError::Duty);
         }
-        Ok(self.gateway.sender.approve(id, &self.actor).await?)
+        let found = dispatches::find(self.read(), id).await?.ok_or(AdminError::NoMessage(id))?;
+        if self.is_actor(&found.actor) {
+            return Err(AdminError::SamePerson);
+        }
+        Ok(self.gateway.sender.approve(id, self.who()).await?)
     }
 
     /// Has those reminded who have not fetched a message.
     pub async fn remind(&self, id: MessageId) -> Result<SentView, AdminError> {
-        Ok(self.gateway.sender.remind(id, &self.actor).await?)
+        Ok(self.gateway.sender.remind(id, self.who()).await?)
+    }
+
+    fn who(&self) -> Who<'_> {
+        Who { name: &self.actor, from: &self.origin }
     }
 
     /// Adds offices to a group; all that are registered if none are named.

@@ -113,6 +113,33 @@ pub async fn get(executor: impl SqliteExecutor<'_>, number: i64) -> Result<Dispa
     row.ok_or(StoreError::Missing("dispatch"))?.parse()
 }
 
+/// The newest dispatches before this number.
+pub async fn newest(
+    executor: impl SqliteExecutor<'_>,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<Dispatch>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as("SELECT * FROM dispatches WHERE number < $1 ORDER BY number DESC LIMIT $2")
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
+/// Dispatches that wait for a second person, the oldest first.
+pub async fn held(executor: impl SqliteExecutor<'_>, limit: u32) -> Result<Vec<Dispatch>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT * FROM dispatches WHERE number IN
+             (SELECT dispatch FROM sent INDEXED BY sent_by_state WHERE state = 'waits-for-approval')
+         ORDER BY number LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter().map(Row::parse).collect()
+}
+
 /// The one that came with this key before.
 pub async fn with_key(
     executor: impl SqliteExecutor<'_>,

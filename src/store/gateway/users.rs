@@ -92,10 +92,26 @@ pub async fn enabled_of_offices(
     connection: &mut SqliteConnection,
     offices: &[OfficeCode],
 ) -> Result<Vec<User>, StoreError> {
+    of_offices(connection, " WHERE state = 'enabled' AND office IN (", offices).await
+}
+
+/// The users of these offices who are not enabled, by id.
+pub async fn shut_out_of_offices(
+    connection: &mut SqliteConnection,
+    offices: &[OfficeCode],
+) -> Result<Vec<User>, StoreError> {
+    of_offices(connection, " WHERE state <> 'enabled' AND office IN (", offices).await
+}
+
+async fn of_offices(
+    connection: &mut SqliteConnection,
+    which: &str,
+    offices: &[OfficeCode],
+) -> Result<Vec<User>, StoreError> {
     let mut found = Vec::new();
     for group in groups(offices) {
         let mut query = QueryBuilder::<Sqlite>::new(SELECT);
-        query.push(" WHERE state = 'enabled' AND office IN (");
+        query.push(which);
         let mut list = query.separated(", ");
         for office in group {
             list.push_bind(office.as_str());

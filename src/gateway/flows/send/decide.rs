@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{SendError, Sender};
+use super::{SendError, Sender, Who};
 use crate::domain::ids::MessageId;
 use crate::domain::sending::{NotFromHere, Sending};
 use crate::failpoint;
@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<R: Relay> Sender<R> {
     /// Lets a dispatch go that waits for a second person. Whoever sends it cannot approve it; `approver` is who does.
-    pub async fn approve(&self, id: MessageId, approver: &str) -> Result<DispatchView, SendError> {
+    pub async fn approve<'a>(&self, id: MessageId, approver: impl Into<Who<'a>>) -> Result<DispatchView, SendError> {
+        let Who { name: approver, from } = approver.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
@@ -46,7 +47,7 @@ impl<R: Relay> Sender<R> {
             before: Sending::Held.code().to_owned(),
             after: format!("{} messages:{released}", to.code()),
         };
-        audit::insert(&mut transaction, &[entry]).await?;
+        audit::insert_from(&mut transaction, &[entry], from).await?;
         database.commit(transaction).await?;
         self.wake.notify_one();
         self.dispatch(id).await
@@ -57,7 +58,8 @@ impl<R: Relay> Sender<R> {
     ///
     /// # Errors
     /// [`SendError::Collected`] when somebody has fetched it, by what we know or by what the relay says.
-    pub async fn recall(self: &Arc<Self>, id: MessageId, actor: &str) -> Result<SentView, SendError> {
+    pub async fn recall<'a>(self: &Arc<Self>, id: MessageId, actor: impl Into<Who<'a>>) -> Result<SentView, SendError> {
+        let actor = actor.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let message = sent::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
@@ -75,7 +77,7 @@ impl<R: Relay> Sender<R> {
         &self,
         connection: &mut Connection,
         message: &Sent,
-        actor: &str,
+        actor: Who<'_>,
     ) -> Result<Result<Sent, SendError>, StoreError> {
         match message.state.recall() {
             Ok(to) => drop(self.end(connection, message, to, None, actor).await?),
@@ -117,7 +119,12 @@ impl<R: Relay> Sender<R> {
     ///
     /// # Errors
     /// [`SendError::Collected`] or [`SendError::State`] when none can be.
-    pub async fn recall_dispatch(self: &Arc<Self>, id: MessageId, actor: &str) -> Result<DispatchView, SendError> {
+    pub async fn recall_dispatch<'a>(
+        self: &Arc<Self>,
+        id: MessageId,
+        actor: impl Into<Who<'a>>,
+    ) -> Result<DispatchView, SendError> {
+        let actor = actor.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
@@ -135,7 +142,8 @@ impl<R: Relay> Sender<R> {
     }
 
     /// Has those reminded by mail who have not fetched a message.
-    pub async fn remind(&self, id: MessageId, actor: &str) -> Result<SentView, SendError> {
+    pub async fn remind<'a>(&self, id: MessageId, actor: impl Into<Who<'a>>) -> Result<SentView, SendError> {
+        let actor = actor.into();
         let database = &self.receiver.database;
         let message = sent::find(database.read(), id).await?.ok_or(SendError::NoMessage(id))?;
         let on_its_way =

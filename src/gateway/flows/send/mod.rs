@@ -14,6 +14,7 @@ mod decide;
 mod deposit;
 mod error;
 mod follow;
+mod forecast;
 mod forgotten;
 mod heard;
 mod line;
@@ -31,6 +32,7 @@ mod stray;
 mod take_over;
 mod tell;
 mod trouble;
+mod who;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,10 +55,12 @@ use crate::store::gateway::{dispatches, sent_receipts, sent_recipients};
 use crate::stream::disk::Disk;
 
 pub use error::SendError;
+pub use forecast::{Forecast, LeftOut};
 use heard::Heard;
 pub use outbox::Outbox;
 pub use outcome::{Pushed, SendRunError};
 pub use recipients::Unfit;
+pub use who::Who;
 
 /// The longest comment, in characters.
 pub const MAX_COMMENT: usize = 500;

@@ -27,7 +27,7 @@ use crate::stream::unpublished::Unpublished;
 /// How much is gathered before it goes to the disk.
 const WRITE: usize = 256 << 10;
 /// Addressees that are looked up together.
-const AT_ONCE: usize = 500;
+pub(super) const AT_ONCE: usize = 500;
 
 impl<R: Relay> Sender<R> {
     /// Takes a file in, for everybody whom it is for. An addressee to whom nothing can be sent now gets a message that is
@@ -40,16 +40,42 @@ impl<R: Relay> Sender<R> {
         new: NewDispatch,
         content: impl Read + Send + 'static,
     ) -> Result<DispatchView, SendError> {
+        self.take_in(new, content, Length::Exactly, "").await
+    }
+
+    /// The same for somebody at the console, at the address `from`. The content comes as it is sent: it has at most `new.size` bytes.
+    pub async fn stage_from(
+        &self,
+        new: NewDispatch,
+        content: impl Read + Send + 'static,
+        from: &str,
+    ) -> Result<DispatchView, SendError> {
+        let content = content.take(new.size.saturating_add(1));
+        self.take_in(new, content, Length::AtMost, from).await
+    }
+
+    async fn take_in(
+        &self,
+        mut new: NewDispatch,
+        content: impl Read + Send + 'static,
+        length: Length,
+        from: &str,
+    ) -> Result<DispatchView, SendError> {
         let to = self.check(&new)?;
         if let Some(before) = self.before(&new).await? {
+            if length == Length::AtMost {
+                // What is in it says more.
+                new.size = before.size;
+            }
             return self.same(&before, &new, &to, content).await;
         }
         let rows = self.rows(&to).await?;
         let Some(_room) = self.disk.admit(sealed_size(new.size, 1))? else { return Err(SendError::Full) };
         let id = MessageId::new(self.receiver.clock.now(), self.receiver.random.as_ref());
-        let copy = self.copy(id, &new, content).await?;
+        let copy;
+        (copy, new.size) = self.copy(id, &new, content, length).await?;
         failpoint!("send.staged");
-        let taken = self.commit(id, &new, copy, rows).await;
+        let taken = self.commit(id, &new, copy, rows, from).await;
         if !matches!(taken, Ok(true)) {
             // Nobody knows of it. What cannot be removed now is only room on the disk.
             let _ = std::fs::remove_file(self.outbox.staged(id));
@@ -175,13 +201,14 @@ impl<R: Relay> Sender<R> {
         Ok(NewSent { id, addressee, office, state, code })
     }
 
-    /// Seals the file for the union itself, and makes that durable.
+    /// Seals the file for the union itself, and makes that durable. Answers how many bytes it has, too.
     async fn copy(
         &self,
         id: MessageId,
         new: &NewDispatch,
         content: impl Read + Send + 'static,
-    ) -> Result<StagedCopy, SendError> {
+        length: Length,
+    ) -> Result<(StagedCopy, u64), SendError> {
         let (keys, random) = (self.keys(), std::sync::Arc::clone(&self.receiver.random));
         let draft = Draft {
             id,
@@ -198,7 +225,7 @@ impl<R: Relay> Sender<R> {
         let (place, size) = (self.outbox.staged(id), new.size);
         let scanner = self.receiver.scanner.clone().filter(|scanner| scanner.scans_outgoing());
         let stop = self.stop.clone();
-        let task = tokio::task::spawn_blocking(move || -> Result<StagedCopy, SendError> {
+        let task = tokio::task::spawn_blocking(move || -> Result<(StagedCopy, u64), SendError> {
             let recipients: Vec<_> = keys.encryption.iter().take(1).map(|own| own.certificate().clone()).collect();
             let output = Unpublished::create(&place, random.as_ref())?;
             let mut buffered = BufWriter::with_capacity(WRITE, output.file());
@@ -208,11 +235,14 @@ impl<R: Relay> Sender<R> {
             let sealed = sealed.map_err(|error| input.explain(error))?;
             let input = input.finish()?;
             buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-            if sealed.size != size {
-                return Err(SendError::Size);
+            match length {
+                Length::Exactly if sealed.size != size => return Err(SendError::Size),
+                Length::AtMost if sealed.size > size => {
+                    return Err(SendError::TooLarge { size: sealed.size, largest: size });
+                }
+                _ => output.publish()?,
             }
-            output.publish()?;
-            Ok(StagedCopy { content: input.finish(), tag: sealed.tag, digest: sealed.digest })
+            Ok((StagedCopy { content: input.finish(), tag: sealed.tag, digest: sealed.digest }, sealed.size))
         });
         let copied = task.await.map_err(|_| SendError::Internal)?;
         copied.map_err(|error| if is_full(&error) { SendError::Full } else { error })
@@ -225,6 +255,7 @@ impl<R: Relay> Sender<R> {
         new: &NewDispatch,
         copy: StagedCopy,
         rows: Vec<NewSent>,
+        from: &str,
     ) -> Result<bool, SendError> {
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
@@ -260,7 +291,7 @@ impl<R: Relay> Sender<R> {
             before: String::new(),
             after: format!("origin:{} addressees:{}", new.origin.code(), rows.len()),
         };
-        audit::insert(&mut transaction, &[entry]).await?;
+        audit::insert_from(&mut transaction, &[entry], from).await?;
         let mut news = Vec::new();
         if rows.iter().any(|row| row.state == Sending::Held) {
             let kind = Kind::SentWaitsForApproval;
@@ -276,7 +307,16 @@ impl<R: Relay> Sender<R> {
     }
 }
 
-fn unknown(to: &To) -> SendError {
+/// What a size says that comes with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// So many bytes.
+    Exactly,
+    /// Not more than so many.
+    AtMost,
+}
+
+pub(super) fn unknown(to: &To) -> SendError {
     match to {
         To::User(user) => SendError::UnknownUser(user.clone()),
         To::Office(office) => SendError::UnknownOffice(office.clone()),

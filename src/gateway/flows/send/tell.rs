@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Sender;
 use super::check::Doubt;
 use super::outcome::SendRunError;
+use super::{Sender, Who};
 use crate::domain::ids::UserId;
 use crate::domain::sending::Sending;
 use crate::gateway::relay::{self, Relay, is_outage};
@@ -27,13 +27,13 @@ const TRIES: u32 = 10;
 impl<R: Relay> Sender<R> {
     /// Ends a message that nobody gets, in the transaction of the caller: its state, the statement about its number if it has
     /// one, audit and event. False when it does not stand any more where it stood.
-    pub(super) async fn end(
+    pub(super) async fn end<'a>(
         &self,
         connection: &mut Connection,
         message: &Sent,
         to: Sending,
         code: Option<&str>,
-        actor: &str,
+        actor: impl Into<Who<'a>>,
     ) -> Result<bool, StoreError> {
         let now = self.receiver.clock.now();
         if !sent::change(connection, message.number, message.state, to, code, now).await? {
@@ -58,23 +58,24 @@ impl<R: Relay> Sender<R> {
     }
 
     /// An audit entry about a message.
-    pub(super) async fn note(
+    pub(super) async fn note<'a>(
         &self,
         connection: &mut Connection,
         message: &Sent,
-        actor: &str,
+        actor: impl Into<Who<'a>>,
         action: &'static str,
         after: &str,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let entry = Entry {
             at: self.receiver.clock.now(),
-            actor: actor.to_owned(),
+            actor: actor.name.to_owned(),
             action,
             subject: message.id.to_string(),
             before: message.state.code().to_owned(),
             after: after.to_owned(),
         };
-        audit::insert(connection, &[entry]).await
+        audit::insert_from(connection, &[entry], actor.from).await
     }
 
     /// An event about a message, for those who tell people and programs of it.
