@@ -96,4 +96,81 @@
       second.disabled = !result.querySelector("[data-checked]");
     });
   }
+
+  // Files are sent one after another, each with how far it has come. One that was taken is not sent twice: the page has a key.
+  for (const form of document.querySelectorAll("form[data-send]")) {
+    const input = form.querySelector("input[type=file]");
+    const list = form.querySelector("[data-files]");
+    let rows = [];
+    const show = () => {
+      rows = [...input.files].map((file) => {
+        const [row, name, bar, said] = ["li", "bdi", "progress", "span"].map((tag) => document.createElement(tag));
+        name.textContent = file.name;
+        said.className = "help";
+        bar.max = 1;
+        bar.value = 0;
+        bar.setAttribute("aria-label", file.name);
+        row.append(name, bar, said);
+        return { file, row, bar, said };
+      });
+      list.replaceChildren(...rows.map((one) => one.row));
+    };
+    const send = (one, n) => new Promise((resolve) => {
+      const own = new FormData(form);
+      const data = new FormData();
+      for (const field of ["csrf", "key", "comment"]) { data.append(field, own.get(field)); }
+      data.append("n", n);
+      data.append("file", one.file, one.file.name);
+      const request = new XMLHttpRequest();
+      request.open("POST", form.action);
+      request.responseType = "document";
+      request.upload.addEventListener("progress", (event) => { one.bar.max = event.total; one.bar.value = event.loaded; });
+      request.addEventListener("load", () => resolve(request));
+      request.addEventListener("error", () => resolve(null));
+      request.send(data);
+    });
+    const go = async () => {
+      let [last, failed] = ["", false];
+      for (const [index, one] of rows.entries()) {
+        if (one.file.size > Number(form.dataset.most)) {
+          one.said.textContent = form.dataset.large;
+          failed = true;
+          continue;
+        }
+        const answer = await send(one, rows.slice(0, index).filter((other) => other.file.name === one.file.name).length);
+        if (answer?.status === 200) {
+          last = answer.responseURL;
+          // Led elsewhere, to sign in.
+          if (!new URL(last).pathname.startsWith("/sent/")) { location.reload(); return; }
+          one.said.textContent = form.dataset.done;
+        } else {
+          const alert = answer?.response?.querySelector("[role=alert]");
+          one.said.textContent = alert ? alert.textContent : form.dataset.failed;
+          one.said.className = "problem";
+          failed = true;
+        }
+      }
+      if (!failed && last) { location.href = rows.length === 1 ? last : `/sent${new URL(last).search}`; }
+    };
+    input.addEventListener("change", show);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (form.dataset.busy) { return; }
+      form.dataset.busy = "1";
+      const button = form.querySelector("button");
+      button.disabled = true;
+      show();
+      await go();
+      button.disabled = false;
+      delete form.dataset.busy;
+    });
+    for (const kind of ["dragover", "dragleave", "drop"]) {
+      form.addEventListener(kind, (event) => {
+        if (!event.dataTransfer.types.includes("Files")) { return; }
+        event.preventDefault();
+        form.classList.toggle("over", kind === "dragover");
+        if (kind === "drop" && !form.dataset.busy) { input.files = event.dataTransfer.files; show(); }
+      });
+    }
+  }
 })();

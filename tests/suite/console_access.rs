@@ -70,6 +70,18 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("GET", "/quarantine", SEEING),
     ("GET", "/quarantine/{id}", SEEING),
     ("POST", "/quarantine/{id}/return", REVIEWING),
+    ("GET", "/sent", SEEING),
+    ("GET", "/sent/new", REVIEWING),
+    ("GET", "/sent/files", REVIEWING),
+    ("POST", "/sent/files", REVIEWING),
+    ("GET", "/sent/groups", SEEING),
+    ("POST", "/sent/groups", REVIEWING),
+    ("POST", "/sent/groups/remove", REVIEWING),
+    ("GET", "/sent/{id}", SEEING),
+    ("GET", "/sent/{id}/live", SEEING),
+    ("POST", "/sent/{id}/approve", REVIEWING),
+    ("POST", "/sent/{id}/recall", REVIEWING),
+    ("POST", "/sent/{id}/remind", REVIEWING),
     ("GET", "/audit", AUDITING),
     ("POST", "/audit/export", AUDITING),
     ("GET", "/settings", GOVERNING),
@@ -127,7 +139,9 @@ async fn each_role_gets_what_it_is_for_and_nothing_else() {
             assert_eq!(is_refused, !allowed.contains(role), "{role:?} {key:?}: {}", answer.status);
             assert!(answer.status != StatusCode::INTERNAL_SERVER_ERROR, "{key:?}");
             if is_refused {
-                assert!(text(&answer).contains("あなたの役割では"), "{key:?}");
+                let (page, begins) = (text(&answer), if *role == Role::Auditor { "/audit" } else { "/" });
+                assert!(page.contains("あなたの役割では"), "{key:?}");
+                assert!(page.contains(&format!("<p><a href=\"{begins}\">")), "{role:?} is led on: {page}");
             }
             // Some of these end the session on purpose.
             assert!(leads(&browser.get("/account").await).is_empty(), "{role:?} was signed out by {key:?}");

@@ -52,6 +52,7 @@ async fn a_new_employer_is_registered_and_the_letter_is_shown_once() {
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(shown.matches("aria-invalid=\"true\"").count(), 3, "{shown}");
     assert!(shown.contains("value=\"&#60;x&#62;\""), "what was filled in stays");
+    assert!(shown.contains("事業所記号として使えません") && !shown.contains("not a valid"), "{shown}");
     let unknown = browser.post("/people/new", &[("office", "99-9"), ("name", "山田"), ("mail", "a@example.jp")]).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(text(&unknown).contains("この事業所記号は未登録です"));

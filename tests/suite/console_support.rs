@@ -45,12 +45,17 @@ pub(crate) struct ConsoleWorld {
 impl ConsoleWorld {
     pub(crate) async fn start() -> Self {
         let world = GatewayWorld::new().await;
+        let gateway = world.gateway("").await;
+        Self::over(world, gateway).await
+    }
+
+    /// On this gateway.
+    pub(crate) async fn over(world: GatewayWorld, gateway: Gateway) -> Self {
         let server = Profile::TlsServer { names: vec!["127.0.0.1".to_owned(), "localhost".to_owned()] };
         let subject = Subject::Service("console".to_owned());
         let own = issue(&world.union.authority, subject, &server, world.clock_now());
         std::fs::write(world.folder.path().join("console.pem"), own.certificate().pem()).unwrap();
         std::fs::write(world.folder.path().join("console.key"), own.key().to_pem()).unwrap();
-        let gateway = world.gateway("").await;
         let shutdown = Shutdown::new();
         let tasks = Tasks::new(Arc::clone(&gateway.receiver.clock), &shutdown);
         let keeper = Arc::new(Keeper::new(&gateway.receiver, gateway.settings.pull.plan()));
@@ -143,6 +148,21 @@ impl Browser {
         all.extend_from_slice(fields);
         let body = all.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
         self.ask(Method::POST, path, body.into()).await
+    }
+
+    /// A form with files: fields in order, a file with its name, of this type.
+    pub(crate) async fn form(&mut self, path: &str, fields: &[(&str, Option<&str>, &[u8])]) -> Answer {
+        self.multipart(path, form(fields).into()).await.unwrap()
+    }
+
+    /// The body of such a form, as it comes.
+    pub(crate) async fn multipart(&mut self, path: &str, body: Body) -> std::io::Result<Answer> {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request(Method::POST, path)
+            .header("cookie", cookies.join("; "))
+            .header("sec-fetch-site", self.site)
+            .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
+        self.client.send(request.body(body).unwrap()).await
     }
 
     /// A file, as the script of a page sends it.
@@ -243,6 +263,21 @@ impl Live {
         assert!(heard.contains(wanted), "the line ended before {wanted}: {heard}");
         heard
     }
+}
+
+const BOUNDARY: &str = "----suite0123456789";
+
+/// The body of a form with files, as browsers write it.
+pub(crate) fn form(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, file, value) in fields {
+        let file = file.map(|file| format!("; filename=\"{}\"", file.replace('"', "%22"))).unwrap_or_default();
+        body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes());
+        body.extend_from_slice(value);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    body
 }
 
 pub(crate) fn text(answer: &Answer) -> String {

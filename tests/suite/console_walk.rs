@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 use kenpo_express::domain::staff::Role;
 use kenpo_express::domain::user::{DisableReason, UserState};
 use kenpo_express::gateway::console::routes::{Access, routes};
+use kenpo_express::gateway::flows::send::To;
 
 use crate::browser::Window;
 use crate::console_browser::{LARGE, SMALL, a_day, look, sign_in};
@@ -22,10 +23,19 @@ async fn quarantined(world: &ConsoleWorld) -> String {
     id.to_string()
 }
 
+/// A file that was handed in.
+async fn sent(world: &ConsoleWorld) -> String {
+    let file = world.world.folder.path().join("決定通知書.pdf");
+    std::fs::write(&file, b"content").unwrap();
+    let to = [To::User("yamada-1".parse().unwrap())];
+    world.admin().send(&to, None, &file, false).await.unwrap().id
+}
+
 /// Where the pages of the route list are, with a name for each, and some that look otherwise by what they are asked.
 async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, String)> {
     let archived = a_day(world, 30).await[0].to_string();
     let quarantined = quarantined(world).await;
+    let sent = sent(world).await;
     let mut pages = Vec::new();
     // What never ends is followed by the page that has it.
     for route in routes().into_iter().filter(|route| route.method == Method::GET && !route.path.ends_with("/live")) {
@@ -38,10 +48,14 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
             "/settings/staff" => "suzuki",
             "/people/users" => "yamada-1",
             "/people/offices" => "1234-A",
+            "/sent" => &sent,
             other if other == route.path => "",
             other => panic!("which {other}/{{id}} is to be looked at?"),
         };
-        let address = route.path.replace("{id}", id);
+        let mut address = route.path.replace("{id}", id);
+        if address == "/sent/files" {
+            address.push_str("?to=office%3A1234-A");
+        }
         let answer = browser.get(&address).await;
         assert_eq!(answer.status, StatusCode::OK, "{address}");
         // What is hostile is shown in a frame without scripts, where nothing can be injected that looks at it.
@@ -95,6 +109,17 @@ async fn every_page_is_looked_at_in_the_dark() {
     walk(true).await;
 }
 
+/// The README shows this page; its picture is made anew when that is asked for.
+pub(crate) async fn in_readme(window: &Window, name: &str) {
+    let (house, picture) = (Path::new(env!("CARGO_MANIFEST_DIR")), format!("docs/pictures/console-{name}.png"));
+    let readme = std::fs::read_to_string(house.join("README.md")).unwrap();
+    assert!(readme.contains(&picture), "the README does not show {picture}");
+    if std::env::var("KX_PICTURES").is_ok_and(|said| said == "write") {
+        window.picture_at(&house.join(&picture)).await;
+    }
+    assert!(house.join(&picture).exists(), "{picture}");
+}
+
 /// The pictures of the README are made anew by `KX_PICTURES=write`; in any case the pages that they show are there.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readme_is_shown_what_staff_see() {
@@ -104,7 +129,6 @@ async fn the_readme_is_shown_what_staff_see() {
     quarantined(&world).await;
     let window = Window::open(SMALL, false).await;
     sign_in(&world, &window, &somebody.secret).await;
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     for (name, address) in [
         ("dashboard", "/".to_owned()),
         ("received", "/received?state=archived".to_owned()),
@@ -114,12 +138,7 @@ async fn the_readme_is_shown_what_staff_see() {
     ] {
         window.go(&format!("https://{}{address}", world.address)).await;
         window.wait("main h1").await;
-        let picture = format!("docs/pictures/console-{name}.png");
-        assert!(readme.contains(&picture), "the README does not show {picture}");
-        if std::env::var("KX_PICTURES").is_ok_and(|said| said == "write") {
-            window.picture_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join(&picture)).await;
-        }
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&picture).exists(), "{picture}");
+        in_readme(&window, name).await;
     }
     window.close().await;
 }

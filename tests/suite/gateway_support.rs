@@ -126,18 +126,23 @@ impl GatewayWorld {
 
     /// A gateway on the same database and keys that reaches no relay, with these settings beside the usual ones.
     pub(crate) async fn gateway(&self, more: &str) -> Gateway {
+        self.gateway_towards("https://127.0.0.1:1", more, false).await
+    }
+
+    /// The same towards a relay at this address. It may take a second person to send.
+    pub(crate) async fn gateway_towards(&self, relay: &str, more: &str, approval: bool) -> Gateway {
         let text = format!(
-            "insurer = '06123456'\n[relay]\nurl = 'https://127.0.0.1:1'\n[letter]\nunion_name = '見本健康保険組合'\n\
+            "insurer = '06123456'\n[relay]\nurl = '{relay}'\n[letter]\nunion_name = '見本健康保険組合'\n\
              contact = '業務課 03-0000-0000'\n[storage]\nreserve_bytes = 0\n{more}"
         );
         let settings = load_from(&text, self.folder.path(), std::iter::empty()).unwrap();
         let roots = vec![self.union.authority.certificate().clone()];
-        let away = Settings::new("https://127.0.0.1:1".parse().unwrap(), roots, self.union.gateway.clone());
+        let away = Settings::new(relay.parse().unwrap(), roots, self.union.gateway.clone());
         let relay = UnionClient::new(&away).unwrap();
         let mut receiver = receiver(relay, self.folder.path(), self.receiver.keys.clone(), &self.clock).await;
         receiver.scanner.clone_from(&self.receiver.scanner);
         let receiver = Arc::new(receiver);
-        let sender = Arc::new(sender(&receiver, self.folder.path(), false));
+        let sender = Arc::new(sender(&receiver, self.folder.path(), approval));
         Gateway { settings: Arc::new(settings), receiver, sender }
     }
 

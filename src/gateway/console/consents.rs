@@ -18,8 +18,10 @@ use super::lang::Lang;
 use super::session::Visitor;
 use super::text;
 use super::words::Words;
+use crate::domain::sending::Sending;
 use crate::domain::two_persons::Matter;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::sent::console::Followed;
 use crate::store::gateway::consents::{Consent, Outcome};
 
 /// Requests that are shown of each kind.
@@ -30,7 +32,20 @@ const ROWS: u32 = 100;
 struct Page {
     f: Frame,
     open: Vec<Open>,
+    held: Vec<Held>,
     past: Vec<Past>,
+}
+
+/// A file that waits to be sent.
+struct Held {
+    file: String,
+    /// Its page; its buttons lead to what is below that.
+    href: String,
+    addressees: u64,
+    who: String,
+    at: String,
+    is_own: bool,
+    may_answer: bool,
 }
 
 /// Something that waits for a second person, as whoever looks sees it.
@@ -76,6 +91,7 @@ pub(super) async fn page(
     html(&Page {
         f: Frame::new(&asked, &visitor),
         open: open.iter().map(|one| Open::of(one, &admin, &visitor, now, lang)).collect(),
+        held: admin.held(ROWS).await?.iter().map(|one| Held::of(one, &admin, &visitor, now, lang)).collect(),
         past: past.map(|one| Past::of(one, now, lang)).collect(),
     })
 }
@@ -160,6 +176,21 @@ impl Open {
             path: format!("/consents/{}", consent.number),
             is_own,
             may_answer: !is_own && visitor.session.role.may(consent.matter.rule().agrees),
+        }
+    }
+}
+
+impl Held {
+    fn of(one: &Followed, admin: &Admin, visitor: &Visitor, now: Timestamp, lang: Lang) -> Self {
+        let (dispatch, is_own) = (&one.dispatch, admin.has_sent(&one.dispatch));
+        Self {
+            file: dispatch.file_name.to_string(),
+            href: format!("/sent/{}", dispatch.id),
+            addressees: one.count(&[Sending::Held]),
+            who: who(&dispatch.actor),
+            at: text::short(dispatch.staged_at, now, lang),
+            is_own,
+            may_answer: !is_own && visitor.session.role.may(Matter::Send.rule().agrees),
         }
     }
 }

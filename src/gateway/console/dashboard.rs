@@ -222,8 +222,8 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
         },
         tile(w.quarantine, desk.quarantined.unsigned_abs(), Some("/quarantine"), desk.quarantined > 0),
         tile(w.received_today, desk.received.unsigned_abs(), Some("/received"), false),
-        tile(w.sent_today, desk.sent.unsigned_abs(), None, false),
-        tile(w.held, held, None, held > 0),
+        tile(w.sent_today, desk.sent.unsigned_abs(), Some("/sent"), false),
+        tile(w.held, held, Some("/consents"), held > 0),
         tile(w.consents, desk.asked.unsigned_abs(), Some("/consents"), desk.asked > 0),
         tile(w.waiting, waiting, None, waiting > 0),
     ]

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::words::{Three, Words};
 use crate::gateway::admin::AdminError;
 use crate::gateway::flows::enrol::StaffError;
+use crate::gateway::flows::send::SendError;
 use crate::http::BodyError;
 use crate::runtime::telemetry::chain;
 use crate::store::sqlite::StoreError;
@@ -98,14 +99,22 @@ impl From<StoreError> for Fault {
 impl From<AdminError> for Fault {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Missing(_) | AdminError::NoMessage(_) => Self::missing(),
+            AdminError::Missing(_) | AdminError::NoMessage(_) | AdminError::Send(SendError::NoMessage(_)) => {
+                Self::missing()
+            }
             AdminError::Duty => Self::duty(),
             // These speak of the command line, elsewhere.
             AdminError::LetterExists => Self::known(StatusCode::CONFLICT, |w| &w.fault_letter),
             AdminError::Review(StaffError::Unnamed | StaffError::Several(_)) => Self::pc_number(),
             AdminError::Review(StaffError::Other(_)) => Self::known(StatusCode::CONFLICT, |w| &w.fault_pc_other),
             AdminError::Review(StaffError::Doubtful(_)) => Self::known(StatusCode::CONFLICT, |w| &w.fault_pc_doubtful),
-            AdminError::Store(_) | AdminError::File(_) | AdminError::Receipt | AdminError::Page(_) => {
+            AdminError::Send(SendError::KeyTaken) => Self::known(StatusCode::CONFLICT, |w| &w.fault_key_taken),
+            AdminError::Send(SendError::Relay(_)) => Self::known(StatusCode::BAD_GATEWAY, |w| &w.fault_relay),
+            AdminError::Send(SendError::Store(_) | SendError::Disk(_) | SendError::Seal(_) | SendError::Internal)
+            | AdminError::Store(_)
+            | AdminError::File(_)
+            | AdminError::Receipt
+            | AdminError::Page(_) => {
                 tracing::error!(code = "console.failed", detail = chain(&error), "a page could not be made");
                 Self::internal()
             }

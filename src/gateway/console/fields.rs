@@ -1,5 +1,6 @@
 //! Names and values as a browser sends them, in an address and in a form (`application/x-www-form-urlencoded`).
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
@@ -27,6 +28,11 @@ impl Fields {
     /// The first value of that name, without blanks around it; empty when there is none.
     pub(super) fn get(&self, name: &str) -> &str {
         self.all(name).next().unwrap_or_default()
+    }
+
+    /// The first value of that name, read; none when there is none.
+    pub(super) fn parsed<T: FromStr>(&self, name: &str) -> Result<Option<T>, T::Err> {
+        Some(self.get(name)).filter(|text| !text.is_empty()).map(str::parse).transpose()
     }
 
     /// What somebody wrote under that name: something, and at most so many characters, with line ends as they are everywhere else.

@@ -18,6 +18,7 @@ const PLACES: &[(&str, Duty, Called)] = &[
     ("/", Duty::See, |w| w.dashboard),
     ("/received", Duty::See, |w| w.received),
     ("/quarantine", Duty::See, |w| w.quarantine_place),
+    ("/sent", Duty::See, |w| w.sent_place),
     ("/people", Duty::See, |w| w.people),
     ("/schedule", Duty::See, |w| w.schedule),
     ("/audit", Duty::Audit, |w| w.audit),
@@ -81,6 +82,11 @@ impl Frame {
             done: outside.w.done(asked.query.get("done")),
             ..outside
         }
+    }
+
+    /// Where whoever looks begins: the first page that is for them.
+    pub(super) fn begin(&self) -> &'static str {
+        self.places.first().map_or("/", |place| place.href)
     }
 
     /// For anybody.

@@ -41,6 +41,8 @@ pub enum Access {
 pub(super) struct Gate {
     pub(super) app: App,
     pub(super) access: Access,
+    /// Whether the handler itself reads a form with files, as it comes, by `Form`, which looks for the token.
+    pub(super) streams: bool,
 }
 
 /// The layer of every route but those of [`super::assets`].
@@ -126,6 +128,10 @@ impl Gate {
         let shown = request.headers().get(CSRF_HEADER).and_then(|token| token.to_str().ok());
         if let (Some(visitor), Some(shown)) = (visitor, shown) {
             return if visitor.has_csrf(shown) { next.run(request).await } else { Fault::foreign().into_response() };
+        }
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if self.streams && kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
+            return next.run(request).await;
         }
         let (parts, body) = request.into_parts();
         let reader = BodyReader::new(Request::from_parts(parts.clone(), body), &self.app.limits);

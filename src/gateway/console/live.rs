@@ -14,12 +14,14 @@ use futures_util::{Stream, stream};
 use super::App;
 use super::asked::Asked;
 use super::fault::Fault;
+use super::fields::Fields;
 use super::id::Id;
 use super::lang::Lang;
 use super::people::{incident, one};
 use super::schedule;
+use super::sending;
 use super::session::{Step, Visitor};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{MessageId, UserId};
 use crate::gateway::admin::Admin;
 use crate::gateway::view::users::RelayView;
 use crate::store::gateway::{events, staff_sessions};
@@ -36,6 +38,7 @@ enum What {
     User(UserId),
     Incident(UserId),
     Schedule,
+    Sent(MessageId, Fields),
 }
 
 /// Somebody who looks.
@@ -90,6 +93,18 @@ pub(super) async fn pull(
     Extension(visitor): Extension<Arc<Visitor>>,
 ) -> Response {
     follow(app, &asked, visitor, What::Schedule)
+}
+
+/// GET `/sent/{id}/live`.
+pub(super) async fn sent(
+    State(app): State<App>,
+    Extension(asked): Extension<Asked>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+    Id(id): Id<MessageId>,
+) -> Result<Response, Fault> {
+    Admin::new(&app.gateway, "console").dispatch(id).await?.ok_or(Fault::missing())?;
+    let query = asked.query.clone();
+    Ok(follow(app, &asked, visitor, What::Sent(id, query)))
 }
 
 /// Events with what is looked at, as often as it has changed.
@@ -177,6 +192,7 @@ impl Looking {
                 one::now(&app, id, &self.visitor, lang, self.relay.as_ref()).await.map_err(drop)?.render()
             }
             What::Schedule => schedule::now(&app, lang).await.map_err(drop)?.render(),
+            What::Sent(id, query) => sending::one::now(&app, *id, query, lang).await.map_err(drop)?.render(),
             What::Incident(id) => incident::now(&app, id, lang).await.map_err(drop)?.render(),
         };
         shown.map(Some).map_err(drop)

@@ -28,6 +28,7 @@ mod quarantine;
 mod received;
 pub mod routes;
 mod schedule;
+mod sending;
 mod session;
 mod settings;
 mod sign_in;
@@ -139,6 +140,11 @@ fn identity(settings: &ConsoleSettings) -> Result<Identity, IdentityError> {
 }
 
 impl Console {
+    /// Whoever looks, for what is only read.
+    fn reading(&self) -> Admin {
+        Admin::new(&self.gateway, "console")
+    }
+
     /// Somebody of the staff, from where they are.
     fn admin(&self, name: &StaffName, origin: &str) -> Admin {
         Admin::new(&self.gateway, &format!("staff:{name}")).known_as(vec![name.to_string()]).coming_from(origin)

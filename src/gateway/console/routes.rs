@@ -14,6 +14,7 @@ use super::protect::protect;
 use super::quarantine;
 use super::received::{decide, list, one, show, take};
 use super::schedule::{change, order};
+use super::sending;
 use super::session::Step;
 use super::settings::{account as one_account, accounts, configuration, tokens};
 use super::{App, account, assets, audit, consents, dashboard, live, people, schedule, sign_in};
@@ -29,15 +30,21 @@ pub struct Route {
     pub path: &'static str,
     /// Whom it is for.
     pub access: Access,
+    /// Whether it takes files, as they come.
+    streams: bool,
     handler: MethodRouter<App>,
 }
 
 fn page(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
-    Route { method: Method::GET, path, access, handler }
+    Route { method: Method::GET, path, access, streams: false, handler }
 }
 
 fn action(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
-    Route { method: Method::POST, path, access, handler }
+    Route { method: Method::POST, path, access, streams: false, handler }
+}
+
+fn files(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
+    Route { streams: true, ..action(path, access, handler) }
 }
 
 /// All of them.
@@ -45,7 +52,7 @@ pub fn routes() -> Vec<Route> {
     use Access::{Open, Staff};
     let [see, review, manage, look_into, govern] = Duty::ALL.map(Access::Duty);
     let [code, password, factor] = [Step::Code, Step::Password, Step::Factor].map(Access::Step);
-    vec![
+    let mut all = vec![
         page("/sign-in", Open, get(sign_in::page)),
         action("/sign-in", Open, post(sign_in::enter)),
         page("/sign-in/code", code, get(sign_in::code::page)),
@@ -130,13 +137,34 @@ pub fn routes() -> Vec<Route> {
         action("/settings/tokens/{id}/revoke", govern, post(tokens::revoke)),
         page("/settings/configuration", govern, get(configuration::page)),
         action("/quarantine/{id}/release", review, post(quarantine::decide::release)),
+    ];
+    all.extend(sent());
+    all
+}
+
+/// Those of 送信.
+fn sent() -> Vec<Route> {
+    let [see, review, ..] = Duty::ALL.map(Access::Duty);
+    vec![
+        page("/sent", see, get(sending::list::page)),
+        page("/sent/new", review, get(sending::choose::page)),
+        page("/sent/files", review, get(sending::send::page)),
+        files("/sent/files", review, post(sending::send::send)),
+        page("/sent/groups", see, get(sending::groups::page)),
+        action("/sent/groups", review, post(sending::groups::add)),
+        action("/sent/groups/remove", review, post(sending::groups::remove)),
+        page("/sent/{id}", see, get(sending::one::page)),
+        page("/sent/{id}/live", see, get(live::sent)),
+        action("/sent/{id}/approve", review, post(sending::act::approve)),
+        action("/sent/{id}/recall", review, post(sending::act::recall)),
+        action("/sent/{id}/remind", review, post(sending::act::remind)),
     ]
 }
 
 /// A router of these routes, with pages where there is none.
 pub(super) fn router(app: &App, observer: Observer) -> Router {
     let guarded = |route: Route| {
-        let gate = Gate { app: Arc::clone(app), access: route.access };
+        let gate = Gate { app: Arc::clone(app), access: route.access, streams: route.streams };
         (route.path, route.handler.route_layer(from_fn_with_state(gate, enter)))
     };
     routes()

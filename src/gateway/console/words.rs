@@ -43,6 +43,7 @@ macro_rules! page_words {
 pub(super) mod audit;
 pub(super) mod quarantine;
 pub(super) mod received;
+pub(super) mod sending;
 pub(super) mod settings;
 pub(super) use words;
 
@@ -175,6 +176,7 @@ words! {
     consent_enable_user: "利用者を有効に戻す", "Enable a user";
     consent_release: "隔離の解除", "Release from quarantine";
     consent_send: "送信", "Send";
+    consent_addressees: "宛先数", "Addressees";
     consent_agree: "承認して実行する", "Agree: it is done";
     consent_refuse: "承認しない", "Refuse";
     consent_withdraw: "依頼を取り下げる", "Take it back";
@@ -191,6 +193,7 @@ words! {
 
     // What came.
     received: "受信", "Received";
+    sent_place: "送信", "Sent";
     quarantine_place: "隔離", "Quarantine";
     filter_state: "状態", "State";
     state_any: "すべて", "All";
@@ -298,6 +301,10 @@ words! {
         ["The PC was not replaced.", "No PC with that number waits.", "Have it read out once more. If it still does not fit, it is somebody else's PC: refuse it."];
     fault_pc_doubtful: ["端末は切り替えていません。", "同じ番号で異なる申請が届いています。だれかが本人の端末を名乗っているおそれがあります。", "「承認しない」を押し、お知らせを作り直してください。"],
         ["The PC was not replaced.", "Different requests carry the same number: somebody may claim to be that PC.", "Refuse them, and make a new letter."];
+    fault_key_taken: ["このファイルは送信していません。", "同じ画面から、同じ名前で内容の違うファイルがすでに送信されています。", "「新しく送信する」を開き直して、もう一度送信してください。"],
+        ["The file was not sent.", "Another file of the same name was sent from this same page.", "Open \"Send a file\" anew and send it from there."];
+    fault_relay: ["KXサーバーに依頼できませんでした。", "KXサーバーに接続できないか、KXサーバーが応じませんでした。一部だけが行われた場合があります。", "少し待ってからもう一度お試しください。同じ操作を繰り返しても問題ありません。"],
+        ["The KX server did not do it.", "It cannot be reached, or did not agree. A part may have been done.", "Try again in a moment: it does no harm to do it twice."];
     fault_refused: ["この操作はできませんでした。", "", "内容を確認してください。何も変更されていません。"],
         ["This was not done.", "", "Check what you asked for. Nothing was changed."];
 }

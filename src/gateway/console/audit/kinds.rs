@@ -154,7 +154,7 @@ pub(super) const fn name_of(action: &Action, lang: Lang) -> &'static str {
 }
 
 /// What an action is called.
-pub(super) fn called(code: &str, lang: Lang) -> Option<&'static str> {
+pub(in super::super) fn called(code: &str, lang: Lang) -> Option<&'static str> {
     let mut all = KINDS.iter().flat_map(|kind| kind.actions);
     all.find(|action| action.0 == code).map(|action| name_of(action, lang))
 }

@@ -1,7 +1,7 @@
 //! 監査: who did what, when, from where. Searched by an address that says it all, and saved as a file.
 
 pub(super) mod export;
-mod kinds;
+pub(super) mod kinds;
 pub(super) mod list;
 
 use super::fields::Fields;

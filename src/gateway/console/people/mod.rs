@@ -11,11 +11,11 @@ pub(super) mod register;
 pub(super) mod rollover;
 mod words;
 
+use super::App;
 use super::asked::Asked;
 use super::frame::Frame;
 use super::lang::Lang;
 use super::session::Visitor;
-use super::{App, Console};
 use crate::domain::ids::UserId;
 use crate::gateway::admin::Admin;
 use crate::gateway::view::users::UserView;
@@ -135,11 +135,4 @@ fn tell(app: &App, admin: Admin, id: UserId) {
             tracing::info!(code, "the relay was not told at once");
         }
     });
-}
-
-impl Console {
-    /// Whoever looks, for what is only read.
-    fn reading(&self) -> Admin {
-        Admin::new(&self.gateway, "console")
-    }
 }

@@ -148,6 +148,9 @@ pub(in super::super) async fn add(
     let p = words(asked.lang);
     let mut fields = fields(&form, p);
     let code: Option<OfficeCode> = fields[0].parse();
+    if code.is_none() {
+        fields[0].is_refused(p.office_bad);
+    }
     let name: Option<OfficeName> = fields[1].parse();
     if let (Some(code), Some(name)) = (code, name) {
         match app.admin(visitor.name(), &asked.origin).add_office(&code, &name).await {

@@ -99,6 +99,9 @@ pub(in super::super) async fn register(
     let mut fields = fields(&form, p);
     let [office, office_name, name, mail, device] = &mut fields[..] else { return Err(Fault::input()) };
     let code: Option<OfficeCode> = office.parse();
+    if code.is_none() {
+        office.is_refused(p.office_bad);
+    }
     let office_called: Option<Option<OfficeName>> = optional(office_name);
     let (person, address): (Option<PersonName>, Option<MailAddress>) = (name.parse(), mail.parse());
     let labelled: Option<Option<DeviceLabel>> = optional(device);

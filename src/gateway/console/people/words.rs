@@ -19,6 +19,7 @@ words! {
     office_name: "事業所名", "Office name";
     office_name_help: "新しい事業所のときだけ入力します。登録済みの事業所では空のままで構いません。", "For a new office. Of a registered one it may be left empty.";
     office_is_new: "この事業所記号は未登録です。新しい事業所なら事業所名を入力し、登録済みの事業所なら記号を確認してください。", "No office has this code. If it is new, enter its name; if not, check the code.";
+    office_bad: "事業所記号として使えません。半角の英数字とハイフンで、20文字以内で入力してください。", "This cannot be an office code: it has 1 to 20 letters, digits or hyphens.";
     office_exists: "この事業所記号は登録済みです。", "This office is registered already.";
     name: "利用者名", "Name";
     name_help: "初期設定のとき、本人がこのとおり入力します。", "The person enters exactly this at the set-up.";

@@ -147,7 +147,7 @@ async fn proofs(
 
 impl Words {
     /// What staff call a receipt.
-    const fn stage(&self, stage: &str) -> &'static str {
+    pub(in super::super) const fn stage(&self, stage: &str) -> &'static str {
         match stage.as_bytes() {
             b"relayed" => self.stage_relayed,
             b"verified" => self.stage_verified,

@@ -7,8 +7,6 @@ pub(super) mod one;
 pub(super) mod show;
 pub(super) mod take;
 
-use std::str::FromStr;
-
 use jiff::civil::Date;
 
 use super::fields::Fields;
@@ -41,28 +39,24 @@ fn within_but(query: &Fields, path: &str, but: &str, more: &[(&str, &str)]) -> S
 
 /// Which files an address asks for. None if it asks for something that cannot be, as an office with such a code.
 fn filter(query: &Fields, me: &StaffName) -> Option<Filter> {
-    let from: Option<Date> = said(query, "from").ok()?;
-    let until: Option<Date> = said(query, "until").ok()?;
+    let from: Option<Date> = query.parsed("from").ok()?;
+    let until: Option<Date> = query.parsed("until").ok()?;
     let name = Some(query.get("name")).filter(|name| !name.is_empty());
     if name.is_some_and(|name| name.len() > LONGEST_NAME) {
         return None;
     }
     Some(Filter {
-        state: said(query, "state").ok()?,
-        office: said(query, "office").ok()?,
-        user: said(query, "user").ok()?,
+        state: query.parsed("state").ok()?,
+        office: query.parsed("office").ok()?,
+        user: query.parsed("user").ok()?,
         days: Days { from, until },
         is_opened: None,
         is_flagged: is_on(query, "flagged").then_some(true),
         name: name.map(str::to_owned),
         reader: Some(me.clone()),
         is_unread_by_reader: is_on(query, "unread"),
-        before: said(query, "before").ok()?,
+        before: query.parsed("before").ok()?,
     })
-}
-
-fn said<T: FromStr>(query: &Fields, name: &str) -> Result<Option<T>, T::Err> {
-    Some(query.get(name)).filter(|text| !text.is_empty()).map(str::parse).transpose()
 }
 
 fn is_on(query: &Fields, name: &str) -> bool {
