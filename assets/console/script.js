@@ -6,16 +6,27 @@
   if (live && window.EventSource) {
     const state = document.querySelector("[data-live-state]");
     const say = (on) => { if (state) { state.textContent = on ? state.dataset.on : state.dataset.off; } };
-    const source = new EventSource(live.dataset.live);
-    source.addEventListener("open", () => say(true));
-    source.addEventListener("error", () => say(false));
-    source.addEventListener("over", () => { source.close(); location.reload(); });
-    source.addEventListener("change", (event) => {
+    const change = (event) => {
       // Who reads or selects in it is not disturbed.
       if (live.contains(document.activeElement) && document.activeElement !== document.body) { return; }
       const page = new DOMParser().parseFromString(event.data, "text/html");
       live.replaceChildren(...page.body.childNodes);
-    });
+    };
+    let source = null;
+    const follow = () => {
+      // A browser has six connections to one server for all its tabs: one that nobody sees needs none.
+      if (document.hidden) { source?.close(); source = null; return; }
+      if (source) { return; }
+      source = new EventSource(live.dataset.live);
+      source.addEventListener("open", () => say(true));
+      source.addEventListener("error", () => say(false));
+      source.addEventListener("over", () => { source?.close(); location.reload(); });
+      source.addEventListener("change", change);
+    };
+    follow();
+    document.addEventListener("visibilitychange", follow);
+    window.addEventListener("pagehide", () => { source?.close(); source = null; });
+    window.addEventListener("pageshow", follow);
   }
 
   // Keys: j and k move in a list, Enter opens (it is a link), x ticks; a page says with data-key what its other keys press.
@@ -25,6 +36,8 @@
     const next = rows[Math.min(Math.max(at() + step, 0), rows.length - 1)];
     if (next) { next.querySelector("a").focus(); next.scrollIntoView({ block: "nearest" }); }
   };
+  // A page that has just come decides nothing: the key was meant for the one before it.
+  setTimeout(() => { document.documentElement.dataset.ready = ""; }, 400);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing) { return; }
     if (event.target.closest("input:not([type=checkbox]), select, textarea")) {
@@ -39,6 +52,8 @@
       // A key that is held down moves on in a list, and decides nothing.
       const found = !event.repeat && /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
       if (!found) { return; }
+      event.preventDefault();
+      if (!("ready" in document.documentElement.dataset)) { return; }
       found.click();
       const details = found.closest("details");
       if (details) { details.querySelector("textarea")?.focus(); }

@@ -113,6 +113,15 @@ CREATE TABLE staff_sessions (
 );
 CREATE INDEX staff_sessions_by_staff ON staff_sessions (staff, number);
 
+-- Browsers that an account has signed in with: tries with one are counted by themselves. The hash of the token in its cookie.
+CREATE TABLE staff_browsers (
+    hash    BLOB    NOT NULL,
+    staff   TEXT    NOT NULL REFERENCES staff (name),
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (hash, staff)
+) WITHOUT ROWID;
+CREATE INDEX staff_browsers_by_staff ON staff_browsers (staff);
+
 -- What takes two persons: one has asked, another one agrees or refuses. What may be asked for is a table in the code.
 CREATE TABLE consents (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -165,6 +174,8 @@ CREATE TABLE certificates (
 );
 -- With the ends: a list of users reads no certificate.
 CREATE INDEX certificates_by_user ON certificates (user_id, purpose, revoked_at, not_after);
+-- With all that a verdict asks of a signer: no message's check reads a certificate.
+CREATE INDEX certificates_signers ON certificates (fingerprint, user_id, purpose, registered_at, revoked_at);
 CREATE INDEX certificates_revoked ON certificates (not_after) WHERE revoked_at IS NOT NULL AND serial IS NOT NULL;
 CREATE INDEX certificates_by_end ON certificates (not_after) WHERE revoked_at IS NULL AND purpose = 'signing';
 
@@ -420,13 +431,16 @@ CREATE TABLE audit (
     before  TEXT    NOT NULL,
     after   TEXT    NOT NULL,
     -- Where from: the address of whoever was at the console. Empty for the command line and the gateway itself.
-    origin  TEXT    NOT NULL DEFAULT ''
+    origin  TEXT    NOT NULL DEFAULT '',
+    -- Of the file or user that it is about, at the time.
+    office  TEXT
 );
 
 CREATE INDEX audit_by_subject ON audit (subject, number);
 CREATE INDEX audit_by_time ON audit (at);
 CREATE INDEX audit_by_actor ON audit (actor, at);
 CREATE INDEX audit_by_action ON audit (action, at);
+CREATE INDEX audit_by_office ON audit (office, at, action) WHERE office IS NOT NULL;
 
 -- What happened, for those who tell people and programs of it; each of them keeps the place up to which it has told.
 -- Written in the transaction of what happened.

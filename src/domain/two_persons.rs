@@ -48,6 +48,10 @@ pub const TABLE: [Rule; 3] = [
     Rule { matter: Matter::Send, code: "send", asks: Duty::Review, agrees: Duty::Review, lasts: None },
 ];
 
+/// Who was given an account, a password, another role or a way to a new second factor by somebody is no second person beside them for so
+/// long, and they are none beside the other: else one would make the second.
+pub const APART: SignedDuration = WEEK;
+
 impl Matter {
     /// What the table says of it.
     pub fn rule(self) -> &'static Rule {

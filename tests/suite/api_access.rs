@@ -52,10 +52,12 @@ async fn a_token_is_shown_once_ends_when_it_is_to_and_leaves_its_traces() {
     let client = api.client(&made.token);
     assert_eq!(client.get("/api/v1/offices").await.status, 200);
     let shown = serde_json::to_string(&admin.tokens().await.unwrap()).unwrap();
-    assert!(shown.contains("last_used_at\":\"2") && !shown.contains(made.token.rsplit('_').next().unwrap()), "{shown}");
+    // The secret may have a '_' in it.
+    let secret = made.token.splitn(3, '_').nth(2).unwrap();
+    assert!(shown.contains("last_used_at\":\"2") && !shown.contains(secret), "{shown}");
     let database = std::fs::read(api.world.folder.path().join("gateway.db-wal")).unwrap();
-    let secret = made.token.splitn(3, '_').nth(2).unwrap().as_bytes();
-    assert!(!database.windows(secret.len()).any(|window| window == secret), "the secret is stored nowhere");
+    let is_in = database.windows(secret.len()).any(|window| window == secret.as_bytes());
+    assert!(!is_in, "the secret is stored nowhere");
 
     api.world.clock.advance(SignedDuration::from_hours(1));
     let answer = client.get("/api/v1/offices").await;

@@ -103,3 +103,53 @@ async fn what_is_refused_taken_back_or_too_old_is_not_done() {
     world.admin().enable_user(&id, "suzuki").await.unwrap();
     assert!(agrees.asked(10).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn one_who_has_made_the_other_is_no_second_person() {
+    let world = ConsoleWorld::start().await;
+    for name in ["suzuki", "sato", "mori"] {
+        world.account(name, Role::Officer).await;
+    }
+    let (suzuki, sato) = (as_staff(&world, "suzuki"), as_staff(&world, "sato"));
+    let id = disabled(&world, "yamada-1").await;
+    let mori = as_staff(&world, "mori");
+    let name = |name: &str| name.parse().unwrap();
+    suzuki.add_staff(name("helper"), Role::Manager, None).await.unwrap();
+    suzuki.set_staff_password(name("mori"), None).await.unwrap();
+    let number = suzuki.ask(Matter::EnableUser, id.as_str(), "戻った", Role::Officer).await.unwrap();
+    for other in [&as_staff(&world, "helper"), &mori] {
+        let refused = other.agree(number, Role::Manager).await;
+        assert!(matches!(refused, Err(AdminError::NotApart)), "{refused:?}");
+    }
+    assert!(!is_enabled(&world, &id).await);
+    // Nor the other way round.
+    suzuki.withdraw(number).await.unwrap();
+    let number = mori.ask(Matter::EnableUser, id.as_str(), "戻った", Role::Officer).await.unwrap();
+    assert!(matches!(suzuki.agree(number, Role::Officer).await, Err(AdminError::NotApart)));
+    assert!(sato.agree(number, Role::Officer).await.is_ok());
+    // In a week it is forgotten.
+    world.admin().disable_user(&id, DisableReason::Left, None).await.unwrap();
+    world.world.clock.advance(SignedDuration::from_hours(24 * 7 + 1));
+    let number = suzuki.ask(Matter::EnableUser, id.as_str(), "戻った", Role::Officer).await.unwrap();
+    assert!(mori.agree(number, Role::Officer).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_ends_when_the_user_is_shut_out_for_another_reason() {
+    let world = ConsoleWorld::start().await;
+    for name in ["suzuki", "sato"] {
+        world.account(name, Role::Manager).await;
+    }
+    let (suzuki, sato) = (as_staff(&world, "suzuki"), as_staff(&world, "sato"));
+    world.world.sender("yamada-1").await;
+    let id: UserId = "yamada-1".parse().unwrap();
+    world.admin().disable_user(&id, DisableReason::Left, None).await.unwrap();
+    let number = suzuki.ask(Matter::EnableUser, id.as_str(), "復職した", Role::Manager).await.unwrap();
+    let lost_at = Some(world.world.clock_now());
+    world.admin().disable_user(&id, DisableReason::Stolen, lost_at).await.unwrap();
+    assert!(sato.asked(10).await.unwrap().is_empty());
+    assert!(matches!(sato.agree(number, Role::Manager).await, Err(AdminError::Settled)));
+    assert!(!is_enabled(&world, &id).await);
+    let again = suzuki.ask(Matter::EnableUser, id.as_str(), "見つかった", Role::Manager).await.unwrap();
+    assert!(sato.agree(again, Role::Manager).await.is_ok());
+}

@@ -3,7 +3,9 @@
 use hyper::StatusCode;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::staff::Role;
+use kenpo_express::domain::two_persons::Matter;
 use kenpo_express::domain::user::DisableReason;
+use kenpo_express::gateway::admin::Admin;
 use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::messages::State;
 
@@ -118,4 +120,17 @@ async fn two_persons_release_it_and_never_one() {
     let entries = audit::of_subject(world.gateway.receiver.database.read(), &id.to_string(), 20).await.unwrap();
     let released = entries.iter().find(|one| one.action == "quarantine.released").unwrap();
     assert!(released.actor == "staff:sato" && released.after.contains("asked-by:staff:suzuki"), "{released:?}");
+}
+
+#[tokio::test]
+async fn what_is_returned_meanwhile_is_not_asked_for_any_more() {
+    let world = ConsoleWorld::start().await;
+    let mut sato = world.staff("sato", Role::Clerk).await.browser;
+    let id = suspicious(&world, "stranger").await;
+    let asks = Admin::new(&world.gateway, "staff:suzuki").known_as(vec!["suzuki".to_owned()]);
+    asks.ask(Matter::Release, &id.to_string(), "確認済み", Role::Clerk).await.unwrap();
+    assert!(text(&sato.get("/consents").await).contains("/agree"));
+    world.admin().return_quarantined(id, "送り直してください").await.unwrap();
+    assert!(asks.asked(10).await.unwrap().is_empty());
+    assert!(!text(&sato.get("/consents").await).contains("/agree"));
 }

@@ -189,6 +189,28 @@ async fn a_form_from_elsewhere_changes_nothing() {
 }
 
 #[tokio::test]
+async fn another_site_has_nobody_look_at_a_file() {
+    let world = ConsoleWorld::start().await;
+    let Somebody { mut browser, .. } = world.staff("suzuki", Role::Clerk).await;
+    let id = world.receive(&mut world.world.sender("yamada-1").await, b"x").await;
+    // A link from there comes without the cookie, and what the page then asks for has it.
+    let cookies = std::mem::take(&mut browser.cookies);
+    browser.site = "cross-site";
+    let own = format!("/received/{id}");
+    for (path, leads) in [
+        (own.clone(), "content=\"0\"".to_owned()),
+        (format!("{own}/file"), format!("content=\"0; url={own}\"")),
+        (format!("{own}/preview"), format!("content=\"0; url={own}\"")),
+    ] {
+        let answer = browser.get(&path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(text(&answer).contains(&leads), "{path}: {}", text(&answer));
+    }
+    (browser.site, browser.cookies) = ("same-origin", cookies);
+    assert!(browser.is_in().await);
+}
+
+#[tokio::test]
 async fn sessions_end_by_themselves_and_by_hand() {
     let world = ConsoleWorld::start().await;
     let Somebody { mut browser, secret } = world.staff("suzuki", Role::Clerk).await;

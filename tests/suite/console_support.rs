@@ -1,7 +1,7 @@
 //! The staff console in this process, by real TLS, and people who use it without a browser.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +75,12 @@ impl ConsoleWorld {
 
     /// A browser that nobody has signed in with.
     pub(crate) fn browser(&self) -> Browser {
-        let client = Client::new(self.address, self.world.union.authority.certificate(), None);
+        self.browser_at(self.address.ip())
+    }
+
+    /// One at this address of the machine.
+    pub(crate) fn browser_at(&self, source: IpAddr) -> Browser {
+        let client = Client::new(self.address, self.world.union.authority.certificate(), None).from(source);
         Browser { client, cookies: BTreeMap::new(), csrf: String::new(), site: "same-origin" }
     }
 
@@ -167,19 +172,28 @@ impl Browser {
 
     /// A file, as the script of a page sends it.
     pub(crate) async fn upload(&mut self, path: &str, file: Vec<u8>, csrf: &str) -> Answer {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request(Method::POST, path)
-            .header("cookie", cookies.join("; "))
+            .header("cookie", self.cookie())
             .header("sec-fetch-site", self.site)
             .header("x-kx-csrf", csrf)
             .header("content-type", "application/octet-stream");
         self.client.send(request.body(file.into()).unwrap()).await.unwrap()
     }
 
-    async fn ask(&mut self, method: Method, path: &str, body: Body) -> Answer {
+    /// A connection to the console, with nothing on it.
+    pub(crate) async fn raw(&self) -> TlsStream<TcpStream> {
+        self.client.raw().await.unwrap()
+    }
+
+    /// Its cookies, as they stand in a header.
+    pub(crate) fn cookie(&self) -> String {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
+    }
+
+    async fn ask(&mut self, method: Method, path: &str, body: Body) -> Answer {
         let request = request(method, path)
-            .header("cookie", cookies.join("; "))
+            .header("cookie", self.cookie())
             .header("user-agent", "Suite/1.0")
             .header("sec-fetch-site", self.site)
             .header("content-type", "application/x-www-form-urlencoded");

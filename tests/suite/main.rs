@@ -21,6 +21,8 @@ mod console_browser;
 mod console_consents;
 mod console_files;
 mod console_flows;
+mod console_guessing;
+mod console_late;
 mod console_people;
 mod console_people_browser;
 mod console_quarantine;

@@ -86,6 +86,13 @@ pub enum AdminError {
         "依頼した本人は承認できません。別の職員が承認してください (whoever asks cannot agree: it takes a second person)"
     )]
     SamePerson,
+    /// Input: one of the two persons has lately made the account of the other, or can sign in with it.
+    #[error(
+        "この依頼は承認できません。直近7日間に、依頼した人とあなたの一方が他方のアカウントの追加・パスワードの再発行・二要素認証の解除・役割の変更を行っています。別の職員が承認して\
+         ください (within the last seven days one of you two has added the account of the other, or changed its password, second factor or role: it takes \
+         somebody else)"
+    )]
+    NotApart,
     /// Input: the role does not do that.
     #[error("この役割では行えません (the role does not do that)")]
     Duty,

@@ -107,6 +107,7 @@ impl Admin {
             return Err(AdminError::State { state: message.state.code() });
         }
         messages::set_return_reason(&mut transaction, message.number, reason).await?;
+        self.overtake(&mut transaction, Matter::Release, &id.to_string()).await?;
         // Without the relay's receipt there is nothing that the sender's chain could begin with.
         let chain = receipts::of_message(&mut *transaction, message.number).await?;
         if message.content.as_ref().is_some_and(|content| content.user.is_some()) && !chain.is_empty() {

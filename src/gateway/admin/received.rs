@@ -66,7 +66,8 @@ impl Admin {
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
         if !messages::change_state(&mut transaction, message.number, State::Archived, to).await? {
-            return Err(AdminError::State { state: message.state.code() });
+            let now = messages::find(&mut transaction, id).await?.map_or(message.state, |found| found.state);
+            return Err(AdminError::State { state: now.code() });
         }
         if let Review::Return { reason } = review {
             messages::set_return_reason(&mut transaction, message.number, reason).await?;

@@ -152,6 +152,7 @@ impl Admin {
         if self.is_actor(&found.actor) {
             return Err(AdminError::SamePerson);
         }
+        self.is_apart_from(&found.actor).await?;
         Ok(self.gateway.sender.approve(id, self.who()).await?)
     }
 

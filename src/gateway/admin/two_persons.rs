@@ -6,14 +6,18 @@ use std::fmt;
 use super::{Admin, AdminError};
 use crate::domain::ids::{MessageId, UserId};
 use crate::domain::staff::{Role, StaffName};
-use crate::domain::two_persons::{Matter, Rule};
+use crate::domain::two_persons::{APART, Matter, Rule};
 use crate::domain::user::UserState;
+use crate::store::gateway::audit;
 use crate::store::gateway::consents::{self, Consent, NewConsent, Outcome};
 use crate::store::gateway::{staff, users};
 use crate::store::sqlite::{Connection, StoreError};
 
 /// Letters of the longest reason.
 pub const LONGEST_REASON: usize = 200;
+
+/// What gives one person the account of another, as the audit calls it.
+const MADE: [&str; 5] = ["staff.added", "staff.enabled", "staff.password", "staff.factor-reset", "staff.role"];
 
 /// That two persons want it. Made by [`Admin::with_approver`] and [`Admin::agree`] alone.
 #[derive(Debug)]
@@ -170,7 +174,37 @@ impl Admin {
         if self.is_actor(&consent.asked_by) {
             return Err(AdminError::SamePerson);
         }
+        self.is_apart_from(&consent.asked_by).await?;
         Ok(consent)
+    }
+
+    /// Two accounts may be one person's: who has just made the other, or can sign in as the other, is refused.
+    pub(super) async fn is_apart_from(&self, other: &str) -> Result<(), AdminError> {
+        let now = self.now();
+        let since = now.checked_sub(APART).unwrap_or(now);
+        for pair in [(other, self.actor.as_str()), (self.actor.as_str(), other)] {
+            if pair.0 != pair.1 && audit::has_done(self.read(), pair, &MADE, since).await? {
+                return Err(AdminError::NotApart);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what was asked for before whoever acts has decided otherwise: has shut the user out, perhaps for a graver reason, or has returned
+    /// the file.
+    pub(super) async fn overtake(
+        &self,
+        transaction: &mut Connection,
+        matter: Matter,
+        subject: &str,
+    ) -> Result<(), AdminError> {
+        let now = self.now();
+        if let Some(open) = consents::open_about(&mut *transaction, matter, subject, now).await? {
+            consents::settle(&mut *transaction, open.number, Outcome::Refused, &self.actor, now).await?;
+            let before = format!("{} {}", matter.code(), open.number);
+            self.log(transaction, "consent.refused", subject, &before, Outcome::Refused.code()).await?;
+        }
+        Ok(())
     }
 
     /// Whoever has asked may have been shut out since, or have another role.

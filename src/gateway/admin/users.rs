@@ -174,6 +174,7 @@ impl Admin {
             Some(from) => messages::mark_suspect(&mut transaction, &user.office, id, from).await?,
             None => Vec::new(),
         };
+        self.overtake(&mut transaction, Matter::EnableUser, id.as_str()).await?;
         orders::drop_open(&mut transaction, id).await?;
         if before.state != UserState::Registered {
             orders::insert(&mut transaction, &[NewOrder::about(id, OrderKind::Disable)], now).await?;

@@ -5,7 +5,12 @@ use axum::http::{HeaderMap, header};
 
 use super::fields::Fields;
 use super::lang::{self, Lang};
+use crate::domain::digest::Sha256;
 use crate::http::Peer;
+use crate::secret::Token;
+
+/// Where the token of a browser is that somebody has signed in with.
+pub(super) const BROWSER: &str = "__Host-kx-browser";
 
 /// What a request says of itself; in its extensions.
 #[derive(Debug, Clone)]
@@ -19,6 +24,8 @@ pub(super) struct Asked {
     pub(super) network: String,
     /// The browser, as it calls itself.
     pub(super) agent: String,
+    /// What tells that somebody has signed in whole with this browser before: the hash of its token.
+    pub(super) browser: Option<Sha256>,
 }
 
 impl Asked {
@@ -34,6 +41,7 @@ impl Asked {
             origin: peer.map(|peer| peer.address.ip().to_canonical().to_string()).unwrap_or_default(),
             network: peer.map(Peer::network).unwrap_or_default(),
             agent: agent.chars().take(200).collect(),
+            browser: cookie(headers, BROWSER).map(Token::hash_of),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Fault {
         Self::known(StatusCode::FORBIDDEN, |w| &w.fault_duty)
     }
 
+    /// The session ended, or the role changed, before all of the request was here.
+    pub(super) const fn session() -> Self {
+        Self::known(StatusCode::FORBIDDEN, |w| &w.fault_session)
+    }
+
     /// The request comes from another site, or from a page that is too old.
     pub(super) const fn foreign() -> Self {
         Self::known(StatusCode::FORBIDDEN, |w| &w.fault_foreign)
@@ -56,6 +61,11 @@ impl Fault {
     /// What was filled in cannot be.
     pub(super) const fn input() -> Self {
         Self::known(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.fault_input)
+    }
+
+    /// Nothing was ticked, or more than a page has.
+    pub(super) const fn unticked() -> Self {
+        Self::known(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.fault_unticked)
     }
 
     /// What is no number of a PC.
@@ -103,6 +113,7 @@ impl From<AdminError> for Fault {
                 Self::missing()
             }
             AdminError::Duty => Self::duty(),
+            AdminError::State { .. } => Self::known(StatusCode::CONFLICT, |w| &w.fault_state),
             // These speak of the command line, elsewhere.
             AdminError::LetterExists => Self::known(StatusCode::CONFLICT, |w| &w.fault_letter),
             AdminError::Review(StaffError::Unnamed | StaffError::Several(_)) => Self::pc_number(),

@@ -126,6 +126,8 @@ pub(super) struct Trouble<'a> {
 #[template(path = "console/bounce.html")]
 pub(super) struct Bounce {
     pub(super) f: Frame,
+    /// To ask for instead; the same page when it is empty.
+    pub(super) to: String,
 }
 
 /// A page as an answer.

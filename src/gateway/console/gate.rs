@@ -20,6 +20,8 @@ use crate::http::BodyReader;
 
 /// Bytes of a form.
 const FORM: usize = 256 * 1024;
+/// Parts of a file's page that show what is in it.
+const LOOKED_AT: [&str; 2] = ["/file", "/preview"];
 /// Where a script puts the token that a form has in a field.
 const CSRF_HEADER: &str = "x-kx-csrf";
 
@@ -100,7 +102,7 @@ impl Gate {
             // A link on another site brings no cookie along. Asked for once more from here, the browser does.
             let is_linked = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
             return Ok(Admitted::Elsewhere(Box::new(if is_safe && is_linked {
-                html(&Bounce { f: Frame::outside(asked) })?
+                html(&Bounce { f: Frame::outside(asked), to: instead(&asked.path) })?
             } else {
                 Redirect::to(&sign_in::address(asked, is_safe)).into_response()
             })));
@@ -120,7 +122,8 @@ impl Gate {
         })
     }
 
-    /// Reads the form of what changes something, and looks for the session's token in it.
+    /// Reads the form of what changes something, and looks for the session's token in it. Whoever has the token in a header reads the body, and
+    /// asks [`session::still`] after it.
     async fn run(&self, mut request: Request, visitor: Option<&Visitor>, next: Next) -> Response {
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return next.run(request).await;
@@ -139,13 +142,25 @@ impl Gate {
             Ok(body) => Fields::parse(&body),
             Err(error) => return Fault::from(error).into_response(),
         };
-        if visitor.is_some_and(|visitor| !visitor.has_csrf(form.get("csrf"))) {
-            return Fault::foreign().into_response();
+        if let Some(visitor) = visitor {
+            if !visitor.has_csrf(form.get("csrf")) {
+                return Fault::foreign().into_response();
+            }
+            // A form may take minutes to come.
+            if let Err(fault) = session::still(&self.app, visitor).await {
+                return fault.into_response();
+            }
         }
         request = Request::from_parts(parts, axum::body::Body::empty());
         request.extensions_mut().insert(form);
         next.run(request).await
     }
+}
+
+/// What a link on another site leads to: nothing that is written down as looked at, but the page of which that is a part.
+fn instead(path: &str) -> String {
+    let of_file = LOOKED_AT.iter().find_map(|end| path.strip_suffix(end));
+    of_file.map(str::to_owned).unwrap_or_default()
 }
 
 /// Whether a browser says that the request comes from a page of this very server. One that says nothing of it is too old.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Console;
 use super::asked::Asked;
 use super::fault::Fault;
+use crate::domain::digest::Sha256;
 use crate::domain::staff::StaffName;
 use crate::secret::Token;
 use crate::store::gateway::staff_sessions::{self, NewSession, Session};
@@ -48,6 +49,8 @@ pub(super) struct Visitor {
     pub(super) session: Session,
     /// What a form of theirs has in it.
     pub(super) csrf: String,
+    /// Hash of the session's token.
+    hash: Sha256,
 }
 
 impl Visitor {
@@ -79,7 +82,14 @@ pub(super) async fn find(app: &Console, asked: &Asked, token: &str, is_use: bool
         staff_sessions::seen(&mut transaction, session.number, now).await?;
         database.commit(transaction).await?;
     }
-    Ok(Some(Visitor { session, csrf: csrf(token) }))
+    Ok(Some(Visitor { session, csrf: csrf(token), hash: Token::hash_of(token) }))
+}
+
+/// Refuses whoever was shut out, signed out or given another role while what they sent was on its way.
+pub(super) async fn still(app: &Console, visitor: &Visitor) -> Result<(), Fault> {
+    let found = staff_sessions::find(app.gateway.receiver.database.read(), visitor.hash).await?;
+    let is_same = found.is_some_and(|now| now.number == visitor.session.number && now.role == visitor.session.role);
+    if is_same { Ok(()) } else { Err(Fault::session()) }
 }
 
 impl Console {
@@ -98,8 +108,11 @@ impl Console {
         before: Option<i64>,
         asked: &Asked,
     ) -> Result<Token, StoreError> {
-        if let Some(before) = before {
-            staff_sessions::end(connection, staff, before).await?;
+        // One that somebody has ended meanwhile comes back by no code.
+        if let Some(before) = before
+            && !staff_sessions::end(connection, staff, before).await?
+        {
+            return Err(StoreError::Missing("session"));
         }
         let receiver = &self.gateway.receiver;
         let token = Token::new(receiver.random.as_ref());

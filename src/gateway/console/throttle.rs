@@ -14,6 +14,8 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(1);
 /// Names that are remembered.
 const MOST: usize = 10_000;
+/// All further ones together: no name of an account, and no address.
+const OTHERS: &str = "*";
 
 /// Counts tries.
 #[derive(Debug)]
@@ -39,11 +41,9 @@ impl Throttle {
         let mut all = self.lock();
         if all.len() >= MOST && !all.contains_key(who) {
             all.retain(|_, tries| now.duration_since(tries.last) < FORGOTTEN);
-            // Whoever tries with thousands of names is held by the address.
-            if all.len() >= MOST {
-                all.clear();
-            }
         }
+        // Those who find no place share one, so that made-up names never push out whoever is held.
+        let who = if all.len() >= MOST && !all.contains_key(who) { OTHERS } else { who };
         let tries = all.entry(who.to_owned()).or_insert(Tries { number: 0, last: now });
         let passed = now.duration_since(tries.last);
         if passed >= FORGOTTEN {
@@ -59,6 +59,13 @@ impl Throttle {
     /// Somebody has proved to be who they are.
     pub(super) fn forgive(&self, who: &str) {
         self.lock().remove(who);
+    }
+
+    /// So many of the tries were no guesses.
+    pub(super) fn give_back(&self, who: &str, tries: u32) {
+        if let Some(counted) = self.lock().get_mut(who) {
+            counted.number = counted.number.saturating_sub(tries);
+        }
     }
 
     fn wait(&self, tries: u32) -> SignedDuration {
@@ -93,5 +100,25 @@ mod tests {
         let day = (0..86_400).filter(|second| throttle.count("sato", after(*second))).count();
         assert!((90..110).contains(&day), "{day}");
         assert!(throttle.count("sato", after(100_000)));
+    }
+
+    #[test]
+    fn made_up_names_push_nobody_out_who_is_held() {
+        let (throttle, now) = (Throttle::new(3), Timestamp::UNIX_EPOCH);
+        while throttle.count("suzuki", now) {}
+        for number in 0..MOST + 100 {
+            throttle.count(&format!("n{number}"), now);
+        }
+        assert!(!throttle.count("suzuki", now));
+        assert!(!throttle.count("one more", now), "those who find no place are held together");
+        assert!(throttle.lock().len() <= MOST + 1);
+    }
+
+    #[test]
+    fn tries_that_are_given_back_are_free_again_and_no_others() {
+        let (throttle, now) = (Throttle::new(5), Timestamp::UNIX_EPOCH);
+        while throttle.count("192.0.2.1", now) {}
+        throttle.give_back("192.0.2.1", 2);
+        assert_eq!((0..10).filter(|_| throttle.count("192.0.2.1", now)).count(), 2);
     }
 }

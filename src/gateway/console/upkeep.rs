@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::App;
 use crate::http::{ServerTls, follow_identity};
 use crate::runtime::task::{Pace, Tasks};
-use crate::store::gateway::staff_sessions;
+use crate::store::gateway::{staff_browsers, staff_sessions};
 use crate::store::sqlite::StoreError;
 
 /// Between two looks at sessions.
@@ -29,5 +29,6 @@ async fn sweep(app: &App) -> Result<(), StoreError> {
     let ago = |time| now.checked_sub(time).unwrap_or(now);
     let mut transaction = receiver.database.write().await?;
     staff_sessions::sweep(&mut transaction, ago(settings.longest()), ago(settings.idle())).await?;
+    staff_browsers::sweep(&mut transaction, app.known_since()).await?;
     receiver.database.commit(transaction).await
 }

@@ -271,8 +271,8 @@ words! {
     ;
     sign_in_refused: ["ログインできませんでした。", "ログイン名またはパスワードが正しくありません。", "入力し直してください。パスワードを忘れたときは責任者に連絡してください。"],
         ["You are not signed in.", "The login name or the password is wrong.", "Try again. If you have forgotten the password, tell an officer."];
-    sign_in_wait: ["しばらくログインできません。", "誤った入力が続いたため、安全のために間隔を空けています。", "15分ほど待ってから、もう一度お試しください。"],
-        ["You cannot sign in for a while.", "Too many wrong tries: there is a wait between them now.", "Wait for about 15 minutes and try again."];
+    sign_in_wait: ["しばらくログインできません。", "誤った入力が続いたため、安全のために間隔を空けています。", "少し待ってから（最長15分）、もう一度お試しください。"],
+        ["You cannot sign in for a while.", "Too many wrong tries: there is a wait between them now.", "Wait a little (15 minutes at most) and try again."];
     code_refused: ["確認コードが正しくありません。", "コードの有効期間が過ぎたか、すでに使われたか、誤りがあります。", "認証アプリの新しいコードを入力してください。"],
         ["The code is not right.", "It has expired, was used before, or has a mistake in it.", "Enter the next code that the app shows."];
     password_wrong: ["パスワードを変更できませんでした。", "今のパスワードが正しくありません。", "入力し直してください。"],
@@ -287,6 +287,12 @@ words! {
         ["This page does not take that.", "Nothing was changed.", "Choose a page from the menu."];
     fault_duty: ["このページは表示できません。", "あなたの役割では、このページの閲覧や操作が許可されていません。何も変更されていません。", "必要なときは責任者に依頼してください。"],
         ["This page is not for you.", "Your role does not allow it. Nothing was changed.", "Ask an officer if you need it."];
+    fault_state: ["この操作はできませんでした。", "画面を開いた後に、ほかの職員が先に処理した可能性があります。何も変更されていません。", "前のページに戻って再読み込みし、現在の状態と履歴を確認してください。"],
+        ["This could not be done.", "Somebody else may have dealt with it since the page was opened. Nothing was changed.", "Go back, load the page again and look at its state and history."];
+    fault_unticked: ["ファイルが選択されていません。", "一覧の左端の欄で、1件以上を選択する必要があります。何も変更されていません。", "前のページに戻り、対象のファイルを選択してください。"],
+        ["No file is selected.", "At least one must be ticked at the left of the list. Nothing was changed.", "Go back and tick the files that are meant."];
+    fault_session: ["ログインの状態が変わったため、操作を中止しました。", "送信の途中で、ログアウト、アカウントの停止、または役割の変更がありました。何も変更されていません。", "もう一度ログインして、操作をやり直してください。"],
+        ["Your sign-in has changed, so this was stopped.", "You were signed out, your account was shut or your role was changed while it was being sent. Nothing was changed.", "Sign in again and repeat it."];
     fault_foreign: ["安全のため、操作を中止しました。", "この画面以外から送られたか、画面を開いてから時間がたちすぎています。何も変更されていません。", "ページを開き直して、もう一度操作してください。"],
         ["This was stopped for safety.", "It was not sent from a page of this console, or the page is too old. Nothing was changed.", "Open the page again and repeat it."];
     fault_input: ["入力内容を受け付けられません。", "入力に誤りがあるか、大きすぎます。何も変更されていません。", "前のページに戻り、内容を確認してください。"],

@@ -7,6 +7,7 @@ pub use search::{NoPlace, Place, Search, newest_number, offices, plan, search};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
+use super::corrupt;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
 
 /// One entry. Ids and codes only.
@@ -26,6 +27,18 @@ pub struct Entry {
     pub after: String,
 }
 
+/// With the office that a file or a user belongs to at the time, so that an office's entries are found along an index. The ids of files
+/// have 36 letters.
+const INSERT: &str = "INSERT INTO audit (at, actor, action, subject, before, after, origin, office)
+     SELECT column1, column2, column3, column4, column5, column6, column7,
+         coalesce(
+             CASE length(column4) WHEN 36 THEN coalesce(
+                 (SELECT office FROM messages WHERE verdict = 'accepted' AND id = column4),
+                 (SELECT office FROM messages WHERE verdict = 'quarantined' AND id = column4 AND office IS NOT NULL LIMIT 1),
+                 (SELECT office FROM sent WHERE id = column4)) END,
+             (SELECT office FROM users WHERE id = column4))
+     FROM (";
+
 /// Adds entries of what was done on this machine.
 pub async fn insert(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), StoreError> {
     insert_from(connection, entries, "").await
@@ -34,8 +47,7 @@ pub async fn insert(connection: &mut SqliteConnection, entries: &[Entry]) -> Res
 /// Adds entries of what somebody did from an address.
 pub async fn insert_from(connection: &mut SqliteConnection, entries: &[Entry], origin: &str) -> Result<(), StoreError> {
     for group in groups(entries) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO audit (at, actor, action, subject, before, after, origin) ");
+        let mut query = QueryBuilder::<Sqlite>::new(INSERT);
         query.push_values(group, |mut row, entry| {
             row.push_bind(micros(entry.at))
                 .push_bind(entry.actor.as_str())
@@ -45,6 +57,7 @@ pub async fn insert_from(connection: &mut SqliteConnection, entries: &[Entry], o
                 .push_bind(entry.after.as_str())
                 .push_bind(origin);
         });
+        query.push(")");
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
@@ -86,6 +99,21 @@ pub async fn newest(
     .fetch_optional(executor)
     .await?;
     row.map(recorded).transpose()
+}
+
+/// Whether somebody has done one of these things to a subject since.
+pub async fn has_done(
+    executor: impl SqliteExecutor<'_>,
+    (actor, subject): (&str, &str),
+    actions: &[&str],
+    since: Timestamp,
+) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM audit WHERE actor = $1 AND at >= $2 AND subject = $3
+             AND action IN (SELECT value FROM json_each($4)))",
+    );
+    let actions = serde_json::to_string(actions).map_err(corrupt("actions"))?;
+    Ok(found.bind(actor).bind(micros(since)).bind(subject).bind(actions).fetch_one(executor).await?)
 }
 
 /// The newest entries about a subject, newest first.

@@ -39,6 +39,7 @@ pub mod sent_receipts;
 pub mod sent_recipients;
 pub mod staff;
 pub mod staff_alerts;
+pub mod staff_browsers;
 pub mod staff_factors;
 pub mod staff_notices;
 pub mod staff_sessions;

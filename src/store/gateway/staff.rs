@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::corrupt;
+use super::{corrupt, staff_browsers};
 use crate::domain::staff::{Role, StaffName};
 use crate::secret::{Salt, StaffVerifier};
 use crate::store::sqlite::{StoreError, micros, moment};
@@ -88,7 +88,7 @@ pub async fn verifier(
     Ok(Some(StaffVerifier { salt: Salt::from(salt), hash }))
 }
 
-/// Gives an account another password.
+/// Gives an account another password. No browser is known to it any more.
 pub async fn set_password(
     connection: &mut SqliteConnection,
     name: &StaffName,
@@ -102,8 +102,9 @@ pub async fn set_password(
         .bind(password.hash.as_slice())
         .bind(must_change)
         .bind(micros(at))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+    staff_browsers::forget(connection, name).await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Missing("staff")) }
 }
 

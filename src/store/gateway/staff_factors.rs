@@ -23,20 +23,23 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<TotpSecret, StoreError> {
     Ok(TotpSecret::from_bytes(bytes.try_into().map_err(corrupt("second factor of staff"))?))
 }
 
-/// Sets an account's second factor up, with the codes that stand in for it. Those before are gone.
+/// Sets an account's second factor up, with the codes that stand in for it. False when it has one: that is taken away first.
 pub async fn set(
     connection: &mut SqliteConnection,
     name: &StaffName,
     secret: &TotpSecret,
     step: u64,
     recovery: &[Sha256],
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE staff SET totp = $2, totp_step = $3 WHERE name = $1")
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE staff SET totp = $2, totp_step = $3 WHERE name = $1 AND totp IS NULL")
         .bind(name.as_str())
         .bind(secret.as_bytes().as_slice())
         .bind(i64::try_from(step).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
+    if done.rows_affected() != 1 {
+        return Ok(false);
+    }
     sqlx::query("DELETE FROM staff_recovery WHERE staff = $1").bind(name.as_str()).execute(&mut *connection).await?;
     for hash in recovery {
         sqlx::query("INSERT INTO staff_recovery (staff, hash) VALUES ($1, $2)")
@@ -45,7 +48,7 @@ pub async fn set(
             .execute(&mut *connection)
             .await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Takes the second factor away: it is set up anew at the next sign-in.

@@ -162,6 +162,7 @@ impl Window {
 
     /// Presses a key, wherever the focus is: a letter, or `Enter`.
     pub(crate) async fn press(&self, key: &str) {
+        self.wait("html[data-ready]").await;
         self.once("keydown", async || self.key("keyDown", key, false).await).await;
         // If it led elsewhere, the other page has it go up.
         self.key("keyUp", key, false).await.unwrap();

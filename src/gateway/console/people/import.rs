@@ -12,12 +12,11 @@ use super::super::App;
 use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
-use super::super::session::Visitor;
+use super::super::session::{self, Visitor};
 use super::words::Words;
 use super::{frame, words};
-use crate::gateway::admin::AdminError;
-use crate::gateway::admin::BadLine;
 use crate::gateway::admin::import::Imported;
+use crate::gateway::admin::{AdminError, BadLine};
 use crate::http::BodyReader;
 
 /// Octets of a file at the console: some 20,000 users. More is for the command line.
@@ -67,6 +66,7 @@ pub(in super::super) async fn import(
         let page = html(&outcome(None, Vec::new(), true))?;
         return Ok((StatusCode::PAYLOAD_TOO_LARGE, page).into_response());
     };
+    session::still(&app, &visitor).await?;
     let is_dry = asked.query.get("do") != "import";
     let admin = app.admin(visitor.name(), &asked.origin);
     let done = match asked.query.get("kind") {

@@ -53,7 +53,7 @@ pub(in super::super) async fn bundle(
 pub(super) fn ticked(form: &Fields) -> Result<Vec<MessageId>, Fault> {
     let ids = form.all("id").map(|id| id.parse().map_err(|_| Fault::input())).collect::<Result<Vec<MessageId>, _>>()?;
     if ids.is_empty() || ids.len() > ROWS {
-        return Err(Fault::input());
+        return Err(Fault::unticked());
     }
     Ok(ids)
 }

@@ -15,7 +15,7 @@ use super::super::App;
 use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
-use super::super::session::Visitor;
+use super::super::session::{self, Visitor};
 use super::super::text;
 use super::super::words::sending::Sending as Words;
 use super::reach::{Named, address, named, person, words};
@@ -238,6 +238,8 @@ impl Form<'_> {
                 break;
             }
         }
+        // Whoever was shut out while it came sends nothing: it breaks off here.
+        session::still(self.app, self.visitor).await?;
         feeder.end().await;
         Ok(result.await.unwrap_or_else(|_| Err(SendError::Internal.into()))?)
     }

@@ -12,7 +12,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, home, html};
-use super::super::session::{Visitor, give};
+use super::super::session::Visitor;
 use super::super::words::{Three, Words};
 use super::super::{App, Console};
 use super::next;
@@ -50,7 +50,7 @@ pub(in super::super) async fn enter(
         Ok((status, html(&page)?).into_response())
     };
     let name = visitor.name();
-    if !app.may_try(Some(name), &asked) {
+    if !app.may_try(Ok(name), &asked).await? {
         return refuse(StatusCode::TOO_MANY_REQUESTS, |w| &w.sign_in_wait);
     }
     let database = &app.gateway.receiver.database;
@@ -60,10 +60,10 @@ pub(in super::super) async fn enter(
         app.refused(name, &asked, "factor").await?;
         return refuse(StatusCode::UNAUTHORIZED, |w| &w.code_refused);
     }
-    let token = app.complete(&mut transaction, &visitor, &asked).await?;
+    let whole = app.complete(&mut transaction, &visitor, &asked).await?;
     database.commit(transaction).await?;
     let wanted = Some(next(&form)).filter(|next| !next.is_empty()).unwrap_or(home(visitor.session.role));
-    Ok(give(Redirect::to(wanted).into_response(), &token))
+    Ok(whole.give(Redirect::to(wanted).into_response()))
 }
 
 impl Console {

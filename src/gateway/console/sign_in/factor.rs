@@ -16,7 +16,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, home, html};
-use super::super::session::{Visitor, give};
+use super::super::session::Visitor;
 use super::super::words::Three;
 use super::next;
 use crate::secret::{RecoveryCode, TotpSecret};
@@ -93,7 +93,7 @@ pub(in super::super) async fn enter(
         let page = shown(&asked, &visitor, &secret, Some(trouble), next(&form));
         Ok((status, html(&page)?).into_response())
     };
-    if !app.may_try(Some(visitor.name()), &asked) {
+    if !app.may_try(Ok(visitor.name()), &asked).await? {
         return refuse(StatusCode::TOO_MANY_REQUESTS, &asked.lang.words().sign_in_wait);
     }
     let receiver = &app.gateway.receiver;
@@ -103,10 +103,14 @@ pub(in super::super) async fn enter(
     let codes: Vec<RecoveryCode> = (0..CODES).map(|_| RecoveryCode::new(receiver.random.as_ref())).collect();
     let hashes: Vec<_> = codes.iter().map(RecoveryCode::hash).collect();
     let mut transaction = receiver.database.write().await?;
-    staff_factors::set(&mut transaction, visitor.name(), &secret, step, &hashes).await?;
+    if !staff_factors::set(&mut transaction, visitor.name(), &secret, step, &hashes).await? {
+        // Somebody was quicker, with the same password.
+        return Err(Fault::session());
+    }
+    staff_sessions::end_others(&mut transaction, visitor.name(), Some(visitor.session.number)).await?;
     app.note(&mut transaction, visitor.name(), "staff.factor-set", &asked).await?;
-    let token = app.complete(&mut transaction, &visitor, &asked).await?;
+    let whole = app.complete(&mut transaction, &visitor, &asked).await?;
     receiver.database.commit(transaction).await?;
     let onward = Some(next(&form)).filter(|next| !next.is_empty()).unwrap_or(home(visitor.session.role));
-    Ok(give(html(&Codes { f: Frame::new(&asked, &visitor), all: &codes, onward })?, &token))
+    Ok(whole.give(html(&Codes { f: Frame::new(&asked, &visitor), all: &codes, onward })?))
 }

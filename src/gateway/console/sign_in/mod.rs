@@ -10,6 +10,7 @@
 
 pub(super) mod code;
 pub(super) mod factor;
+pub(super) mod known;
 pub(super) mod password;
 
 use askama::Template;
@@ -17,6 +18,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use super::asked::{Asked, cookie};
@@ -32,6 +34,27 @@ use crate::secret::{Salt, StaffVerifier, Token};
 use crate::store::gateway::audit::{self, Entry};
 use crate::store::gateway::{staff, staff_sessions};
 use crate::store::sqlite::{Connection, StoreError};
+
+/// Tries that a sign-in takes: password and code.
+const STEPS: u32 = 2;
+
+/// A sign-in that is whole.
+struct Whole {
+    /// Of its session.
+    token: Token,
+    /// Of the browser, unless it has one.
+    browser: Option<Token>,
+}
+
+impl Whole {
+    fn give(&self, response: Response) -> Response {
+        let response = give(response, &self.token);
+        match &self.browser {
+            Some(browser) => known::give(response, browser),
+            None => response,
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "console/sign-in.html")]
@@ -76,6 +99,11 @@ fn onward(page: &str, next: &str) -> String {
     if next.is_empty() { page.to_owned() } else { format!("{page}?next={}", encode(next)) }
 }
 
+/// A login name, whatever the keyboard was set to: capitals and wide letters are the same.
+fn as_typed(name: &str) -> String {
+    name.trim().nfkc().flat_map(char::to_lowercase).collect()
+}
+
 /// GET `/sign-in`.
 pub(super) async fn page(Extension(asked): Extension<Asked>) -> Result<Response, Fault> {
     html(&Page { f: Frame::outside(&asked), trouble: None, name: "", next: next(&asked.query) })
@@ -93,8 +121,9 @@ pub(super) async fn enter(
         let page = Page { f: Frame::outside(&asked), trouble, name: form.get("name"), next: next(&form) };
         Ok((status, html(&page)?).into_response())
     };
-    let name: Option<StaffName> = form.get("name").parse().ok();
-    if !app.may_try(name.as_ref(), &asked) {
+    let typed = as_typed(form.get("name"));
+    let name: Option<StaffName> = typed.parse().ok();
+    if !app.may_try(name.as_ref().ok_or(typed.as_str()), &asked).await? {
         return refuse(StatusCode::TOO_MANY_REQUESTS, |w| &w.sign_in_wait);
     }
     let Some(name) = app.knows(name, form.exact("password"), &asked).await? else {
@@ -138,12 +167,19 @@ pub(super) async fn leave(
 }
 
 impl Console {
-    /// Counts a try, before anything is looked at.
-    fn may_try(&self, name: Option<&StaffName>, asked: &Asked) -> bool {
+    /// Counts a try, before anything is looked at. Where too much was tried from a network, nothing counts against an account: else one
+    /// machine would keep everybody out.
+    async fn may_try(&self, name: Result<&StaffName, &str>, asked: &Asked) -> Result<bool, StoreError> {
         let now = self.gateway.receiver.clock.now();
-        let by_network = self.networks.count(&asked.network, now);
-        let by_account = self.accounts.count(name.map_or("", StaffName::as_str), now);
-        by_network && by_account
+        if !self.networks.count(&asked.network, now) {
+            return Ok(false);
+        }
+        let who = match name {
+            Ok(name) => self.counted_as(name, asked).await?,
+            // No name of an account, and not to be known from one.
+            Err(typed) => typed.chars().take(64).collect(),
+        };
+        Ok(self.accounts.count(&who, now))
     }
 
     /// The account of this name and password. Takes as long when there is none.
@@ -224,13 +260,14 @@ impl Console {
         connection: &mut Connection,
         visitor: &Visitor,
         asked: &Asked,
-    ) -> Result<Token, StoreError> {
+    ) -> Result<Whole, StoreError> {
         let name = visitor.name();
         let token = self.begin(connection, (name, true), Some(visitor.session.number), asked).await?;
         self.note(connection, name, "staff.signed-in", asked).await?;
-        self.accounts.forgive(name.as_str());
-        self.networks.forgive(&asked.network);
-        Ok(token)
+        self.accounts.forgive(&self.counted_as(name, asked).await?);
+        // Not all: who has an account would guess at those of others for ever.
+        self.networks.give_back(&asked.network, STEPS);
+        Ok(Whole { token, browser: self.know(connection, name, asked).await? })
     }
 }
 

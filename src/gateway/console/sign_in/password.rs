@@ -82,7 +82,7 @@ impl Console {
         if *new != *again {
             return Err(Unchanged::Said(StatusCode::UNPROCESSABLE_ENTITY, |w| &w.password_differs));
         }
-        if !self.may_try(Some(name), asked) {
+        if !self.may_try(Ok(name), asked).await? {
             return Err(Unchanged::Said(StatusCode::TOO_MANY_REQUESTS, |w| &w.sign_in_wait));
         }
         let receiver = &self.gateway.receiver;

@@ -136,8 +136,8 @@ pub async fn offices(
 const SELECT: &str = "SELECT number, at, actor, action, subject, before, after, origin FROM audit WHERE ";
 
 impl Search {
-    /// What is asked for at once. Of a subject and of an office there is little, whatever was done; else each action has its own
-    /// way along the index, which ends as soon as the page is full.
+    /// What is asked for at once. Of a subject there is little, whatever was done, and an office's index has the action in it; else each
+    /// action has its own way along the index, which ends as soon as the page is full.
     fn parts(&self) -> Vec<&[String]> {
         if self.actions.is_empty() || self.subject.is_some() || self.office.is_some() {
             return vec![&self.actions];
@@ -168,10 +168,7 @@ impl Search {
             query.push(" AND subject = ").push_bind(subject.clone());
         }
         if let Some(office) = &self.office {
-            let office = office.to_string();
-            query.push(" AND subject IN (SELECT id FROM messages WHERE office = ").push_bind(office.clone());
-            query.push(" UNION ALL SELECT id FROM sent WHERE office = ").push_bind(office.clone());
-            query.push(" UNION ALL SELECT id FROM users WHERE office = ").push_bind(office).push(")");
+            query.push(" AND office = ").push_bind(office.to_string());
         }
         match actions {
             [] => (),
