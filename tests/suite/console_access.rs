@@ -209,6 +209,7 @@ async fn alerts_name_the_page_beside_the_command() {
     for (command, place) in [
         ("received", "受信"),
         ("quarantine", "隔離"),
+        ("sent", "送信"),
         ("user", "事業所・利用者"),
         ("schedule", "スケジュール"),
         ("keys", "設定"),
