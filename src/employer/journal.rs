@@ -5,8 +5,8 @@
 //! durations and HTTP statuses. No name, mail address, file name, path of a file, password, PIN or key has a way in: events
 //! are made of numbers, ids and words of ours, and of no error's text.
 //!
-//! Nobody waits for the log, and nothing fails because of it: what cannot be written is left out. Each event is added by one
-//! write at the end of the file, so that two processes keep each other's lines whole.
+//! Nobody waits for the log longer than another process takes to add a line, and nothing fails because of it: what cannot be written is
+//! left out. Each event is added by one write at the end of the file, under a lock on it, so that processes keep each other's lines whole.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -91,6 +91,8 @@ fn append(folder: &Path, mut lines: Vec<u8>, full: u64) -> io::Result<()> {
     }
     let mut options = OpenOptions::new();
     let mut log = platform::private(options.read(true).append(true).create(true)).open(newest)?;
+    // A line that another process is just adding looks as if it were torn.
+    log.lock()?;
     if is_torn(&mut log)? {
         lines.insert(0, b'\n');
     }
