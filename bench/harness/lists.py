@@ -1,4 +1,5 @@
-"""What staff wait for at the console, with a million files archived: each list and search by itself, idle and while a pull runs."""
+"""What staff wait for at the console, with a million files archived: each list and search by itself, idle and while a pull runs; and whole
+pages over TLS, for one person and for twenty at once."""
 
 import json
 import shutil
@@ -15,6 +16,8 @@ from .users import duration
 USERS = 10_000
 # Milliseconds that one query in a hundred may exceed.
 IDLE_MS, BUSY_MS = 10, 25
+# The same for pages that twenty people ask for at once.
+TOGETHER_MS = 50
 
 
 def console(bench, _keys):
@@ -45,9 +48,18 @@ def console(bench, _keys):
                 keep(busy, 1, found)
         if pulling.returncode != 0:
             raise Failed("the pull beside the lists failed")
+        pages = {}
+        with box.serving():
+            for number in range(bench.rounds + 1):
+                progress(f"pages: round {number} of {bench.rounds}")
+                settle()
+                keep(pages, number, json.loads(quietly(bench.tool(), "console-pages", config, "--queries", 200, env=ENVIRONMENT)))
     progress("")
     shutil.rmtree(folder)
-    return [row_of(question, idle[question], busy[question], count) for question in idle]
+    rows = [row_of(question, [("idle", idle[question], IDLE_MS), ("while a pull runs", busy[question], BUSY_MS)], count) for question in idle]
+    for page, taken in pages.items():
+        rows.append(row_of(page, [("idle", taken, TOGETHER_MS if "at once" in page else IDLE_MS)], count))
+    return rows
 
 
 def keep(found, number, times):
@@ -56,9 +68,9 @@ def keep(found, number, times):
             found.setdefault(question, []).append(taken)
 
 
-def row_of(question, idle, busy, count):
+def row_of(question, found, count):
     row = Row(f"{question}; {count:,} files", "/s")
-    for name, taken, most in (("idle", idle, IDLE_MS), ("while a pull runs", busy, BUSY_MS)):
+    for name, taken, most in found:
         p50, p99 = (statistics.median(times[part] for times in taken) for part in ("p50_us", "p99_us"))
         entry = {"name": f"kx, {name}", "note": "", "seconds": p50 / 1e6, "rate": 1e6 / p50, "peak_kib": {}}
         entry.update(took=f"{duration(p50)} (p99 {duration(p99)})", p50_us=p50, p99_us=p99)

@@ -6,6 +6,7 @@ mod files;
 mod limits;
 mod lists;
 mod many;
+mod pages;
 mod people;
 mod users;
 
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Lists and searches of staff in a gateway's database, as JSON.
     ConsoleLists(Users),
+    /// Pages of the console of a gateway that is running, as JSON.
+    ConsolePages(Users),
     /// Gives everybody who is registered at a gateway certificates. Its relay must be running.
     Certify {
         /// The settings of the gateway.
@@ -152,6 +155,7 @@ fn main() -> Result<()> {
         Command::RelayUsers(users) => waited_for(users::relay(&users.config, users.queries)),
         Command::FillLists { count, users, config } => waited_for(lists::fill(&config, count, users)),
         Command::ConsoleLists(users) => waited_for(lists::print(&users.config, users.queries)),
+        Command::ConsolePages(users) => waited_for(pages::print(&users.config, users.queries)),
         Command::Certify { config } => waited_for(people::certify(&config)),
         Command::CrowdRegister { unions, users, crowd } => {
             waited_for(crowd::register(&crowd.config, &crowd.ca, unions, users, &crowd.file))
