@@ -40,6 +40,9 @@ pub enum RefusedFileName {
 }
 
 impl FileName {
+    /// Bytes of the longest name, in UTF-8.
+    pub const MAX: usize = 255;
+
     /// Takes a name as a file system gave it: it is brought to NFC first (macOS keeps names decomposed).
     pub fn normalize(text: &str) -> Result<Self, RefusedFileName> {
         text.nfc().collect::<String>().parse()
@@ -61,7 +64,7 @@ impl FromStr for FileName {
         if text == "." || text == ".." {
             return Err(RefusedFileName::Folder);
         }
-        if text.len() > 255 {
+        if text.len() > Self::MAX {
             return Err(RefusedFileName::TooLong);
         }
         if text.chars().any(|c| matches!(c, '/' | '\\') || c.is_control()) {

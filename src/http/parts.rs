@@ -1,4 +1,7 @@
 //! The parts of a form with files (`multipart/form-data`, RFC 7578), one after another as they come: no part is ever held whole.
+//!
+//! `multer`, which axum offers for this, reads on for as long as bytes are ready, whether or not anybody takes them: from a fast browser it
+//! would hold a whole file.
 
 use axum::extract::Request;
 use axum::http::header;

@@ -12,7 +12,7 @@ use crate::domain::file_name::FileName;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::staff::Role;
 use crate::domain::two_persons::Matter;
-use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To, Who};
+use crate::gateway::flows::send::{NewDispatch, Origin, SendError, To};
 use crate::gateway::view::sent::{DispatchView, SentReceiptView, SentView};
 use crate::message::checksum::{Algorithm, Checksum};
 use crate::store::gateway::sent::Filter;
@@ -127,10 +127,10 @@ impl Admin {
     /// Takes a message back, or whatever can be of a dispatch.
     pub async fn recall(&self, id: MessageId) -> Result<Shown, AdminError> {
         let sender = &self.gateway.sender;
-        match sender.recall(id, self.who()).await {
+        match sender.recall(id, self.by()).await {
             Ok(view) => Ok(Shown::Message(Box::new(view), Vec::new())),
             Err(SendError::NoMessage(_)) => {
-                let view = sender.recall_dispatch(id, self.who()).await?;
+                let view = sender.recall_dispatch(id, self.by()).await?;
                 Ok(Shown::Dispatch(Box::new(view)))
             }
             Err(error) => Err(error.into()),
@@ -153,16 +153,12 @@ impl Admin {
             return Err(AdminError::SamePerson);
         }
         self.is_apart_from(&found.actor).await?;
-        Ok(self.gateway.sender.approve(id, self.who()).await?)
+        Ok(self.gateway.sender.approve(id, self.by()).await?)
     }
 
     /// Has those reminded who have not fetched a message.
     pub async fn remind(&self, id: MessageId) -> Result<SentView, AdminError> {
-        Ok(self.gateway.sender.remind(id, self.who()).await?)
-    }
-
-    fn who(&self) -> Who<'_> {
-        Who { name: &self.actor, from: &self.origin }
+        Ok(self.gateway.sender.remind(id, self.by()).await?)
     }
 
     /// Adds offices to a group; all that are registered if none are named.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use crate::domain::file_name::{FileName, RefusedFileName};
+
 /// What stands for itself in an address.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -39,6 +41,15 @@ impl Fields {
     pub(super) fn text(&self, name: &str, most: usize) -> Option<String> {
         let text = self.get(name).replace("\r\n", "\n");
         (1..=most).contains(&text.chars().count()).then_some(text)
+    }
+
+    /// The part of a file's name that is looked for; none when nothing is.
+    pub(super) fn part_of_name(&self) -> Result<Option<String>, RefusedFileName> {
+        let part = self.get("name");
+        if part.len() > FileName::MAX {
+            return Err(RefusedFileName::TooLong);
+        }
+        Ok(Some(part).filter(|part| !part.is_empty()).map(str::to_owned))
     }
 
     /// The first value of that name as it is: passwords may begin and end with blanks.

@@ -29,3 +29,16 @@ impl By<'_> {
     /// The gateway by itself.
     pub const GATEWAY: Self = Self { actor: "gateway", origin: "" };
 }
+
+/// Somebody on this machine.
+impl<'a> From<&'a str> for By<'a> {
+    fn from(actor: &'a str) -> Self {
+        Self { actor, origin: "" }
+    }
+}
+
+impl<'a> From<&'a String> for By<'a> {
+    fn from(actor: &'a String) -> Self {
+        actor.as_str().into()
+    }
+}

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
+use crate::domain::ids::OfficeCode;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
 
 /// One entry. Ids and codes only.
@@ -27,11 +28,12 @@ pub struct Entry {
     pub after: String,
 }
 
-/// With the office that a file or a user belongs to at the time, so that an office's entries are found along an index. The ids of files
-/// have 36 letters.
+/// With the office that a file or a user belongs to at the time, so that an office's entries are found along an index: the one that is
+/// known, or else looked up. The ids of files have 36 letters.
 const INSERT: &str = "INSERT INTO audit (at, actor, action, subject, before, after, origin, office)
      SELECT column1, column2, column3, column4, column5, column6, column7,
          coalesce(
+             column8,
              CASE length(column4) WHEN 36 THEN coalesce(
                  (SELECT office FROM messages WHERE verdict = 'accepted' AND id = column4),
                  (SELECT office FROM messages WHERE verdict = 'quarantined' AND id = column4 AND office IS NOT NULL LIMIT 1),
@@ -46,16 +48,33 @@ pub async fn insert(connection: &mut SqliteConnection, entries: &[Entry]) -> Res
 
 /// Adds entries of what somebody did from an address.
 pub async fn insert_from(connection: &mut SqliteConnection, entries: &[Entry], origin: &str) -> Result<(), StoreError> {
-    for group in groups(entries) {
+    write(connection, entries.iter().map(|entry| (entry, None)), origin).await
+}
+
+/// Adds entries whose office is known, of what was done on this machine.
+pub async fn insert_of(
+    connection: &mut SqliteConnection,
+    entries: &[(Entry, Option<OfficeCode>)],
+) -> Result<(), StoreError> {
+    write(connection, entries.iter().map(|(entry, office)| (entry, office.as_ref())), "").await
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    entries: impl Iterator<Item = (&Entry, Option<&OfficeCode>)>,
+    origin: &str,
+) -> Result<(), StoreError> {
+    for group in groups(&entries.collect::<Vec<_>>()) {
         let mut query = QueryBuilder::<Sqlite>::new(INSERT);
-        query.push_values(group, |mut row, entry| {
+        query.push_values(group, |mut row, (entry, office)| {
             row.push_bind(micros(entry.at))
                 .push_bind(entry.actor.as_str())
                 .push_bind(entry.action)
                 .push_bind(entry.subject.as_str())
                 .push_bind(entry.before.as_str())
                 .push_bind(entry.after.as_str())
-                .push_bind(origin);
+                .push_bind(origin)
+                .push_bind(office.map(OfficeCode::as_str));
         });
         query.push(")");
         query.build().execute(&mut *connection).await?;

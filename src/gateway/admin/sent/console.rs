@@ -130,7 +130,7 @@ impl Admin {
         let waiting: Vec<MessageId> = messages.iter().filter(|one| waits(one)).map(|one| one.id).collect();
         let asked = waiting.into_iter().map(|id| {
             let (sender, admin) = (Arc::clone(sender), self.clone());
-            async move { sender.remind(id, admin.who()).await }
+            async move { sender.remind(id, admin.by()).await }
         });
         let answers: Vec<_> = stream::iter(asked).buffer_unordered(sender.limits.parallel.max(1)).collect().await;
         let mut done = 0;

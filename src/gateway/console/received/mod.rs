@@ -21,8 +21,6 @@ use crate::store::sqlite::{Connection, StoreError};
 const LIST: [&str; 9] = ["name", "state", "office", "user", "from", "until", "unread", "flagged", PREVIEW];
 /// Says that files are previewed as soon as they are opened.
 const PREVIEW: &str = "preview";
-/// Bytes of the longest part of a name that is looked for: of a whole name.
-const LONGEST_NAME: usize = 255;
 
 /// An address about a file, or the list, with what it says of the list.
 pub(super) fn within_list(query: &Fields, path: &str, more: &[(&str, &str)]) -> String {
@@ -41,10 +39,6 @@ fn within_but(query: &Fields, path: &str, but: &str, more: &[(&str, &str)]) -> S
 fn filter(query: &Fields, me: &StaffName) -> Option<Filter> {
     let from: Option<Date> = query.parsed("from").ok()?;
     let until: Option<Date> = query.parsed("until").ok()?;
-    let name = Some(query.get("name")).filter(|name| !name.is_empty());
-    if name.is_some_and(|name| name.len() > LONGEST_NAME) {
-        return None;
-    }
     Some(Filter {
         state: query.parsed("state").ok()?,
         office: query.parsed("office").ok()?,
@@ -52,7 +46,7 @@ fn filter(query: &Fields, me: &StaffName) -> Option<Filter> {
         days: Days { from, until },
         is_opened: None,
         is_flagged: is_on(query, "flagged").then_some(true),
-        name: name.map(str::to_owned),
+        name: query.part_of_name().ok()?,
         reader: Some(me.clone()),
         is_unread_by_reader: is_on(query, "unread"),
         before: query.parsed("before").ok()?,

@@ -67,7 +67,6 @@ pub(in super::super) async fn page(
     let problem = match query.get("problem") {
         "nobody" => Some(w.nobody),
         "unknown" => Some(w.unknown),
-        "many" => Some(w.too_many),
         _ => None,
     };
     html(&Page {

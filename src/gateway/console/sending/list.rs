@@ -28,8 +28,6 @@ use crate::store::gateway::search::{Days, Page as Found};
 const LIST: [&str; 7] = ["by", "name", "office", "user", "state", "from", "until"];
 /// What narrows it down.
 const FILTERS: [&str; 6] = ["name", "office", "user", "state", "from", "until"];
-/// Bytes of the longest part of a name that is looked for.
-const LONGEST_NAME: usize = 255;
 
 #[derive(Template)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one part of the page that is there or not")]
@@ -148,10 +146,6 @@ impl Page {
 
 /// Which messages an address asks for. None if it asks for something that cannot be.
 fn filter(query: &Fields) -> Option<Filter> {
-    let name = Some(query.get("name")).filter(|name| !name.is_empty());
-    if name.is_some_and(|name| name.len() > LONGEST_NAME) {
-        return None;
-    }
     Some(Filter {
         state: query.parsed("state").ok()?,
         office: query.parsed("office").ok()?,
@@ -159,7 +153,7 @@ fn filter(query: &Fields) -> Option<Filter> {
         dispatch: None,
         days: Days { from: query.parsed("from").ok()?, until: query.parsed("until").ok()? },
         has_alarm: false,
-        name: name.map(str::to_owned),
+        name: query.part_of_name().ok()?,
         before: query.parsed("before").ok()?,
     })
 }

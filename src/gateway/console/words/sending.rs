@@ -112,7 +112,6 @@ page_words! {
     change: "宛先を選び直す", "Change the addressees";
     nobody: "宛先を選んでください。", "Choose somebody first.";
     unknown: "登録されていない宛先があります。", "Somebody chosen is not registered.";
-    too_many: "宛先が多すぎます。グループを作って選んでください。", "These are too many: make a group of them.";
 
     // A new one: what.
     files_title: "新しい送信：ファイル", "A new file";

@@ -13,7 +13,7 @@ use super::judge;
 use super::run::Run;
 use crate::domain::address::Address;
 use crate::domain::digest::Sha256;
-use crate::domain::ids::MessageId;
+use crate::domain::ids::{MessageId, OfficeCode};
 use crate::domain::policy;
 use crate::domain::sequence::{Link, Order, StreamMark};
 use crate::domain::verdict::{Verdict, Warning};
@@ -69,8 +69,9 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     let (receipt_rows, own) = receipt_rows(first_receipt, &rows, &batch.judged, &signed, now);
     let proofs: Result<Vec<Evidence>, StoreError> =
         rows.iter().zip(&batch.judged).map(|(row, one)| proof(row, one, now)).collect();
-    let mut entries: Vec<Entry> = rows.iter().map(|row| entry(row, now)).collect();
-    entries.extend(batch.judged.iter().filter_map(|one| doubt(one, now)));
+    let mut entries: Vec<(Entry, Option<OfficeCode>)> = rows.iter().map(|row| (entry(row, now), office(row))).collect();
+    let doubts = rows.iter().zip(&batch.judged).filter_map(|(row, one)| Some((doubt(one, now)?, office(row))));
+    entries.extend(doubts);
     let mut line: Vec<(MessageId, Option<i64>)> = rows.iter().zip(&own).map(|(row, own)| (row.id, *own)).collect();
     let mut items: Vec<Acknowledgement> = batch.judged.iter().zip(&signed).map(acknowledgement).collect();
     for one in &batch.repeated {
@@ -81,7 +82,7 @@ pub(super) async fn commit<R: Relay>(run: &Arc<Run<R>>, mut batch: Batch) -> Res
     messages::insert(&mut transaction, &rows).await?;
     evidence::insert(&mut transaction, &proofs?).await?;
     receipts::insert(&mut transaction, &receipt_rows).await?;
-    audit::insert(&mut transaction, &entries).await?;
+    audit::insert_of(&mut transaction, &entries).await?;
     events::insert(&mut transaction, &rows.iter().map(|row| event(row, now)).collect::<Vec<_>>()).await?;
     gaps::insert(&mut transaction, &open_gaps(&rows, &batch.judged)).await?;
     // First what is done, then what is new: what is told again now has a new place.
@@ -286,14 +287,17 @@ fn entry(row: &Message, now: Timestamp) -> Entry {
     Entry { at: now, actor: "gateway".to_owned(), action, subject: row.id.to_string(), before: String::new(), after }
 }
 
+fn office(row: &Message) -> Option<OfficeCode> {
+    row.content.as_ref()?.office.clone()
+}
+
 fn event(row: &Message, at: Timestamp) -> NewEvent {
-    let content = row.content.as_ref();
     NewEvent {
         at,
         kind: if row.verdict.is_accepted() { Kind::ReceivedArchived } else { Kind::ReceivedQuarantined },
         subject: row.id.to_string(),
-        office: content.and_then(|content| content.office.clone()),
-        user: content.and_then(|content| content.user.clone()),
+        office: office(row),
+        user: row.content.as_ref().and_then(|content| content.user.clone()),
     }
 }
 

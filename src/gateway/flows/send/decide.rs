@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{SendError, Sender, Who};
+use super::{SendError, Sender};
 use crate::domain::ids::MessageId;
 use crate::domain::sending::{NotFromHere, Sending};
 use crate::failpoint;
+use crate::gateway::flows::By;
 use crate::gateway::relay::Relay;
 use crate::gateway::view::sent::{DispatchView, SentView};
 use crate::store::gateway::audit::{self, Entry};
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<R: Relay> Sender<R> {
     /// Lets a dispatch go that waits for a second person. Whoever sends it cannot approve it; `approver` is who does.
-    pub async fn approve<'a>(&self, id: MessageId, approver: impl Into<Who<'a>>) -> Result<DispatchView, SendError> {
-        let Who { name: approver, from } = approver.into();
+    pub async fn approve<'a>(&self, id: MessageId, approver: impl Into<By<'a>>) -> Result<DispatchView, SendError> {
+        let By { actor: approver, origin } = approver.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
@@ -47,7 +48,7 @@ impl<R: Relay> Sender<R> {
             before: Sending::Held.code().to_owned(),
             after: format!("{} messages:{released}", to.code()),
         };
-        audit::insert_from(&mut transaction, &[entry], from).await?;
+        audit::insert_from(&mut transaction, &[entry], origin).await?;
         database.commit(transaction).await?;
         self.wake.notify_one();
         self.dispatch(id).await
@@ -58,12 +59,12 @@ impl<R: Relay> Sender<R> {
     ///
     /// # Errors
     /// [`SendError::Collected`] when somebody has fetched it, by what we know or by what the relay says.
-    pub async fn recall<'a>(self: &Arc<Self>, id: MessageId, actor: impl Into<Who<'a>>) -> Result<SentView, SendError> {
-        let actor = actor.into();
+    pub async fn recall<'a>(self: &Arc<Self>, id: MessageId, by: impl Into<By<'a>>) -> Result<SentView, SendError> {
+        let by = by.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let message = sent::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
-        let ordered = self.order_recall(&mut transaction, &message, actor).await??;
+        let ordered = self.order_recall(&mut transaction, &message, by).await??;
         database.commit(transaction).await?;
         failpoint!("send.recall-ordered");
         if self.tell_at_once(vec![ordered]).await? > 0 {
@@ -77,10 +78,10 @@ impl<R: Relay> Sender<R> {
         &self,
         connection: &mut Connection,
         message: &Sent,
-        actor: Who<'_>,
+        by: By<'_>,
     ) -> Result<Result<Sent, SendError>, StoreError> {
         match message.state.recall() {
-            Ok(to) => drop(self.end(connection, message, to, None, actor).await?),
+            Ok(to) => drop(self.end(connection, message, to, None, by).await?),
             // Ordered before: it is told again.
             Err(NotFromHere::State(Sending::Recalling)) => {}
             Err(cause) => return Ok(Err(SendError::not_from_here(message.id)(cause))),
@@ -122,15 +123,15 @@ impl<R: Relay> Sender<R> {
     pub async fn recall_dispatch<'a>(
         self: &Arc<Self>,
         id: MessageId,
-        actor: impl Into<Who<'a>>,
+        by: impl Into<By<'a>>,
     ) -> Result<DispatchView, SendError> {
-        let actor = actor.into();
+        let by = by.into();
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
         let (mut ordered, mut why) = (Vec::new(), SendError::Collected(id));
         for message in sent::of_dispatch(&mut *transaction, dispatch.number).await? {
-            match self.order_recall(&mut transaction, &message, actor).await? {
+            match self.order_recall(&mut transaction, &message, by).await? {
                 Ok(message) => ordered.push(message),
                 Err(error) => why = error,
             }
@@ -142,8 +143,8 @@ impl<R: Relay> Sender<R> {
     }
 
     /// Has those reminded by mail who have not fetched a message.
-    pub async fn remind<'a>(&self, id: MessageId, actor: impl Into<Who<'a>>) -> Result<SentView, SendError> {
-        let actor = actor.into();
+    pub async fn remind<'a>(&self, id: MessageId, by: impl Into<By<'a>>) -> Result<SentView, SendError> {
+        let by = by.into();
         let database = &self.receiver.database;
         let message = sent::find(database.read(), id).await?.ok_or(SendError::NoMessage(id))?;
         let on_its_way =
@@ -154,7 +155,7 @@ impl<R: Relay> Sender<R> {
         let asked = tokio::time::timeout(PATIENCE, self.receiver.relay.remind(id)).await;
         asked.map_err(|_| ClientError::TimedOut)??;
         let mut transaction = database.write().await?;
-        self.note(&mut transaction, &message, actor, "sent.reminded", message.state.code()).await?;
+        self.note(&mut transaction, &message, by, "sent.reminded", message.state.code()).await?;
         database.commit(transaction).await?;
         self.find(id).await
     }

@@ -32,7 +32,6 @@ mod stray;
 mod take_over;
 mod tell;
 mod trouble;
-mod who;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +59,6 @@ use heard::Heard;
 pub use outbox::Outbox;
 pub use outcome::{Pushed, SendRunError};
 pub use recipients::Unfit;
-pub use who::Who;
 
 /// The longest comment, in characters.
 pub const MAX_COMMENT: usize = 500;

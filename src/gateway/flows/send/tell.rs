@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Sender;
 use super::check::Doubt;
 use super::outcome::SendRunError;
-use super::{Sender, Who};
 use crate::domain::ids::UserId;
 use crate::domain::sending::Sending;
+use crate::gateway::flows::By;
 use crate::gateway::relay::{self, Relay, is_outage};
 use crate::message::words;
 use crate::store::gateway::audit::{self, Entry};
@@ -33,7 +34,7 @@ impl<R: Relay> Sender<R> {
         message: &Sent,
         to: Sending,
         code: Option<&str>,
-        actor: impl Into<Who<'a>>,
+        by: impl Into<By<'a>>,
     ) -> Result<bool, StoreError> {
         let now = self.receiver.clock.now();
         if !sent::change(connection, message.number, message.state, to, code, now).await? {
@@ -50,7 +51,7 @@ impl<R: Relay> Sender<R> {
             _ => ("sent.stopped", Some(Kind::SentStopped)),
         };
         let after = code.map_or_else(|| to.code().to_owned(), |code| format!("{} {code}", to.code()));
-        self.note(connection, message, actor, action, &after).await?;
+        self.note(connection, message, by, action, &after).await?;
         if let Some(kind) = kind {
             self.announce(connection, message, kind, message.user.clone()).await?;
         }
@@ -62,20 +63,20 @@ impl<R: Relay> Sender<R> {
         &self,
         connection: &mut Connection,
         message: &Sent,
-        actor: impl Into<Who<'a>>,
+        by: impl Into<By<'a>>,
         action: &'static str,
         after: &str,
     ) -> Result<(), StoreError> {
-        let actor = actor.into();
+        let by = by.into();
         let entry = Entry {
             at: self.receiver.clock.now(),
-            actor: actor.name.to_owned(),
+            actor: by.actor.to_owned(),
             action,
             subject: message.id.to_string(),
             before: message.state.code().to_owned(),
             after: after.to_owned(),
         };
-        audit::insert_from(connection, &[entry], actor.from).await
+        audit::insert_from(connection, &[entry], by.origin).await
     }
 
     /// An event about a message, for those who tell people and programs of it.
