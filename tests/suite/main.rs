@@ -156,6 +156,7 @@ mod support;
 mod systemd_units;
 mod tasks_shown;
 mod three_days;
+mod vpn_net;
 mod vpn_support;
 mod vpn_way;
 mod walk_lost_pc;

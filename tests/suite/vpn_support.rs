@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The relay answers at each of its addresses on either side, so whatever the gateway sends by the wrong way would be heard. The
-//! same stands with addresses of IPv6 alone ([`V6`]).
+//! same stands with addresses of IPv6 alone ([`crate::vpn_net::V6`]).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -25,86 +25,10 @@ use serde_json::Value;
 
 use crate::exchange_support::{Folder, json, text, wait_for};
 use crate::support::soon::{answered, end_of};
+use crate::vpn_net::{NAME, Net, V4, in_url};
 
 /// Set where the tests may not make network namespaces: those that need them are left out, with a word.
 const WITHOUT: &str = "KX_TEST_WITHOUT_NAMESPACES";
-/// What the relay is called on the VPN.
-pub(crate) const NAME: &str = "relay.vpn.example";
-
-/// The addresses of a world.
-#[derive(Debug)]
-pub(crate) struct Net {
-    pub(crate) relay_vpn: &'static str,
-    pub(crate) gateway_vpn: &'static str,
-    /// What the VPN's addresses are in.
-    pub(crate) vpn: &'static str,
-    pub(crate) relay_internet: &'static str,
-    employer_internet: &'static str,
-    gateway_internet: &'static str,
-    /// How many bits of an address on the Internet, and on the VPN, are those of the network.
-    bits: [u8; 2],
-    /// How the relay listens everywhere.
-    anywhere: &'static str,
-    /// Switches IPv6 on or off.
-    disable_ipv6: u8,
-    /// How `ip` is told of an address: one of IPv6 is to be there at once.
-    more: &'static str,
-}
-
-pub(crate) const V4: Net = Net {
-    relay_vpn: "10.20.0.1",
-    gateway_vpn: "10.20.0.2",
-    vpn: "10.20.0.0/16",
-    relay_internet: "198.51.100.1",
-    employer_internet: "198.51.100.10",
-    gateway_internet: "198.51.100.20",
-    bits: [24, 16],
-    anywhere: "0.0.0.0",
-    disable_ipv6: 1,
-    more: "",
-};
-
-pub(crate) const V6: Net = Net {
-    relay_vpn: "fd00:20::1",
-    gateway_vpn: "fd00:20::2",
-    vpn: "fd00:20::/64",
-    relay_internet: "2001:db8:51::1",
-    employer_internet: "2001:db8:51::10",
-    gateway_internet: "2001:db8:51::20",
-    bits: [64, 64],
-    anywhere: "[::]",
-    disable_ipv6: 0,
-    more: " nodad",
-};
-
-impl Net {
-    /// What the gateway is told of the way.
-    pub(crate) fn guarded(&self) -> String {
-        let (source, vpn) = (self.gateway_vpn, self.vpn);
-        format!("interface = \"vpn0\"\nsource_address = \"{source}\"\nnetworks = [\"{vpn}\"]")
-    }
-
-    /// The gateway's address on the VPN, for `ip addr`.
-    pub(crate) fn own(&self) -> String {
-        format!("{}/{} dev vpn0{}", self.gateway_vpn, self.bits[1], self.more)
-    }
-
-    /// A world of the other family.
-    pub(crate) fn other(&self) -> &'static Self {
-        if self.disable_ipv6 == 0 { &V4 } else { &V6 }
-    }
-
-    /// One address, for `ip route`.
-    pub(crate) fn only(&self, address: &str) -> String {
-        format!("{address}/{}", if self.disable_ipv6 == 0 { 128 } else { 32 })
-    }
-}
-
-/// An address, as it stands in a URL.
-pub(crate) fn in_url(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
-}
-
 /// The hosts. Everything is gone at the end.
 pub(crate) struct Hosts {
     pub(crate) folder: Folder,

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::exchange_support::{text, wait_for};
 use crate::message_support::noise;
-use crate::vpn_support::{Hosts, NAME, Net, V4, V6, in_url};
+use crate::vpn_net::{NAME, Net, V4, V6, in_url};
+use crate::vpn_support::Hosts;
 
 /// What goes wrong with the way, and how it is put right.
 struct Trouble {
