@@ -261,7 +261,7 @@ CREATE TABLE message_comments (
 );
 CREATE INDEX message_comments_by_message ON message_comments (message, number);
 
--- Pairs of letters of the names of received and of sent files, by the number of the message: what part of a name is looked up by.
+-- Letters of the names of received and of sent files, by pairs and more, by the number of the message: what part of a name is looked up by.
 -- A name never changes, so nothing is ever taken out.
 CREATE VIRTUAL TABLE received_words USING fts5 (words, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');
 CREATE VIRTUAL TABLE sent_words USING fts5 (words, content = '', columnsize = 0, detail = 'none', tokenize = 'ascii');

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use sqlx::SqliteConnection;
 
 use super::{Message, State};
-use crate::store::gateway::search::words::index;
-use crate::store::gateway::{counters, days};
+use crate::store::gateway::counters;
+use crate::store::gateway::days::{self, Numbers};
+use crate::store::gateway::search::words;
 use crate::store::sqlite::StoreError;
 
 /// Makes messages findable, and counts them.
@@ -14,15 +15,11 @@ pub(super) async fn note(connection: &mut SqliteConnection, messages: &[Message]
     let mut tallies: BTreeMap<&'static str, i64> = BTreeMap::new();
     for message in messages {
         *tallies.entry(counter(message.state)).or_default() += 1;
-        let name = message.content.as_ref().and_then(|content| content.file_name.as_ref());
-        if let Some(name) = name {
-            sqlx::query("INSERT INTO received_words (rowid, words) VALUES ($1, $2)")
-                .bind(message.number)
-                .bind(index(name.as_str()))
-                .execute(&mut *connection)
-                .await?;
-        }
     }
+    let names = messages
+        .iter()
+        .filter_map(|message| Some((message.number, message.content.as_ref()?.file_name.as_ref()?.as_str())));
+    words::note(connection, Numbers::Received, &names.collect::<Vec<_>>()).await?;
     let unopened = messages.iter().filter(|message| message.verdict.is_accepted()).count();
     tallies.insert("received.unopened", i64::try_from(unopened).unwrap_or(i64::MAX));
     for (name, count) in tallies {

@@ -187,7 +187,7 @@ impl Rows for Source<'_> {
             .bind(filter.is_unread_by_reader)
             .fetch_all(connection)
             .await?;
-        // Pairs of letters say that a name may fit; only the name says that it does.
+        // The words say that a name may fit; only the name says that it does.
         let fits = |row: &Row| match (&self.name, &row.file_name) {
             (Some(part), Some(name)) => fold(name).contains(part),
             (Some(_), None) => false,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::streams::{Page, Rows, Stream, page};
-use super::words::{fold, index, question};
+use super::words::{self, fold, question};
 use super::{Days, Numbers};
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::sending::Sending;
@@ -112,14 +112,8 @@ pub(in crate::store::gateway) async fn note(
         .bind(dispatch)
         .fetch_one(&mut *connection)
         .await?;
-    let words = index(&name);
-    for number in numbers {
-        sqlx::query("INSERT INTO sent_words (rowid, words) VALUES ($1, $2)")
-            .bind(number)
-            .bind(&words)
-            .execute(&mut *connection)
-            .await?;
-    }
+    let names: Vec<(i64, &str)> = numbers.iter().map(|number| (*number, name.as_str())).collect();
+    words::note(connection, Numbers::Sent, &names).await?;
     days::note_sent(connection, numbers, at).await
 }
 

@@ -12,6 +12,8 @@ use crate::store::sqlite::StoreError;
 
 /// Numbers of each stream that are looked at to choose among them, and of the chosen one at a time.
 const BATCH: usize = 256;
+/// Candidates that are read at first: a page is seldom longer.
+const FIRST: usize = 64;
 /// Candidates after which a page ends, however full it is.
 const BUDGET: usize = 2_048;
 
@@ -85,15 +87,20 @@ pub(super) async fn page<R: Rows>(
     source: &R,
 ) -> Result<Page<R::Row>, StoreError> {
     let (stream, mut batch) = sparsest(connection, streams, bounds).await?;
-    let (mut rows, mut examined) = (Vec::with_capacity(limit), 0);
+    let (mut rows, mut examined, mut at_once) = (Vec::with_capacity(limit), 0, FIRST);
     loop {
-        let mut found = source.rows(connection, &batch).await?;
-        found.sort_unstable_by_key(|(number, _)| Reverse(*number));
-        for (number, row) in found {
-            if rows.len() == limit {
-                return Ok(Page { next: bounds.next_after(&rows), rows: only(rows), is_cut: false });
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(at_once.min(rest.len()));
+            let mut found = source.rows(connection, part).await?;
+            found.sort_unstable_by_key(|(number, _)| Reverse(*number));
+            for (number, row) in found {
+                if rows.len() == limit {
+                    return Ok(Page { next: bounds.next_after(&rows), rows: only(rows), is_cut: false });
+                }
+                rows.push((number, row));
             }
-            rows.push((number, row));
+            (rest, at_once) = (later, BATCH);
         }
         examined += batch.len();
         let Some(last) = batch.last().filter(|_| batch.len() == BATCH) else {
