@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
@@ -21,6 +22,7 @@ use tower::Service;
 
 use super::guard::{Guard, Phase, Traffic};
 use super::places::Places;
+use super::rest::Rest;
 use super::{Limits, Metrics, Peer, Peers, ServerTls};
 use crate::message::keys::Certificate;
 use crate::runtime::lifecycle::Shutdown;
@@ -145,11 +147,15 @@ impl Edge {
         let guard = Guard::new(stream, phase.clone(), traffic, &self.limits);
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let answering = phase.begin();
-            let mut request: Request = request.map(Body::new);
+            // Whoever asks before sending is answered before sending.
+            let asks_first = request.headers().contains_key(header::EXPECT);
+            let rest = Rest::default();
+            let mut request: Request = request.map(|body| if asks_first { Body::new(body) } else { rest.lend(body) });
             request.extensions_mut().insert(peer.clone());
             let answer = router.clone().call(request);
             async move {
                 let Ok(response) = answer.await;
+                rest.read().await;
                 Ok::<Response, Infallible>(response.map(|body| {
                     Body::new(body.map_frame(move |frame| {
                         // The request counts as under way until its answer's body is dropped.

@@ -19,6 +19,7 @@ mod places;
 mod problem;
 mod range;
 mod rate;
+mod rest;
 mod taking;
 mod tls;
 pub mod tus;

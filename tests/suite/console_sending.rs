@@ -7,6 +7,7 @@ use kenpo_express::domain::sending::Sending;
 use kenpo_express::domain::staff::Role;
 use kenpo_express::domain::user::DisableReason;
 use kenpo_express::store::gateway::audit;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::console_sending_support::Desk;
 use crate::console_support::{form, leads, text};
@@ -191,6 +192,25 @@ async fn what_breaks_off_or_has_no_token_leaves_nothing() {
     reader.get("/sent").await;
     let own = reader.csrf.clone();
     assert_eq!(reader.form(&path, &[("csrf", None, own.as_bytes()), key, file]).await.status, StatusCode::FORBIDDEN);
+    // Whoever writes all of it before reading anything is told why, too, and not cut off in the middle.
+    let body = form(&[("csrf", None, own.as_bytes()), key, file]);
+    let mut line = reader.raw().await;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncookie: {}\r\nsec-fetch-site: same-origin\r\n\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+        reader.cookie(),
+        body.len()
+    );
+    line.write_all(head.as_bytes()).await.unwrap();
+    for piece in body.chunks(16_384) {
+        line.write_all(piece).await.unwrap();
+        line.flush().await.unwrap();
+        // Time for whoever would close the line.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let mut answer = Vec::new();
+    line.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
     assert_eq!((desk.dispatches().await.len(), staged(&desk)), (0, 0));
     // The line breaks in the middle of the file, at its end, and before the form is at its end.
     let body = form(&whole);
