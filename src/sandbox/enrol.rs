@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::error::SandboxError;
-use super::parties::{contact, office_name, user, write};
+use super::parties::{Person, write};
 use super::servers::{RunningGateway, RunningRelay};
 use super::voice::Voice;
 use super::world::World;
@@ -41,22 +41,27 @@ pub async fn enrolled(dir: &Path, base: u16) -> Result<World, SandboxError> {
     let world = tokio::task::spawn_blocking(make).await.expect("making the folder does not panic")?;
     let relay = RunningRelay::start(&world).await?;
     let gateway = RunningGateway::start(&world).await?;
-    let user = user_of(&world, &gateway, Voice::Nobody).await;
+    let user = user_of(&world, &gateway, &Person::first(), Voice::Nobody).await;
     gateway.stop().await;
     relay.stop().await;
     user.map(|_| world)
 }
 
 /// The user, logged in: enrolled before, or now.
-pub(super) async fn user_of(world: &World, gateway: &RunningGateway, voice: Voice) -> Result<User, SandboxError> {
-    let home = world.employer_home();
+pub(super) async fn user_of(
+    world: &World,
+    gateway: &RunningGateway,
+    person: &Person,
+    voice: Voice,
+) -> Result<User, SandboxError> {
+    let home = world.home_of(&person.user);
     match Home::read(&home) {
         Ok(_) => {
             voice.step("設定済みの利用者でログインします", "The user, enrolled before, logs in");
-            gateway.confirmed().await?;
+            gateway.confirmed(&person.user).await?;
         }
         // One that was interrupted begins anew: nobody keeps the passwords of a letter.
-        Err(HomeError::NotSetUp(_) | HomeError::Unfinished(_)) => enrol(world, gateway, voice).await?,
+        Err(HomeError::NotSetUp(_) | HomeError::Unfinished(_)) => enrol(world, gateway, person, voice).await?,
         Err(error) => return Err(EmployerError::from(error).into()),
     }
     log_in(&home).await
@@ -72,22 +77,22 @@ pub async fn log_in(home: &Path) -> Result<User, SandboxError> {
     Ok(user)
 }
 
-async fn enrol(world: &World, gateway: &RunningGateway, voice: Voice) -> Result<(), SandboxError> {
-    let home = world.employer_home();
+async fn enrol(world: &World, gateway: &RunningGateway, person: &Person, voice: Voice) -> Result<(), SandboxError> {
+    let home = world.home_of(&person.user);
     voice.step(
         "組合が事業所と利用者を登録し、お知らせを作ります",
         "The union registers office and user, and makes the letter",
     );
-    gateway.register().await?;
+    gateway.register(person).await?;
     let before = mails(world);
-    let letter = gateway.admin().letter(&user(), true).await?;
-    voice.fact("事業所名", "office", office_name().as_str());
-    voice.fact("利用者名", "user", contact().name.as_str());
+    let letter = gateway.admin().letter(&person.user, true).await?;
+    voice.fact("事業所名", "office", person.office_name.as_str());
+    voice.fact("利用者名", "user", person.contact.name.as_str());
     voice.fact("ダウンロード用パスワード", "download password", letter.download.as_str());
     voice.fact("初期パスワード", "initial password", letter.login.as_str());
     // A real letter is on paper. Here it is kept, so that the kit can be tried on a second PC.
     write(&home.join(INITIAL), &letter.login)?;
-    gateway.confirmed().await?;
+    gateway.confirmed(&person.user).await?;
 
     voice.step("KX サーバーがダウンロードの案内をメールで送ります", "The KX server mails the link");
     let (mail, link) = new_mail(world, &before).await?;
@@ -108,7 +113,7 @@ async fn enrol(world: &World, gateway: &RunningGateway, voice: Voice) -> Result<
     for (name, text) in [(PIN, new_pin()), (PASSWORD, make_password(&SystemRandom).to_string())] {
         write(&home.join(name), &text)?;
     }
-    match set_up(&home, &kit, &letter.login).await? {
+    match set_up(&home, &kit, &letter.login, person).await? {
         Worked::On => {
             voice.fact("PIN コード（サンドボックス用）", "PIN, for the sandbox only", home.join(PIN).display());
             voice.fact("パスワード（変更後）", "password, changed", home.join(PASSWORD).display());
@@ -125,7 +130,7 @@ pub(super) async fn second_pc(world: &World, voice: Voice) -> Result<bool, Sandb
     write(&second.join(PIN), &new_pin())?;
     write(&second.join(PASSWORD), &make_password(&SystemRandom))?;
     let initial = secret(&first.join(INITIAL))?;
-    let waits = set_up(&second, &first.join(KIT_FILE), &initial).await? == Worked::WaitsForApproval;
+    let waits = set_up(&second, &first.join(KIT_FILE), &initial, &Person::first()).await? == Worked::WaitsForApproval;
     let result = if waits {
         "組合の承認待ちです（証明書は発行されません） / waits for the union's approval, without certificates"
     } else {
@@ -136,7 +141,7 @@ pub(super) async fn second_pc(world: &World, voice: Voice) -> Result<bool, Sandb
 }
 
 /// Does what somebody does who follows the manual. [`Worked::On`] once it is finished.
-async fn set_up(home: &Path, kit: &Path, initial: &str) -> Result<Worked, SandboxError> {
+async fn set_up(home: &Path, kit: &Path, initial: &str, person: &Person) -> Result<Worked, SandboxError> {
     let (folder, kit) = (home.to_owned(), kit.to_owned());
     let begin = move || Setup::begin(&folder, Some(&kit), false, Arc::new(SystemClock), Arc::new(SystemRandom));
     let mut setup = tokio::task::spawn_blocking(begin).await.expect("reading a kit does not panic")?;
@@ -145,9 +150,9 @@ async fn set_up(home: &Path, kit: &Path, initial: &str) -> Result<Worked, Sandbo
             Need::NewPin => setup.choose_pin(pin(home)?).await?,
             Need::Pin => setup.prove_pin(pin(home)?).await?,
             Need::Names => setup.names(Names {
-                office: office_name().as_str().to_owned(),
-                user: contact().name.as_str().to_owned(),
-                mail: contact().mail.as_str().to_owned(),
+                office: person.office_name.as_str().to_owned(),
+                user: person.contact.name.as_str().to_owned(),
+                mail: person.contact.mail.as_str().to_owned(),
             }),
             Need::InitialPassword => setup.initial_password(Zeroizing::new(initial.to_owned())).await?,
             Need::Password { .. } => setup.password(Zeroizing::new(initial.to_owned())),

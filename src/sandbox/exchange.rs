@@ -71,7 +71,7 @@ pub(super) async fn exchange(
     voice.step("ゲートウェイが受信・検証・保管します", "The gateway fetches, verifies and archives");
     let mut arrived = Vec::new();
     for one in &sent {
-        let detail = arrival(admin, &one.record).await?;
+        let detail = arrival(admin, one.record.id, one.record.sealed_size).await?;
         tell_arrival(&detail, voice);
         arrived.push(detail);
     }
@@ -105,19 +105,19 @@ pub(super) async fn exchange(
 }
 
 /// Waits until the union has judged a message.
-async fn arrival(admin: &Admin, record: &Record) -> Result<MessageDetail, SandboxError> {
+pub(super) async fn arrival(admin: &Admin, id: MessageId, sealed_size: u64) -> Result<MessageDetail, SandboxError> {
     let look = async {
         loop {
-            match admin.show(record.id).await {
+            match admin.show(id).await {
                 Err(AdminError::NoMessage(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
                 other => return other,
             }
         }
     };
-    let patience = ARRIVAL + Duration::from_secs(record.sealed_size / BYTES_PER_SECOND);
+    let patience = ARRIVAL + Duration::from_secs(sealed_size / BYTES_PER_SECOND);
     match tokio::time::timeout(patience, look).await {
         Ok(found) => Ok(found?),
-        Err(_) => Err(SandboxError::NotArrived { id: record.id, cause: waits_for(admin, record.id).await }),
+        Err(_) => Err(SandboxError::NotArrived { id, cause: waits_for(admin, id).await }),
     }
 }
 

@@ -5,6 +5,7 @@
 //! * `enrol`: the user's way in, from the letter to the first login.
 //! * `exchange`: a file goes from the employer through the relay into the union's archive, and back out of it.
 //! * `answer`: the union sends one back, and gets the employer's receipts.
+//! * `week`: more of everything, for the console, with staff who have begun with it.
 //! * `voice`: what people read meanwhile.
 
 mod answer;
@@ -20,6 +21,7 @@ mod run;
 mod sample;
 mod servers;
 mod voice;
+mod week;
 pub mod world;
 
 pub use run::main;

@@ -47,6 +47,22 @@ pub fn contact() -> Contact {
     }
 }
 
+/// Somebody at an employer's.
+#[derive(Debug, Clone)]
+pub(super) struct Person {
+    pub(super) office: OfficeCode,
+    pub(super) office_name: OfficeName,
+    pub(super) user: UserId,
+    pub(super) contact: Contact,
+}
+
+impl Person {
+    /// The one whom the exchange is shown with.
+    pub(super) fn first() -> Self {
+        Self { office: office(), office_name: office_name(), user: user(), contact: contact() }
+    }
+}
+
 /// What others need of the certificates.
 #[derive(Debug)]
 pub struct Parties {
@@ -84,7 +100,12 @@ pub fn make(dir: &Path, now: Timestamp, random: &dyn Random) -> Result<Parties, 
 
 /// Writes a file of mode 0600, whole or not at all, making its folder where need be.
 pub fn write(path: &Path, text: &str) -> Result<(), SandboxError> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same for what is no text of ours.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
     let folder = path.parent().expect("files of the sandbox are in a folder");
-    let written = make_folder(folder).and_then(|()| replace(&LocalDisk, path, text.as_bytes()));
+    let written = make_folder(folder).and_then(|()| replace(&LocalDisk, path, bytes));
     written.map_err(|error| SandboxError::Folder(path.to_owned(), error))
 }

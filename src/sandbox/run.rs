@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use super::answer::answer;
 use super::arguments::Arguments;
+use super::console::Account;
 use super::error::SandboxError;
 use super::exchange::{Exchanged, exchange, open};
-use super::parties::{user, write};
+use super::parties::{Person, user, write};
 use super::servers::{RunningGateway, RunningRelay};
 use super::voice::Voice;
 use super::world::World;
-use super::{console, enrol, log, sample};
+use super::{console, enrol, log, sample, week};
 use crate::domain::clock::Clock;
 use crate::runtime::clock::{SystemClock, SystemRandom};
 use crate::runtime::lifecycle::Signals;
@@ -72,13 +73,14 @@ async fn with_both(
     gateway: &RunningGateway,
     voice: Voice,
 ) -> Result<bool, SandboxError> {
-    let person = enrol::user_of(world, gateway, voice).await?;
+    let person = enrol::user_of(world, gateway, &Person::first(), voice).await?;
     let files = if arguments.file.is_empty() { vec![sample_file(world)?] } else { arguments.file.clone() };
     let app = open(person, voice).await?;
     let exchanged = exchange(world, &gateway.admin(), &app, &files, voice).await?;
     let answered = answer(world, &gateway.admin(), &app, voice).await?;
+    let staff = if arguments.once { Vec::new() } else { console::accounts(world, &gateway.admin()).await? };
     if !arguments.once {
-        console::files(world, &app, voice).await?;
+        week::happened(world, gateway, &app, voice).await?;
     }
     // Others use the folder from here on.
     drop(app);
@@ -98,15 +100,13 @@ async fn with_both(
     if arguments.second_pc {
         good &= enrol::second_pc(world, voice).await?;
     }
-    if arguments.once {
-        return Ok(good);
+    if !arguments.once {
+        stay_up(world, &staff, voice).await?;
     }
-    let password = console::account(world, &gateway.admin()).await?;
-    stay_up(world, &password, voice).await?;
     Ok(good)
 }
 
-async fn stay_up(world: &World, password: &Path, voice: Voice) -> Result<(), SandboxError> {
+async fn stay_up(world: &World, staff: &[Account], voice: Voice) -> Result<(), SandboxError> {
     let mut signals = Signals::listen().map_err(|error| SandboxError::Folder(world.dir.clone(), error))?;
     voice.line("\n動作中です。別の端末で試せます: / Up and running. To try in another terminal:");
     let home = world.employer_home();
@@ -134,8 +134,10 @@ async fn stay_up(world: &World, password: &Path, voice: Voice) -> Result<(), San
     voice.line(&format!("    curl http://{}/metrics    curl http://{}/metrics", world.address(4), world.address(5)));
     voice.line("\n職員用画面（ブラウザーで開きます。見本の証明書なので警告が出ます） / The staff console; browsers warn of its sample certificate:");
     voice.line(&format!("    https://{}/", world.address(3)));
-    voice.fact("ログイン名", "login name", console::NAME);
-    voice.fact("パスワードのファイル", "file with the password", password.display());
+    for Account { name, password } in staff {
+        voice.fact("ログイン名", "login name", name);
+        voice.fact("パスワードのファイル", "file with the password", password.display());
+    }
     voice.line("Ctrl-C で終了します。 / Ctrl-C ends it.");
     signals.next().await;
     voice.line("\n終了します。 / Stopping.");

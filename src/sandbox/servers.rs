@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::SandboxError;
-use super::parties::{contact, office, office_name, user};
+use super::parties::Person;
 use super::world::World;
 use crate::domain::clock::{Clock, Random};
+use crate::domain::ids::UserId;
+use crate::domain::staff::StaffName;
 use crate::gateway::admin::{Admin, AdminError};
 use crate::gateway::{self, Gateway};
 use crate::relay::{self, Relay};
@@ -68,25 +70,30 @@ impl RunningGateway {
         Admin::new(&self.running.gateway, "sandbox")
     }
 
+    /// What this account does at the console.
+    pub(super) fn staff(&self, name: &StaffName) -> Admin {
+        Admin::new(&self.running.gateway, &format!("staff:{name}"))
+    }
+
     /// Registers office and user by name, where they are not registered yet.
-    pub(super) async fn register(&self) -> Result<(), SandboxError> {
+    pub(super) async fn register(&self, person: &Person) -> Result<(), SandboxError> {
         let admin = self.admin();
-        match admin.add_office(&office(), &office_name()).await {
+        match admin.add_office(&person.office, &person.office_name).await {
             Ok(_) | Err(AdminError::Exists(_)) => (),
             Err(error) => return Err(error.into()),
         }
-        match admin.register_user(&office(), Some(&user()), &contact()).await {
+        match admin.register_user(&person.office, Some(&person.user), &person.contact).await {
             Ok(_) | Err(AdminError::Exists(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Waits until the relay has confirmed everything that it was told of the user.
-    pub(super) async fn confirmed(&self) -> Result<(), SandboxError> {
+    pub(super) async fn confirmed(&self, user: &UserId) -> Result<(), SandboxError> {
         let admin = self.admin();
         self.running.orders.activate();
         let confirmed = async {
-            while admin.user(&user()).await?.order.is_some_and(|order| order.confirmed_at.is_none()) {
+            while admin.user(user).await?.order.is_some_and(|order| order.confirmed_at.is_none()) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Ok(())

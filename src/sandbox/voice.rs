@@ -20,6 +20,9 @@ pub(super) enum Voice {
 impl Voice {
     /// A heading, with the next number.
     pub(super) fn step(self, japanese: &str, english: &str) {
+        if self == Self::Nobody {
+            return;
+        }
         let number = STEPS.fetch_add(1, Ordering::Relaxed);
         self.line(&format!("\n[{number}] {japanese} / {english}"));
     }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::SandboxError;
-use super::parties::{self, Parties, union, write};
+use super::parties::{self, Parties, union, user, write};
 use crate::config;
 use crate::domain::clock::Random;
+use crate::domain::ids::UserId;
 use crate::employer::disk::{Disk, LocalDisk};
 use crate::gateway::config::GatewaySettings;
 use crate::relay;
@@ -65,6 +66,16 @@ impl World {
     /// The employer's home folder.
     pub fn employer_home(&self) -> PathBuf {
         self.dir.join("employer-1")
+    }
+
+    /// The home folder of a user; those of the week have theirs beside each other.
+    pub(super) fn home_of(&self, id: &UserId) -> PathBuf {
+        if *id == user() { self.employer_home() } else { self.dir.join("week").join(id.as_str()) }
+    }
+
+    /// Makes what the app of a user of the week is told.
+    pub(super) fn prepare_home(&self, id: &UserId) -> Result<(), SandboxError> {
+        write(&self.home_of(id).join("employer.toml"), &self.employer_toml())
     }
 
     /// The home folder of a second PC of the same user.

@@ -1,5 +1,6 @@
 //! The whole exchange with the real binaries.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -123,6 +124,20 @@ fn it_stays_up_and_everybody_can_join_in() {
     assert!(sent.status.success(), "{}", text(&sent.stderr));
     assert_eq!(json(&sent)[0]["sequence"], 6, "after the sample and the four files to review");
     folder.wait_until_verified();
+
+    // A week's samples: of other offices too, and in every state that staff have to do with.
+    let received = json(&folder.run("kx-gateway", &["received", "list", "--json", "--limit", "100"]));
+    let states: BTreeMap<&str, usize> = received.iter().fold(BTreeMap::new(), |mut states, one| {
+        *states.entry(one["state"].as_str().unwrap()).or_default() += 1;
+        states
+    });
+    let expected = [("accepted", 4), ("archived", 9), ("quarantined", 1), ("returned", 1)];
+    assert_eq!(states, expected.into_iter().collect());
+    let users = json(&folder.run("kx-gateway", &["user", "list", "--json"]));
+    let enabled = users.iter().filter(|user| user["state"] == "enabled").count();
+    assert_eq!((users.len(), enabled), (7, 3), "{users:#?}");
+    let said = fs::read_to_string(folder.path("sandbox.out")).unwrap();
+    assert!(said.contains("suzuki") && said.contains("tanaka"), "{said}");
 
     let busy = folder.exchange(&[]);
     assert_eq!(busy.status.code(), Some(1), "one at a time");
