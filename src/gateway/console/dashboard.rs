@@ -1,5 +1,6 @@
 //! ダッシュボード: one look tells whether all is well, and what there is to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -126,6 +127,8 @@ impl Console {
         let last = picture.and_then(|picture| picture.figures.pulled_at);
         let last = last.map_or_else(|| w.never.to_owned(), |at| text::short(at, now, lang));
         let is_late = picture.is_some_and(|picture| picture.pull_due.is_some_and(|due| due < now));
+        let mut transfer = vec![Line::new(w.last_pull, last, is_late), next];
+        transfer.extend(picture.into_iter().flat_map(|picture| waits(picture, now, lang)));
         Ok(Now {
             w,
             lang,
@@ -133,7 +136,7 @@ impl Console {
             alerts: alerts.collect(),
             tiles: tiles(&desk, picture, w),
             cards: vec![
-                Card { title: w.transfer, lines: vec![Line::new(w.last_pull, last, is_late), next] },
+                Card { title: w.transfer, lines: transfer },
                 Card { title: w.state, lines: picture.map_or_else(Vec::new, |picture| state(picture, now, lang)) },
                 Card {
                     title: w.certificates,
@@ -227,6 +230,34 @@ fn tiles(desk: &Desk, picture: Option<&Picture>, w: &'static Words) -> Vec<Tile>
         tile(w.consents, desk.asked.unsigned_abs(), Some("/consents"), desk.asked > 0),
         tile(w.waiting, waiting, None, waiting > 0),
     ]
+}
+
+/// What waits at the relay and why, and since when the first of it does.
+fn waits(picture: &Picture, now: Timestamp, lang: Lang) -> Vec<Line> {
+    let (w, figures) = (lang.words(), &picture.figures);
+    let mut causes: BTreeMap<&str, u64> = BTreeMap::new();
+    for (code, parcels) in &figures.waiting {
+        *causes.entry(w.waits_for(code)).or_default() += parcels;
+    }
+    let cause = |(why, parcels): (&str, u64)| Line::new(w.waiting, format!("{parcels} {}　{why}", w.chart_unit), true);
+    let mut lines: Vec<Line> = causes.into_iter().map(cause).collect();
+    if let Some(since) = figures.waiting_since.filter(|_| !lines.is_empty()) {
+        lines.push(Line::new(w.waiting_since, text::short(since, now, lang), true));
+    }
+    lines
+}
+
+impl Words {
+    /// What a file waits for that cannot come now, by the code of the cause.
+    fn waits_for(&self, code: &str) -> &'static str {
+        match code.split_once('.').map_or(code, |(kind, _)| kind) {
+            "disk" => self.waits_disk,
+            "revocation" => self.waits_revocation,
+            "scanner" => self.waits_scanner,
+            "relay" => self.waits_relay,
+            _ => self.waits_other,
+        }
+    }
 }
 
 fn state(picture: &Picture, now: Timestamp, lang: Lang) -> Vec<Line> {

@@ -130,6 +130,12 @@ words! {
     sent_today: "本日の送信", "Sent today";
     held: "承認待ちの送信", "Waiting for approval";
     waiting: "受信待ち", "Waiting at the KX server";
+    waiting_since: "待ち始め", "Waiting since";
+    waits_disk: "ディスクの空きがないか、書き込めません", "no room on the disk, or it cannot be written";
+    waits_revocation: "失効リストがまだありません", "there is no revocation list yet";
+    waits_scanner: "ウイルス検査ができません", "the malware scanner does not answer";
+    waits_relay: "KXサーバーから受け取れません", "the KX server does not give it out";
+    waits_other: "確認が終わりません（ログに理由があります）", "it cannot be checked; the log says why";
     transfer: "受信の状況", "The pull";
     last_pull: "前回の受信", "Last pull";
     next_pull: "次回の受信", "Next pull";
