@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use hayro::hayro_syntax::Pdf;
+use hayro::hayro_syntax::page::Page;
 use kenpo_express::domain::ids::UserId;
 use kenpo_express::domain::schedule::jst;
 use kenpo_express::domain::staff::Role;
@@ -96,6 +98,10 @@ async fn a_new_employer_is_registered_and_the_enrolment_comes_in_by_itself() {
     click("form[action$='/letter'] button").await;
     window.wait(".letter").await;
     look(&window, "people-letter").await;
+    // On paper it is one page of A4, and nothing of the console is on it.
+    let paper = Pdf::new(window.print("people-letter").await).unwrap();
+    let sizes: Vec<(f32, f32)> = paper.pages().iter().map(Page::render_dimensions).collect();
+    assert!(matches!(sizes[..], [(594.0..596.0, 841.0..843.0)]), "{sizes:?}");
     let mut shown = Vec::new();
     for cell in window.driver.query(thirtyfour::By::Css(".password")).all_from_selector().await.unwrap() {
         shown.push(cell.text().await.unwrap());

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities;
+use thirtyfour::common::print::{PrintMargins, PrintPage, PrintParameters};
 use thirtyfour::prelude::*;
 
 use crate::exchange_support::free_ports;
@@ -220,6 +221,18 @@ impl Window {
     pub(crate) async fn picture_at(&self, file: &Path) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         self.driver.screenshot(file).await.unwrap();
+    }
+
+    /// The page as it is printed on A4 with the browser's own settings: a PDF, kept beside the pictures.
+    pub(crate) async fn print(&self, name: &str) -> Vec<u8> {
+        let page = PrintPage { width: 21.0, height: 29.7 };
+        let margin = PrintMargins { top: 1.3, bottom: 1.3, left: 1.8, right: 1.8 };
+        let printed =
+            self.driver.print_page(PrintParameters { page, margin, ..PrintParameters::default() }).await.unwrap();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/console-pictures");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.pdf")), &printed).unwrap();
+        printed
     }
 
     /// What axe-core finds on this page that is serious or worse.
