@@ -62,28 +62,19 @@ pub(crate) async fn fill(config: &Path, count: usize, users: usize) -> Result<()
             .map(|(place, number)| message(place, count, users, number, now, &union))
             .collect::<Result<_>>()?;
         messages::insert(&mut transaction, &rows).await?;
-        // Staff keep up until the last weeks; a few were flagged, some returned.
+        let mut looked = Vec::new();
         for (place, row) in (written..).zip(&rows).filter(|(_, row)| row.verdict.is_accepted()) {
-            if place < count - count / 50 {
-                let to = if place % 97 == 0 { State::Returned } else { State::Accepted };
-                messages::change_state(&mut transaction, row.number, State::Archived, to).await?;
+            if row.state != State::Archived {
                 messages::set_opened(&mut transaction, row.number, now).await?;
             }
             if place % 5_003 == 0 {
                 reviews::set_flag(&mut transaction, row.number, Some(now)).await?;
             }
             if place % 4 == 0 {
-                let entry = Entry {
-                    at: row.received_at,
-                    actor: ["staff:sato", "staff:suzuki", "staff:tanaka"][place % 3].to_owned(),
-                    action: "message.previewed",
-                    subject: row.id.to_string(),
-                    before: String::new(),
-                    after: String::new(),
-                };
-                audit::insert_from(&mut transaction, &[entry], "192.0.2.1").await?;
+                looked.push(previewed(place, row));
             }
         }
+        audit::insert_from(&mut transaction, &looked, "192.0.2.1").await?;
         written += rows.len();
         database.commit(transaction).await?;
     }
@@ -102,6 +93,28 @@ fn at(place: usize, count: usize, now: Timestamp) -> Timestamp {
     now - SignedDuration::from_secs(86_400 + back)
 }
 
+/// Somebody has looked into a file.
+fn previewed(place: usize, row: &Message) -> Entry {
+    Entry {
+        at: row.received_at,
+        actor: ["staff:sato", "staff:suzuki", "staff:tanaka"][place % 3].to_owned(),
+        action: "message.previewed",
+        subject: row.id.to_string(),
+        before: String::new(),
+        after: String::new(),
+    }
+}
+
+/// Where a message stands: staff keep up until the last weeks, and return some.
+fn state(place: usize, count: usize, is_good: bool) -> State {
+    match () {
+        () if !is_good => State::Quarantined,
+        () if place >= count - count / 50 => State::Archived,
+        () if place.is_multiple_of(97) => State::Returned,
+        () => State::Accepted,
+    }
+}
+
 fn message(place: usize, count: usize, users: usize, number: i64, now: Timestamp, union: &str) -> Result<Message> {
     let (user, received_at) = (spread(place, users), at(place, count, now));
     let is_good = !place.is_multiple_of(1_009);
@@ -118,7 +131,7 @@ fn message(place: usize, count: usize, users: usize, number: i64, now: Timestamp
     Ok(Message {
         number,
         id: MessageId::new(received_at, &SystemRandom),
-        state: if is_good { State::Archived } else { State::Quarantined },
+        state: state(place, count, is_good),
         verdict: if is_good { Verdict::Accepted { warnings } } else { Verdict::quarantined(Reason::SignerUnknown) },
         sealed_size: 12_000,
         tag: Some(Tag([7; 16])),

@@ -20,8 +20,11 @@ pub(super) fn start(app: &App, tls: &ServerTls, tasks: &Tasks) {
     tasks.start("api.news", Pace::Every(NEWS), move |_| {
         let app = Arc::clone(&news);
         async move {
-            let newest = events::newest(app.receiver.database.read()).await.map_err(|_| "database")?;
-            app.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            // Whoever comes to wait looks first.
+            if app.newest.receiver_count() > 0 {
+                let newest = events::newest(app.receiver.database.read()).await.map_err(|_| "database")?;
+                app.newest.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            }
             app.end_revoked().await.map_err(|_| "database")
         }
     });
