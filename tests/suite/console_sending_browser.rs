@@ -9,7 +9,6 @@ use kenpo_express::store::gateway::offices::{self, Office};
 use crate::browser::Window;
 use crate::console_browser::{LARGE, SMALL, look, sign_in};
 use crate::console_sending_support::Desk;
-use crate::console_walk::in_readme;
 
 const OFFICES: usize = 300;
 
@@ -69,7 +68,6 @@ async fn one_document_goes_to_300_offices_and_who_has_not_fetched_it_is_reminded
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     look(&window, "sent-progress").await;
-    in_readme(&window, "sent").await;
     click("#not-collected").await;
     window.arrive("state=relayed").await;
     look(&window, "sent-not-collected").await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::{Method, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::staff::Role;
@@ -101,9 +101,7 @@ impl ConsoleWorld {
 
     /// The code that an app shows now.
     pub(crate) fn code(&self, secret: &str) -> String {
-        let seconds = self.world.clock.now().as_second().unsigned_abs();
-        let secret = Secret::try_from_base32(secret.replace(' ', "")).unwrap();
-        Builder::new().with_secret(secret).build().unwrap().generate(seconds).to_string()
+        code_at(secret, self.world.clock.now())
     }
 
     pub(crate) fn wait(&self, seconds: i64) {
@@ -122,6 +120,12 @@ impl Drop for ConsoleWorld {
     fn drop(&mut self) {
         self.shutdown.abort();
     }
+}
+
+/// The code that an app with this secret shows at a time.
+pub(crate) fn code_at(secret: &str, at: Timestamp) -> String {
+    let secret = Secret::try_from_base32(secret.replace(' ', "")).unwrap();
+    Builder::new().with_secret(secret).build().unwrap().generate(at.as_second().unsigned_abs()).to_string()
 }
 
 /// Somebody who is signed in, with the app on the phone.

@@ -1,7 +1,4 @@
-//! Every page of the route list in a real browser: small and large, light and dark, with pictures, and axe-core. And the pictures of
-//! the README.
-
-use std::path::Path;
+//! Every page of the route list in a real browser: small and large, light and dark, with pictures, and axe-core.
 
 use hyper::{Method, StatusCode};
 use kenpo_express::domain::staff::Role;
@@ -107,38 +104,4 @@ async fn every_page_is_looked_at_in_the_light() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_looked_at_in_the_dark() {
     walk(true).await;
-}
-
-/// The README shows this page; its picture is made anew when that is asked for.
-pub(crate) async fn in_readme(window: &Window, name: &str) {
-    let (house, picture) = (Path::new(env!("CARGO_MANIFEST_DIR")), format!("docs/pictures/console-{name}.png"));
-    let readme = std::fs::read_to_string(house.join("README.md")).unwrap();
-    assert!(readme.contains(&picture), "the README does not show {picture}");
-    if std::env::var("KX_PICTURES").is_ok_and(|said| said == "write") {
-        window.picture_at(&house.join(&picture)).await;
-    }
-    assert!(house.join(&picture).exists(), "{picture}");
-}
-
-/// The pictures of the README are made anew by `KX_PICTURES=write`; in any case the pages that they show are there.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_readme_is_shown_what_staff_see() {
-    let world = ConsoleWorld::start().await;
-    let somebody = world.staff("suzuki", Role::Officer).await;
-    let ids = a_day(&world, 12).await;
-    quarantined(&world).await;
-    let window = Window::open(SMALL, false).await;
-    sign_in(&world, &window, &somebody.secret).await;
-    for (name, address) in [
-        ("dashboard", "/".to_owned()),
-        ("received", "/received?state=archived".to_owned()),
-        ("one", format!("/received/{}?state=archived", ids[0])),
-        ("audit", "/audit?what=access".to_owned()),
-        ("settings", "/settings/staff/suzuki".to_owned()),
-    ] {
-        window.go(&format!("https://{}{address}", world.address)).await;
-        window.wait("main h1").await;
-        in_readme(&window, name).await;
-    }
-    window.close().await;
 }

@@ -27,6 +27,7 @@ mod console_people;
 mod console_people_browser;
 mod console_quarantine;
 mod console_received;
+mod console_sandbox;
 mod console_schedule;
 mod console_sending;
 mod console_sending_browser;
