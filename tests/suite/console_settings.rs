@@ -2,11 +2,12 @@
 
 use hyper::StatusCode;
 use kenpo_express::domain::staff::Role;
+use kenpo_express::gateway::admin::AdminError;
 use kenpo_express::secret::Token;
 use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::staff_sessions::{self, NewSession};
 
-use crate::console_support::{ConsoleWorld, PASSWORD, between, leads, text};
+use crate::console_support::{Browser, ConsoleWorld, PASSWORD, between, leads, text};
 
 #[tokio::test]
 async fn an_officer_looks_after_accounts() {
@@ -77,6 +78,57 @@ async fn an_officer_looks_after_accounts() {
         ["staff.added", "staff.role", "staff.factor-reset", "staff.password", "staff.session-ended", "staff.disabled"]
     );
     assert_eq!((by_officer[1].before.as_str(), by_officer[1].after.as_str()), ("clerk", "auditor"));
+}
+
+#[tokio::test]
+async fn an_officer_who_has_never_signed_in_does_not_count_as_another_one() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let refused = async |officer: &mut Browser, name: &str| {
+        let mut all = Vec::new();
+        for (path, fields) in [("disable", &[][..]), ("role", &[("role", "clerk")][..])] {
+            officer.get(&format!("/settings/staff/{name}")).await;
+            let answer = officer.post(&format!("/settings/staff/{name}/{path}"), fields).await;
+            let shown = text(&answer);
+            assert!(answer.status == StatusCode::SEE_OTHER || shown.contains("ログインできる最後の責任者"), "{shown}");
+            all.push(answer.status == StatusCode::CONFLICT);
+        }
+        all
+    };
+    // With a password that somebody else has seen; then with one of their own, and no second factor yet.
+    officer.get("/settings").await;
+    let made = text(&officer.post("/settings/staff", &[("name", "suzuki"), ("role", "officer")]).await);
+    let password = between(&made, "id=\"secret\">", "<").unwrap();
+    world.account("sato", Role::Officer).await;
+    assert_eq!(refused(&mut officer, "tanaka").await, [true, true]);
+    let mut suzuki = world.browser();
+    suzuki.sign_in("suzuki", &password).await;
+    suzuki.get("/sign-in/password").await;
+    suzuki.post("/sign-in/password", &[("now", &password), ("new", PASSWORD), ("again", PASSWORD)]).await;
+    assert_eq!(refused(&mut officer, "tanaka").await, [true, true]);
+    // Whoever has never signed in is in nobody's way.
+    assert_eq!(refused(&mut officer, "sato").await, [false, false]);
+    // Signed in, there is another one. Who then lost the phone is none, until it is set up again.
+    suzuki.set_up(&world).await;
+    officer.get("/settings/staff/suzuki").await;
+    officer.post("/settings/staff/suzuki/factor", &[]).await;
+    assert_eq!(refused(&mut officer, "tanaka").await, [true, true]);
+    suzuki = world.browser();
+    suzuki.sign_in("suzuki", PASSWORD).await;
+    suzuki.set_up(&world).await;
+    let admin = world.admin();
+    let tanaka = "tanaka".parse().unwrap();
+    admin.set_staff_role(&tanaka, Role::Clerk).await.unwrap();
+    assert!(!officer.is_in().await || officer.get("/settings").await.status == StatusCode::FORBIDDEN);
+    admin.disable_staff(&tanaka).await.unwrap();
+    assert_eq!(refused(&mut suzuki, "suzuki").await, [true, true]);
+    // Where nobody has signed in yet, the only officer stays.
+    let fresh = ConsoleWorld::start().await;
+    fresh.account("sato", Role::Officer).await;
+    let sato = "sato".parse().unwrap();
+    assert!(matches!(fresh.admin().disable_staff(&sato).await, Err(AdminError::LastOfficer)));
+    fresh.account("mori", Role::Officer).await;
+    fresh.admin().disable_staff(&sato).await.unwrap();
 }
 
 #[tokio::test]

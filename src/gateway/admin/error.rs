@@ -64,7 +64,8 @@ pub enum AdminError {
     StaffPassword(#[from] WeakStaffPassword),
     /// Input: nobody would be left to look after accounts.
     #[error(
-        "最後の責任者は無効にできません。先に別の責任者を追加してください (this is the last officer who is enabled: add another one first)"
+        "ログインできる最後の責任者です。先に別の責任者を追加し、その人が初回のログイン（パスワードと二要素認証の設定）を済ませてください (this \
+         is the last officer who can sign in: first add another one, who signs in once)"
     )]
     LastOfficer,
     /// Input: another password for an account that is shut would open nothing.

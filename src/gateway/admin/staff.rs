@@ -246,13 +246,15 @@ impl Admin {
     }
 }
 
-/// The account, unless nobody could look after accounts without it.
+/// The account, unless nobody could look after accounts without it. An officer who has never signed in is none yet, as long as there is another.
 async fn one_but_the_last_officer(connection: &mut Connection, name: &StaffName) -> Result<Account, AdminError> {
-    let all = rows::list(&mut *connection).await?;
-    let account = all.iter().find(|account| account.name == *name).ok_or(AdminError::Missing("staff"))?;
-    let is_officer = |account: &&Account| account.role == Role::Officer && account.disabled_at.is_none();
-    if is_officer(&account) && all.iter().filter(is_officer).count() == 1 {
+    let (mut named, others): (Vec<Account>, Vec<Account>) =
+        rows::list(&mut *connection).await?.into_iter().partition(|account| account.name == *name);
+    let account = named.pop().ok_or(AdminError::Missing("staff"))?;
+    let is_officer = |account: &Account| account.role == Role::Officer && account.disabled_at.is_none();
+    let is_left = |other: &Account| is_officer(other) && (other.is_in_use() || !account.is_in_use());
+    if is_officer(&account) && !others.iter().any(is_left) {
         return Err(AdminError::LastOfficer);
     }
-    Ok(account.clone())
+    Ok(account)
 }

@@ -27,6 +27,13 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
 }
 
+impl Account {
+    /// Whether whoever has it can be at work in the console: it is open, its password is known to nobody else, and its second factor is set up.
+    pub const fn is_in_use(&self) -> bool {
+        self.disabled_at.is_none() && !self.must_change && self.has_factor
+    }
+}
+
 /// Adds an account.
 pub async fn insert(
     connection: &mut SqliteConnection,
