@@ -27,6 +27,8 @@ CREATE TABLE gateway (
 CREATE TABLE offices (
     code       TEXT    PRIMARY KEY,
     name       TEXT    NOT NULL,
+    -- Name and code, folded, a line each: what parts of them are looked up in.
+    found_by   TEXT    NOT NULL,
     created_at INTEGER NOT NULL
 );
 
@@ -37,6 +39,8 @@ CREATE TABLE users (
     name            TEXT,
     mail            TEXT    COLLATE NOCASE,
     device          TEXT,
+    -- Name, mail address, name of the PC and id, folded, a line each: what parts of them are looked up in.
+    found_by        TEXT    NOT NULL,
     state           TEXT    NOT NULL CHECK (state IN ('registered', 'enabled', 'disabled')),
     disabled_reason TEXT,
     disabled_at     INTEGER,

@@ -12,7 +12,7 @@ use kenpo_express::gateway::flows::orders;
 use kenpo_express::store::gateway::directory::{self, Search, Stage};
 use kenpo_express::store::gateway::{audit, messages, offices, rollover, users};
 
-use crate::console_support::{Browser, ConsoleWorld, between, leads, text};
+use crate::console_support::{Browser, ConsoleWorld, between, encode, leads, text};
 
 const NEW: &[(&str, &str)] = &[
     ("office", "12-34"),
@@ -148,6 +148,43 @@ async fn users_are_found_by_parts_of_words_and_paged_without_gaps() {
     for step in rollover::plan(read).await.unwrap() {
         assert!(!step.starts_with("SCAN") && !step.contains("TEMP B-TREE"), "{step}");
     }
+}
+
+#[tokio::test]
+async fn whichever_way_a_name_is_written_the_same_people_are_found() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Manager).await.browser;
+    let csv = "事業所記号,事業所名,利用者名,メールアドレス,端末名\n\
+               12-A,㈱ｶﾄｳ製作所,サトウ　ﾊﾅｺ,Hanako.Sato@example.jp,総務課Note-ＰＣ\n\
+               34-B,見本商店,やまだ　太郎,taro@example.jp,経理ﾃﾞｽｸﾄｯﾌﾟ\n";
+    world.admin().import_users(csv.as_bytes().to_vec(), false).await.unwrap();
+    for (words, name) in [
+        ("さとう", "サトウ"),
+        ("ｻﾄｳ　はなこ", "サトウ"),
+        ("サトウ ハナコ", "サトウ"),
+        ("ＨＡＮＡＫＯ．ｓａｔｏ", "サトウ"),
+        ("ｎｏｔｅ－pc", "サトウ"),
+        ("カトウ", "サトウ"),
+        ("(株)", "サトウ"),
+        ("１２－ａ", "サトウ"),
+        ("ヤマダ", "やまだ"),
+        ("デスクトップ", "やまだ"),
+        ("ﾃﾞｽｸ やまだ", "やまだ"),
+        ("TARO@", "やまだ"),
+        ("34-b", "やまだ"),
+    ] {
+        for page in ["/people/lost", "/people"] {
+            let shown = text(&browser.get(&format!("{page}?q={}", encode(words))).await);
+            let found: Vec<&str> = shown.split("<bdi>").skip(1).map(|rest| &rest[..9]).collect();
+            assert_eq!(found, [name], "{page} {words}");
+        }
+    }
+    for words in ["さとう やまだ", "%", "_", "高島"] {
+        let shown = text(&browser.get(&format!("/people/lost?q={}", encode(words))).await);
+        assert!(shown.contains("該当する利用者はいません"), "{words}: {shown}");
+    }
+    let offices = text(&browser.get("/people/offices?q=%E3%81%8B%E3%81%A8%E3%81%86").await);
+    assert!(offices.contains("㈱ｶﾄｳ製作所") && offices.matches("<tr data-row>").count() == 1, "{offices}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -312,7 +312,8 @@ pub(crate) fn leads(answer: &Answer) -> &str {
     answer.header("location").unwrap_or_default()
 }
 
-fn encode(text: &str) -> String {
+/// As it stands in a form or an address.
+pub(crate) fn encode(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric();
     text.bytes().map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

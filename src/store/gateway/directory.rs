@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteExecutor};
 
 use super::corrupt;
+use super::search::fold;
 use super::users::{self, User};
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::MailAddress;
@@ -70,7 +71,8 @@ impl Stage {
 /// Users as somebody looks for them.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// Parts of name, mail address, id, or of the office's name or code; all of them.
+    /// Parts of name, mail address, name of the PC, id, or of the office's name or code; all of them, whatever width, kana and capitals they
+    /// are written in.
     pub words: Vec<String>,
     /// Only of this office.
     pub office: Option<OfficeCode>,
@@ -105,23 +107,16 @@ fn searched(select: &str, search: &Search, limit: u32) -> QueryBuilder<Sqlite> {
         query.push(" AND u.office = ").push_bind(office.to_string());
     }
     for word in &search.words {
-        let like = contains(word);
-        query.push(" AND (u.name LIKE ").push_bind(like.clone()).push(" ESCAPE '!' OR u.mail LIKE ");
-        query.push_bind(like.clone()).push(" ESCAPE '!' OR u.id LIKE ").push_bind(like.clone());
-        query.push(" ESCAPE '!' OR u.office IN (SELECT f.code FROM offices f WHERE f.name LIKE ");
-        query.push_bind(like.clone()).push(" ESCAPE '!' OR f.code LIKE ").push_bind(like).push(" ESCAPE '!'))");
+        let word = fold(word);
+        query.push(" AND (instr(u.found_by, ").push_bind(word.clone()).push(") > 0");
+        query.push(" OR u.office IN (SELECT f.code FROM offices f WHERE instr(f.found_by, ");
+        query.push_bind(word).push(") > 0))");
     }
     if let Some(stage) = search.stage {
         query.push(stage.condition());
     }
     query.push(" ORDER BY u.office, u.id LIMIT ").push_bind(limit);
     query
-}
-
-/// A pattern for texts that have this in them.
-pub(super) fn contains(word: &str) -> String {
-    let escaped = word.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{escaped}%")
 }
 
 /// A user with what belongs to it.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
+use super::search::fold;
 use crate::domain::ids::OfficeCode;
 use crate::domain::person::OfficeName;
 use crate::store::sqlite::{StoreError, groups, micros, moment};
@@ -21,12 +22,15 @@ pub struct Office {
 
 /// Adds an office.
 pub async fn insert(connection: &mut SqliteConnection, office: &Office) -> Result<(), StoreError> {
-    let done = sqlx::query("INSERT INTO offices (code, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(office.code.as_str())
-        .bind(office.name.as_str())
-        .bind(micros(office.created_at))
-        .execute(connection)
-        .await?;
+    let done = sqlx::query(
+        "INSERT INTO offices (code, name, found_by, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(office.code.as_str())
+    .bind(office.name.as_str())
+    .bind(fold(&format!("{}\n{}", office.name.as_str(), office.code)))
+    .bind(micros(office.created_at))
+    .execute(connection)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Exists("office")) }
 }
 
@@ -56,7 +60,8 @@ pub struct Peopled {
     pub enabled: i64,
 }
 
-/// The offices after `after`, in the order of their codes, that have all these words in name or code.
+/// The offices after `after`, in the order of their codes, that have all these words in name or code, whatever width, kana and capitals they
+/// are written in.
 pub async fn search(
     executor: impl SqliteExecutor<'_>,
     words: &[String],
@@ -69,9 +74,7 @@ pub async fn search(
     );
     query.push_bind(after.map_or(String::new(), ToString::to_string));
     for word in words {
-        let like = super::directory::contains(word);
-        query.push(" AND (name LIKE ").push_bind(like.clone()).push(" ESCAPE '!' OR code LIKE ");
-        query.push_bind(like).push(" ESCAPE '!')");
+        query.push(" AND instr(found_by, ").push_bind(fold(word)).push(") > 0");
     }
     query.push(" ORDER BY code LIMIT ").push_bind(limit);
     let rows: Vec<(String, String, i64, i64, i64)> = query.build_query_as().fetch_all(executor).await?;

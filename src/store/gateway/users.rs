@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
+use super::search::fold;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::{DeviceLabel, MailAddress, PersonName};
 use crate::domain::user::UserState;
@@ -28,14 +29,16 @@ pub struct User {
 
 /// Adds a user.
 pub async fn insert(connection: &mut SqliteConnection, user: &User) -> Result<(), StoreError> {
-    let done =
-        sqlx::query("INSERT INTO users (id, office, state, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-            .bind(user.id.as_str())
-            .bind(user.office.as_str())
-            .bind(user.state.code())
-            .bind(micros(user.created_at))
-            .execute(connection)
-            .await?;
+    let done = sqlx::query(
+        "INSERT INTO users (id, office, found_by, state, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    )
+    .bind(user.id.as_str())
+    .bind(user.office.as_str())
+    .bind(fold(user.id.as_str()))
+    .bind(user.state.code())
+    .bind(micros(user.created_at))
+    .execute(connection)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Exists("user")) }
 }
 
@@ -164,6 +167,14 @@ pub struct NewUser {
     pub contact: Contact,
 }
 
+impl NewUser {
+    fn found_by(&self) -> String {
+        let Contact { name, mail, device } = &self.contact;
+        let device = device.as_ref().map_or("", DeviceLabel::as_str);
+        fold(&[name.as_str(), mail.as_str(), device, self.id.as_str()].join("\n"))
+    }
+}
+
 /// Adds registered users, many at once.
 pub async fn insert_registered(
     connection: &mut SqliteConnection,
@@ -171,14 +182,16 @@ pub async fn insert_registered(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for group in groups(users) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO users (id, office, name, mail, device, state, created_at) ");
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO users (id, office, name, mail, device, found_by, state, created_at) ",
+        );
         query.push_values(group, |mut row, user| {
             row.push_bind(user.id.as_str())
                 .push_bind(user.office.as_str())
                 .push_bind(user.contact.name.as_str())
                 .push_bind(user.contact.mail.as_str())
                 .push_bind(user.contact.device.as_ref().map(DeviceLabel::as_str))
+                .push_bind(user.found_by())
                 .push_bind(UserState::Registered.code())
                 .push_bind(micros(now));
         });

@@ -12,7 +12,7 @@ words! {
     search: "検索", "Search";
     filter: "絞り込む", "Filter";
     clear: "条件を消す", "Clear";
-    search_help: "利用者名・メールアドレス・利用者ID・事業所名・事業所記号の一部", "Part of a name, mail address, id, or of the office's name or code";
+    search_help: "利用者名・メールアドレス・端末名・利用者ID・事業所名・事業所記号の一部（全角・半角、ひらがな・カタカナ、大文字・小文字は区別しません）", "Part of a name, mail address, PC, id, or of the office's name or code; width, kana and capitals are all the same";
     search_offices: "事業所名・事業所記号の一部", "Part of name or code";
     office_code: "事業所記号", "Office code";
     office_code_help: "半角の英数字とハイフン（例：1234-A）", "Letters, digits and hyphens, such as 1234-A";
