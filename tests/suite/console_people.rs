@@ -188,6 +188,54 @@ async fn whichever_way_a_name_is_written_the_same_people_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_users_fit_and_a_larger_file_is_refused_with_what_to_do() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Manager).await.browser;
+    let page = text(&browser.get("/people/import").await);
+    for said in ["UTF-8", "Shift_JIS", "4MB", "2万行", "何も登録されません", "列ごと省略できます"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let csrf = browser.csrf.clone();
+    // The example is one.
+    let example = between(&page, "<code id=\"example\">", "<").unwrap();
+    let checked = browser.upload("/people/import?kind=users&do=check", example.clone().into_bytes(), &csrf).await;
+    assert!(text(&checked).contains("data-checked"), "{}", text(&checked));
+    let mut file = format!("{}\n", example.lines().next().unwrap());
+    let line = |number: usize| {
+        let office = number / 10;
+        format!(
+            "{office:05}-A,株式会社見本工業ホールディングス第{office}支社,長宗我部　健太郎{number},\
+             chosokabe.{number}@jinji.mihon-kogyo.example.co.jp,総務課ノートパソコン{number}\n"
+        )
+    };
+    file.extend((0..10_000).map(line));
+    assert!((1_500_000..4 << 20).contains(&file.len()), "a real size: {}", file.len());
+    let checked = browser.upload("/people/import?kind=users&do=check", file.clone().into_bytes(), &csrf).await;
+    assert_eq!(checked.status, StatusCode::OK, "{}", text(&checked));
+    let done = text(&browser.upload("/people/import?kind=users&do=import", file.clone().into_bytes(), &csrf).await);
+    assert!(done.contains("id=\"did\"") && done.contains("10000"), "{done}");
+    let found = text(&browser.get("/people?q=%E5%81%A5%E5%A4%AA%E9%83%8E9999").await);
+    assert_eq!(found.matches("<tr data-row>").count(), 1, "{found}");
+    // 20,000 lines are said to fit, too.
+    file.extend((10_000..20_000).map(line));
+    assert!(file.len() <= 4 << 20, "{}", file.len());
+    file.extend((20_000..200_000).map(line));
+    let registered = async || {
+        let offices = offices::search(world.gateway.receiver.database.read(), &[], None, 10_000).await.unwrap();
+        offices.iter().map(|one| one.users).sum::<i64>()
+    };
+    assert_eq!(registered().await, 10_000);
+    for larger in [(4 << 20) + 1, 12 << 20, file.len()] {
+        let part = file.as_bytes()[..larger.min(file.len())].to_vec();
+        let refused = browser.upload("/people/import?kind=users&do=import", part, &csrf).await;
+        let shown = text(&refused);
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE, "{larger}");
+        assert!(shown.contains("4MB（およそ2万行）まで") && shown.contains("複数のファイルに分け"), "{shown}");
+    }
+    assert_eq!(registered().await, 10_000, "nothing of it was registered");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_checked_first_and_every_bad_line_is_named() {
     let world = ConsoleWorld::start().await;
     let mut browser = world.staff("suzuki", Role::Manager).await.browser;

@@ -163,6 +163,14 @@ async fn a_file_is_checked_and_imported_by_clicks() {
     }
     window.click("button[value=import]").await;
     window.wait("#did").await;
+    // One that is far too large is refused in words, and not by a line that breaks.
+    let file = world.world.folder.path().join("large.csv");
+    std::fs::write(&file, vec![b'x'; 40 << 20]).unwrap();
+    window.run("document.getElementById('file').value = ''; return 0").await;
+    window.fill("#file", file.to_str().unwrap()).await;
+    window.click("button[value=check]").await;
+    let refused = window.wait("[data-result] [role=alert]").await.text().await.unwrap();
+    assert!(refused.contains("4MB") && refused.contains("複数のファイルに分け"), "{refused}");
     window.go(&format!("https://{}/people", world.address)).await;
     window.wait("[data-row]").await;
     window.close().await;

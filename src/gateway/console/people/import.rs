@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::super::App;
@@ -17,10 +17,12 @@ use super::words::Words;
 use super::{frame, words};
 use crate::gateway::admin::import::Imported;
 use crate::gateway::admin::{AdminError, BadLine};
-use crate::http::BodyReader;
+use crate::http::{BodyError, BodyReader};
 
-/// Octets of a file at the console: some 20,000 users. More is for the command line.
+/// Octets of a file at the console: some 20,000 users, as the page says. More is for the command line.
 const LONGEST: usize = 4 << 20;
+/// Octets of a larger one that are let pass before it is refused: a browser that is still sending does not read why.
+const LET_PASS: u64 = 256 << 20;
 /// Bad lines that are shown.
 const SHOWN: usize = 200;
 
@@ -62,9 +64,20 @@ pub(in super::super) async fn import(
         let further = bad.len().saturating_sub(SHOWN);
         Outcome { p, done, bad: bad.into_iter().take(SHOWN).collect(), further, is_too_large }
     };
-    let Ok(file) = BodyReader::new(request, &app.limits).collect(LONGEST).await else {
-        let page = html(&outcome(None, Vec::new(), true))?;
-        return Ok((StatusCode::PAYLOAD_TOO_LARGE, page).into_response());
+    let too_large = || -> Result<Response, Fault> {
+        Ok((StatusCode::PAYLOAD_TOO_LARGE, html(&outcome(None, Vec::new(), true))?).into_response())
+    };
+    let announced: Option<usize> =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let body = BodyReader::new(request, &app.limits);
+    if announced.is_some_and(|length| length > LONGEST) {
+        body.drain(LET_PASS).await;
+        return too_large();
+    }
+    let file = match body.collect(LONGEST).await {
+        Ok(file) => file,
+        Err(BodyError::TooLarge) => return too_large(),
+        Err(error) => return Err(error.into()),
     };
     session::still(&app, &visitor).await?;
     let is_dry = asked.query.get("do") != "import";

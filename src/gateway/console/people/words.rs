@@ -188,10 +188,18 @@ words! {
     used: "最後の使用", "Last used";
     warned: "案内メール", "Told";
 
-    import_help: "見出しの行が必要です。まず確認し、誤りがなければ登録できます。一つでも誤りがあれば、何も登録されません。", "With a line of headings. First it is checked; one bad line, and nothing is registered.";
-    import_columns: "利用者：事業所記号,事業所名,利用者名,メールアドレス,端末名（任意で 利用者ID）　事業所だけ：事業所記号,事業所名", "Users: 事業所記号,事業所名,利用者名,メールアドレス,端末名 (and 利用者ID, if you like). Offices alone: 事業所記号,事業所名";
+    import_help: "「確認する」を押すと、まず全行が検査されます。この段階では何も登録されません。誤りがなければ「登録する」を押せます。一つでも誤りがあれば、何も登録されません。", "Check looks at every line first, and registers nothing. Without a mistake, Register can be pressed; with a single one, nothing is registered.";
+    import_format: "ファイルの形式", "What the file is like";
+    import_heading: "1行目は次の名前の見出しです。列の順番は自由です。「事業所」を取り込むときは、事業所記号と事業所名の2列だけにします。", "The first line has these names, in any order. For offices alone it has the first two and no others.";
+    import_column: "列（見出し）", "Column";
+    import_meaning: "内容", "What it has";
+    import_office_name: "登録済みの事業所では、登録した名称と同じにします。", "Of a registered office, the name that it has.";
+    import_user_id: "列ごと省略できます。省略すると自動で決まります。", "The whole column may be left out: ids are made then.";
+    import_example: "例（見出しと1人分）", "Example: the heading and one person";
+    import_encoding: "文字コードはUTF-8またはShift_JISです。Excelの「CSV（コンマ区切り）」と「CSV UTF-8」のどちらでも取り込めます。", "In UTF-8 or Shift_JIS: of Excel's kinds, both CSV and CSV UTF-8 will do.";
+    import_limit: "1つのファイルは4MBまでです（およそ2万行）。超えるときは、それぞれに見出しの行を付けて複数のファイルに分けます。", "One file has at most 4 MB, some 20,000 lines. Divide a larger one, with the heading in each part.";
     import_kind: "取り込むもの", "What";
-    import_file: "CSVファイル（UTF-8またはShift_JIS、4MBまで）", "CSV file, UTF-8 or Shift_JIS, up to 4 MB";
+    import_file: "CSVファイル（UTF-8またはShift_JIS、4MBまで、およそ2万行）", "CSV file, UTF-8 or Shift_JIS, up to 4 MB: some 20,000 lines";
     import_check: "確認する", "Check";
     import_do: "登録する", "Register";
     import_bad: "登録できません。次の行を直してください。何も登録されていません。", "Not registered. Put these lines right; nothing was registered.";
@@ -200,8 +208,8 @@ words! {
     import_further: "このほかの誤り", "More";
     import_would: "誤りはありません。「登録する」を押すと登録されます。", "No mistakes. Press Register.";
     import_did: "登録しました。", "Registered.";
-    import_large: "ファイルが大きすぎます。4MBまでに分けるか、システム担当者に依頼してください。", "The file is too large: divide it, or ask whoever runs the gateway.";
-    import_failed: "送信できませんでした。ページを再読み込みして、もう一度お試しください。", "It could not be sent. Load the page again and repeat it.";
+    import_large: "ファイルが大きすぎます。1つのファイルは4MB（およそ2万行）までです。何も登録されていません。それぞれに見出しの行を付けて複数のファイルに分け、一つずつ取り込んでください。", "The file is too large: one has at most 4 MB, some 20,000 lines. Nothing was registered. Divide it, with the heading in each part, and import one after the other.";
+    import_failed: "送信できませんでした。ファイルが4MBを超えていないことを確認し、ページを再読み込みして、もう一度お試しください。", "It could not be sent. See that the file has at most 4 MB, load the page again and repeat it.";
     encoding: "文字コード", "Encoding";
 
     done_registered: "登録しました。続けてお知らせを作成してください。", "Registered. Next, make the letter.";
