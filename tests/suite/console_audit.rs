@@ -3,7 +3,8 @@
 use hyper::StatusCode;
 use jiff::tz::TimeZone;
 use kenpo_express::domain::staff::Role;
-use kenpo_express::store::gateway::audit::{self, Search};
+use kenpo_express::domain::user::DisableReason;
+use kenpo_express::store::gateway::audit::{self, Entry, Search};
 
 use crate::console_support::{ConsoleWorld, between, text};
 
@@ -67,6 +68,75 @@ async fn who_looked_at_the_files_of_an_office_in_a_time_is_found_and_saved() {
     let found = text(&auditor.get("/audit?what=audit.exported").await);
     assert!(found.contains("<td>kansa</td>") && found.matches(ROW).count() == 1, "{found}");
     assert_eq!(auditor.post("/audit/export?what=nothing", &[]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn what_an_entry_is_about_is_called_by_its_name_and_its_id_stays_there() {
+    let world = ConsoleWorld::start().await;
+    let csv = "事業所記号,事業所名,利用者名,メールアドレス,端末名,利用者ID\n12-34,見本<b>工業,髙橋　﨑子,s@example.jp,,sakiko-1\n";
+    world.admin().import_users(csv.as_bytes().to_vec(), false).await.unwrap();
+    let mut sender = world.world.sender("yamada-1").await;
+    let mut draft = world.world.draft(&sender);
+    draft.file_name = "賞与<i>届.csv".parse().unwrap();
+    let sealed = world.world.seal(&mut sender, &draft, b"x");
+    world.world.relay.deposit(draft.id, &sender.id, &sealed, world.world.clock_now());
+    world.world.pull().await;
+    // What is in quarantine claims a name, and belongs to nobody.
+    let mut stranger = world.world.sender("stranger").await;
+    world.admin().disable_user(&"stranger".parse().unwrap(), DisableReason::Left, None).await.unwrap();
+    let claimed = world.receive(&mut stranger, b"x").await;
+    let database = &world.gateway.receiver.database;
+    let mut transaction = database.write().await.unwrap();
+    let gone = |action, subject: &str| Entry {
+        at: world.world.clock_now(),
+        actor: "gateway".to_owned(),
+        action,
+        subject: subject.to_owned(),
+        before: String::new(),
+        after: "archived asked-by:staff:suzuki".to_owned(),
+    };
+    let lost = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6";
+    let entries = [gone("user.added", "nobody-9"), gone("message.read", lost), gone("office.added", "99-9")];
+    audit::insert(&mut transaction, &entries).await.unwrap();
+    database.commit(transaction).await.unwrap();
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let row = |page: &str, id: &str| {
+        let row =
+            page.split(ROW).find(|row| row.contains(&format!("title=\"{id}\""))).unwrap_or_else(|| panic!("{page}"));
+        row.to_owned()
+    };
+    let users = text(&officer.get("/audit?what=people").await);
+    let sakiko = row(&users, "sakiko-1");
+    assert!(sakiko.contains("<a href=\"/people/users/sakiko-1\"><bdi>髙橋　﨑子</bdi>"), "{sakiko}");
+    assert!(sakiko.contains("12-34 見本&#60;b&#62;工業　sakiko-1</small>"), "{sakiko}");
+    let office = row(&users, "12-34");
+    assert!(office.contains("<a href=\"/people/offices/12-34\"><bdi>12-34 見本&#60;b&#62;工業</bdi>"), "{office}");
+    for (id, shown) in [("nobody-9", "<bdi>nobody-9</bdi>"), ("99-9", "<bdi>99-9</bdi>")] {
+        let gone = row(&users, id);
+        assert!(gone.contains(shown) && !gone.contains("<a href"), "{gone}");
+        assert!(gone.contains("asked-by:suzuki"), "accounts stand by their login names: {gone}");
+    }
+    let files = text(&officer.get("/audit?what=system").await);
+    let file = row(&files, &draft.id.to_string());
+    assert!(file.contains(&format!("<a href=\"/received/{}\"><bdi>賞与&#60;i&#62;届.csv</bdi>", draft.id)), "{file}");
+    assert!(file.contains("<td>1234-A 事業所</td>"), "{file}");
+    assert!(row(&files, &claimed.to_string()).contains("<bdi>算定基礎届.csv</bdi>"), "{files}");
+    let read = text(&officer.get("/audit?what=message.read").await);
+    assert!(row(&read, lost).contains(&format!("<bdi>{lost}</bdi>")), "{read}");
+    let accounts = text(&officer.get("/audit?what=staff.added").await);
+    assert!(row(&accounts, "staff:tanaka").contains("<bdi>tanaka</bdi>"), "{accounts}");
+    // The same in the file: ids where they were, names behind.
+    officer.get("/audit").await;
+    let saved = text(&officer.post("/audit/export", &[]).await);
+    let lines: Vec<&str> = saved.split_terminator("\r\n").collect();
+    assert!(lines[0].ends_with("\"変更後\",\"対象の名称\",\"事業所名\""), "{}", lines[0]);
+    for (id, end) in [
+        ("\"sakiko-1\",\"12-34\"", ",\"髙橋　﨑子\",\"見本<b>工業\""),
+        (&format!("\"{}\",\"1234-A\"", draft.id), ",\"賞与<i>届.csv\",\"事業所\""),
+        ("\"nobody-9\",\"\"", ",\"nobody-9\",\"\""),
+    ] {
+        assert!(lines.iter().any(|line| line.contains(id) && line.ends_with(end)), "{id}: {saved}");
+    }
 }
 
 #[tokio::test]

@@ -153,3 +153,37 @@ async fn a_request_ends_when_the_user_is_shut_out_for_another_reason() {
     let again = suzuki.ask(Matter::EnableUser, id.as_str(), "見つかった", Role::Manager).await.unwrap();
     assert!(sato.agree(again, Role::Manager).await.is_ok());
 }
+
+#[tokio::test]
+async fn what_is_asked_for_is_called_by_its_name() {
+    let world = ConsoleWorld::start().await;
+    for name in ["suzuki", "sato"] {
+        world.account(name, Role::Manager).await;
+    }
+    let asks = as_staff(&world, "suzuki");
+    let heading = "事業所記号,事業所名,利用者名,メールアドレス,端末名,利用者ID";
+    let csv = format!("{heading}\n12-34,見本工業,<b>髙橋,s@example.jp,,sakiko-1\n");
+    world.admin().import_users(csv.into_bytes(), false).await.unwrap();
+    let sakiko: UserId = "sakiko-1".parse().unwrap();
+    world.admin().disable_user(&sakiko, DisableReason::Lost, None).await.unwrap();
+    let first = asks.ask(Matter::EnableUser, "sakiko-1", "戻った", Role::Manager).await.unwrap();
+    let mut sender = world.world.sender("yamada-1").await;
+    disabled(&world, "yamada-1").await;
+    let file = world.receive(&mut sender, b"x").await.to_string();
+    asks.ask(Matter::Release, &file, "本人に確認", Role::Manager).await.unwrap();
+    let mut mori = world.staff("mori", Role::Clerk).await.browser;
+    let user = "<a href=\"/people/users/sakiko-1\"><bdi>&#60;b&#62;髙橋</bdi> <small title=\"sakiko-1\">12-34 見本工業　sakiko-1</small></a>";
+    let named = format!(
+        "<a href=\"/received/{file}\"><bdi>算定基礎届.csv</bdi> <small title=\"{file}\">…{}</small></a>",
+        &file[24..]
+    );
+    let open = text(&mori.get("/consents").await);
+    assert!(open.contains(user) && open.contains(&named), "{open}");
+    assert!(text(&mori.get("/people/users/sakiko-1").await).contains(user));
+    assert!(text(&mori.get(&format!("/quarantine/{file}")).await).contains(&named));
+    // Also among what was asked for before.
+    as_staff(&world, "sato").refuse(first, Role::Manager).await.unwrap();
+    let past = text(&mori.get("/consents").await);
+    let past = &past[past.find("これまでの依頼").unwrap()..];
+    assert!(past.contains(user), "{past}");
+}

@@ -305,6 +305,14 @@ async fn a_lost_pc_is_shut_out_and_the_incident_says_what_was_affected() {
     assert!(shown.contains("id=\"confirmed\"") && shown.contains("KXサーバーで確認済み"), "{shown}");
     let report = text(&browser.get(&format!("{path}/incident/report")).await);
     assert!(report.contains("端末紛失・盗難 報告書") && report.contains(&after.to_string()));
+    // Files by name, the office with its name, ids beside them.
+    for page in [&shown, &report] {
+        assert!(page.contains("<bdi>算定基礎届.csv</bdi>"), "{page}");
+    }
+    assert!(shown.contains(&format!("<a href=\"/received/{after}\"><bdi>算定基礎届.csv</bdi>")), "{shown}");
+    assert!(report.contains("1234-A　事業所"), "{report}");
+    let head = between(&shown, "<h1", "</h1>").unwrap();
+    assert!(head.contains("yamada-1") && head.contains("1234-A 事業所"), "{head}");
     // To let the user in again takes two persons.
     browser.get(path).await;
     let asked = browser.post(&format!("{path}/enable"), &[("reason", "見つかった")]).await;

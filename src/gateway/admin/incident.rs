@@ -13,7 +13,7 @@ use crate::domain::ids::UserId;
 use crate::gateway::relay::Relay;
 use crate::gateway::view::users::{MailView, OrderView, RelayView, UserView};
 use crate::store::gateway::orders::{self, OrderKind};
-use crate::store::gateway::{incidents, users};
+use crate::store::gateway::{incidents, offices, users};
 use crate::store::sqlite::StoreError;
 use crate::wire::page::{MAX_LIMIT, PageQuery};
 
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct Incident {
     pub user: UserView,
+    pub office_name: Option<String>,
     /// The order to shut the user out: requested, later confirmed.
     pub disabling: Option<OrderView>,
     /// What came in the user's name since the loss, oldest first.
@@ -42,6 +43,7 @@ pub struct Incident {
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct ArrivedView {
     pub id: String,
+    pub file_name: Option<String>,
     pub state: String,
     pub received_at: Timestamp,
     /// It had been archived, and is marked as suspect now.
@@ -53,6 +55,7 @@ pub struct ArrivedView {
 #[expect(missing_docs, reason = "the fields are named like what they show")]
 pub struct ExposedView {
     pub id: String,
+    pub file_name: String,
     pub fetched_at: Timestamp,
     /// When the app said under its signature that it has it.
     pub verified_at: Option<Timestamp>,
@@ -81,6 +84,7 @@ impl Admin {
         let disabling = newest.iter().find(|order| order.kind == OrderKind::Disable).map(OrderView::from);
         let arrived = arrived.into_iter().map(|one| ArrivedView {
             id: one.id,
+            file_name: one.file_name,
             state: one.state,
             received_at: one.received_at,
             suspect: one.suspect,
@@ -88,11 +92,14 @@ impl Admin {
         let exposed = incidents::exposed(read, id).await?.into_iter().map(|one| ExposedView {
             after_loss: user.lost_at.is_some_and(|lost| one.fetched_at >= lost),
             id: one.id,
+            file_name: one.file_name,
             fetched_at: one.fetched_at,
             verified_at: one.verified_at,
         });
+        let office = offices::find(read, &user.office).await?;
         Ok(Incident {
             user: view,
+            office_name: office.map(|office| office.name.as_str().to_owned()),
             disabling,
             arrived: arrived.collect(),
             sent_to_user: incidents::sent_to(read, id).await?,

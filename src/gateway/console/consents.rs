@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::frame::{Frame, html};
 use super::id::Id;
 use super::lang::Lang;
+use super::named::Named;
 use super::session::Visitor;
 use super::text;
 use super::words::Words;
@@ -23,6 +24,7 @@ use crate::domain::two_persons::Matter;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::sent::console::Followed;
 use crate::store::gateway::consents::{Consent, Outcome};
+use crate::store::gateway::names::{self, Ids, Names};
 
 /// Requests that are shown of each kind.
 const ROWS: u32 = 100;
@@ -52,7 +54,7 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) matter: &'static str,
-    pub(super) subject: String,
+    pub(super) subject: Named,
     pub(super) href: String,
     pub(super) reason: String,
     pub(super) who: String,
@@ -69,7 +71,7 @@ pub(super) struct Open {
 /// Something that was asked for.
 struct Past {
     matter: &'static str,
-    subject: String,
+    subject: Named,
     href: String,
     reason: String,
     asked: String,
@@ -87,13 +89,27 @@ pub(super) async fn page(
     let (now, lang) = (app.gateway.receiver.clock.now(), asked.lang);
     let open = admin.asked(ROWS).await?;
     let past = admin.asked_ever(ROWS).await?;
-    let past = past.iter().filter(|one| open.iter().all(|open| open.number != one.number));
+    let past: Vec<&Consent> = past.iter().filter(|one| open.iter().all(|open| open.number != one.number)).collect();
+    let names = names_of(&app, open.iter().chain(past.iter().copied())).await?;
     html(&Page {
         f: Frame::new(&asked, &visitor),
-        open: open.iter().map(|one| Open::of(one, &admin, &visitor, now, lang)).collect(),
+        open: open.iter().map(|one| Open::of(one, &names, &admin, &visitor, now, lang)).collect(),
         held: admin.held(ROWS).await?.iter().map(|one| Held::of(one, &admin, &visitor, now, lang)).collect(),
-        past: past.map(|one| Past::of(one, now, lang)).collect(),
+        past: past.into_iter().map(|one| Past::of(one, &names, now, lang)).collect(),
     })
+}
+
+/// What these are about, by name.
+async fn names_of<'a>(app: &App, all: impl Iterator<Item = &'a Consent>) -> Result<Names, Fault> {
+    let mut ids = Ids::default();
+    for one in all {
+        match one.matter {
+            Matter::EnableUser => ids.users.insert(&one.subject),
+            Matter::Release | Matter::Send => ids.files.insert(&one.subject),
+        };
+    }
+    let mut reader = app.gateway.receiver.database.reader().await?;
+    Ok(names::find(&mut reader, &ids).await?)
 }
 
 /// What waits for a second person about one thing.
@@ -105,8 +121,9 @@ pub(super) async fn about(
 ) -> Result<Option<Open>, Fault> {
     let admin = app.admin(visitor.name(), &asked.origin);
     let found = admin.asked_about(matter, subject).await?;
+    let names = names_of(app, found.iter()).await?;
     let now = app.gateway.receiver.clock.now();
-    Ok(found.map(|one| Open::of(&one, &admin, visitor, now, asked.lang)))
+    Ok(found.map(|one| Open::of(&one, &names, &admin, visitor, now, asked.lang)))
 }
 
 /// POST `/consents/{id}/agree`: and it is done.
@@ -156,21 +173,24 @@ fn href(consent: &Consent) -> String {
     }
 }
 
-/// An account as people call it.
-fn who(actor: &str) -> String {
-    actor.strip_prefix("staff:").unwrap_or(actor).to_owned()
+/// What it is about.
+fn subject(consent: &Consent, names: &Names, w: &Words) -> Named {
+    match consent.matter {
+        Matter::EnableUser => Named::user(&consent.subject, names),
+        Matter::Release | Matter::Send => Named::file(&consent.subject, names, w),
+    }
 }
 
 impl Open {
-    fn of(consent: &Consent, admin: &Admin, visitor: &Visitor, now: Timestamp, lang: Lang) -> Self {
+    fn of(consent: &Consent, names: &Names, admin: &Admin, visitor: &Visitor, now: Timestamp, lang: Lang) -> Self {
         let ends = consent.ends_at.map(|at| text::short(at, now, lang));
         let is_own = admin.is_own(consent);
         Self {
             matter: lang.words().matter(consent.matter),
-            subject: consent.subject.clone(),
+            subject: subject(consent, names, lang.words()),
             href: href(consent),
             reason: consent.reason.clone(),
-            who: who(&consent.asked_by),
+            who: text::who(&consent.asked_by).to_owned(),
             at: text::short(consent.asked_at, now, lang),
             ends: ends.unwrap_or_default(),
             path: format!("/consents/{}", consent.number),
@@ -187,7 +207,7 @@ impl Held {
             file: dispatch.file_name.to_string(),
             href: format!("/sent/{}", dispatch.id),
             addressees: one.count(&[Sending::Held]),
-            who: who(&dispatch.actor),
+            who: text::who(&dispatch.actor).to_owned(),
             at: text::short(dispatch.staged_at, now, lang),
             is_own,
             may_answer: !is_own && visitor.session.role.may(Matter::Send.rule().agrees),
@@ -196,7 +216,7 @@ impl Held {
 }
 
 impl Past {
-    fn of(consent: &Consent, now: Timestamp, lang: Lang) -> Self {
+    fn of(consent: &Consent, names: &Names, now: Timestamp, lang: Lang) -> Self {
         let w = lang.words();
         let (outcome, answered) = match &consent.settled {
             // Its time is over, and nobody has asked for the same since.
@@ -208,15 +228,15 @@ impl Past {
                     Outcome::Withdrawn => w.consent_withdrawn,
                     Outcome::Expired => w.consent_expired,
                 };
-                (outcome, format!("{} {}", who(&settled.by), text::short(settled.at, now, lang)))
+                (outcome, format!("{} {}", text::who(&settled.by), text::short(settled.at, now, lang)))
             }
         };
         Self {
             matter: w.matter(consent.matter),
-            subject: consent.subject.clone(),
+            subject: subject(consent, names, w),
             href: href(consent),
             reason: consent.reason.clone(),
-            asked: format!("{} {}", who(&consent.asked_by), text::short(consent.asked_at, now, lang)),
+            asked: format!("{} {}", text::who(&consent.asked_by), text::short(consent.asked_at, now, lang)),
             outcome,
             answered,
         }

@@ -22,6 +22,7 @@ mod gate;
 mod id;
 mod lang;
 mod live;
+mod named;
 mod people;
 mod protect;
 mod quarantine;

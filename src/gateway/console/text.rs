@@ -1,4 +1,4 @@
-//! Times and sizes as people read them. Times are those of Japan.
+//! Times, sizes and people as people read them. Times are those of Japan.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -50,6 +50,12 @@ pub(super) fn short(at: Timestamp, now: Timestamp, lang: Lang) -> String {
         (false, false, Lang::English) => "%-d %b %Y",
     };
     local.strftime(shape).to_string()
+}
+
+/// Who did something, by the login name. The audit calls staff `staff:NAME`; programs, the system and whoever is at the command line are called
+/// otherwise.
+pub(super) fn who(actor: &str) -> &str {
+    actor.strip_prefix("staff:").unwrap_or(actor)
 }
 
 /// How long: 3日, 5時間, 12分.
@@ -107,6 +113,7 @@ mod tests {
         assert_eq!(short(before(2), now, Lang::Japanese), "21:05");
         assert_eq!(short(before(24), now, Lang::Japanese), "11月21日 23:05");
         assert_eq!(short(before(24 * 400), now, Lang::Japanese), "2025年10月18日");
+        assert_eq!((who("staff:suzuki"), who("token:core")), ("suzuki", "token:core"));
         assert_eq!(long(SignedDuration::from_hours(50), Lang::Japanese), "2日");
         assert_eq!(long(SignedDuration::from_mins(90), Lang::Japanese), "90分");
         for (bytes, text) in [(0, "0 B"), (1_024, "1.0 KB"), (150_000, "146 KB"), (5_368_709_120, "5.0 GB")] {

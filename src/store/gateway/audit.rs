@@ -2,7 +2,7 @@
 
 mod search;
 
-pub use search::{NoPlace, Place, Search, newest_number, offices, plan, search};
+pub use search::{NoPlace, Place, Search, newest_number, plan, search};
 
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};

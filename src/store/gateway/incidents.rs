@@ -11,6 +11,8 @@ use crate::store::sqlite::{StoreError, micros, moment};
 pub struct Arrived {
     /// Its id.
     pub id: String,
+    /// The file's name, as far as one could be read.
+    pub file_name: Option<String>,
     /// Where it stands.
     pub state: String,
     /// When it came.
@@ -26,8 +28,8 @@ pub async fn arrived(
     user: &UserId,
     since: Timestamp,
 ) -> Result<Vec<Arrived>, StoreError> {
-    let rows: Vec<(String, String, i64, bool)> = sqlx::query_as(
-        "SELECT id, state, received_at, suspect_since IS NOT NULL FROM messages
+    let rows: Vec<(String, Option<String>, String, i64, bool)> = sqlx::query_as(
+        "SELECT id, file_name, state, received_at, suspect_since IS NOT NULL FROM messages
          WHERE office = $1 AND user_id = $2 AND received_at >= $3 ORDER BY number",
     )
     .bind(office.as_str())
@@ -36,7 +38,9 @@ pub async fn arrived(
     .fetch_all(executor)
     .await?;
     rows.into_iter()
-        .map(|(id, state, received_at, suspect)| Ok(Arrived { id, state, received_at: moment(received_at)?, suspect }))
+        .map(|(id, file_name, state, received_at, suspect)| {
+            Ok(Arrived { id, file_name, state, received_at: moment(received_at)?, suspect })
+        })
         .collect()
 }
 
@@ -45,6 +49,8 @@ pub async fn arrived(
 pub struct Exposed {
     /// Its id.
     pub id: String,
+    /// The file's name.
+    pub file_name: String,
     /// When the first bytes were given out.
     pub fetched_at: Timestamp,
     /// When the app had verified it.
@@ -53,17 +59,18 @@ pub struct Exposed {
 
 /// What was given out to the user, ever, oldest first: what a thief may have read on that PC.
 pub async fn exposed(executor: impl SqliteExecutor<'_>, user: &UserId) -> Result<Vec<Exposed>, StoreError> {
-    let rows: Vec<(String, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT s.id, r.fetched_at, r.verified_at FROM sent_recipients r JOIN sent s ON s.number = r.message
+    let rows: Vec<(String, String, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT s.id, d.file_name, r.fetched_at, r.verified_at FROM sent_recipients r
+             JOIN sent s ON s.number = r.message JOIN dispatches d ON d.number = s.dispatch
          WHERE r.user_id = $1 AND r.fetched_at IS NOT NULL ORDER BY r.fetched_at, s.number",
     )
     .bind(user.as_str())
     .fetch_all(executor)
     .await?;
     rows.into_iter()
-        .map(|(id, fetched_at, verified_at)| {
+        .map(|(id, file_name, fetched_at, verified_at)| {
             let verified_at = verified_at.map(moment).transpose()?;
-            Ok(Exposed { id, fetched_at: moment(fetched_at)?, verified_at })
+            Ok(Exposed { id, file_name, fetched_at: moment(fetched_at)?, verified_at })
         })
         .collect()
 }

@@ -24,6 +24,7 @@ pub mod hook_letters;
 pub mod incidents;
 pub mod marks;
 pub mod messages;
+pub mod names;
 pub mod offices;
 pub mod orders;
 pub mod receipts;

@@ -18,9 +18,10 @@ use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::audit::Audit;
 use super::kinds::called;
-use super::{search, who};
+use super::{ids, named, office, search};
 use crate::gateway::listing::Listing;
 use crate::store::gateway::audit::{self, Place, Recorded, Search};
+use crate::store::gateway::names;
 use crate::store::sqlite::StoreError;
 
 /// Entries that are read at once.
@@ -65,17 +66,18 @@ fn lines(app: App, search: Search, lang: Lang) -> impl Stream<Item = io::Result<
 async fn part(app: &App, search: &Search, lang: Lang) -> Result<(Vec<Recorded>, Vec<u8>), StoreError> {
     let mut reader = app.gateway.receiver.database.reader().await?;
     let found = audit::search(&mut reader, search, AT_ONCE).await?;
-    let offices = audit::offices(&mut reader, &found).await?;
+    let names = names::find(&mut reader, &ids(&found)).await?;
     let mut listing = Listing::default();
     for entry in &found {
         let number = entry.number.to_string();
         let at = text::exact(entry.at);
-        let office = offices.get(&entry.subject).map_or("", String::as_str);
+        let office = office(entry, &names).unwrap_or_default();
+        let office_name = names.offices.get(office).map_or("", String::as_str);
         let what = called(&entry.action, lang).unwrap_or_default();
         listing.row(&[
             &number,
             &at,
-            who(&entry.actor),
+            text::who(&entry.actor),
             &entry.origin,
             what,
             &entry.action,
@@ -83,6 +85,8 @@ async fn part(app: &App, search: &Search, lang: Lang) -> Result<(Vec<Recorded>, 
             office,
             &entry.before,
             &entry.after,
+            &named(entry, &names, lang.words()).name,
+            office_name,
         ]);
     }
     Ok((found, listing.into_bytes()))
@@ -90,5 +94,18 @@ async fn part(app: &App, search: &Search, lang: Lang) -> Result<(Vec<Recorded>, 
 
 fn head(lang: Lang) -> Listing {
     let p = lang.of_pages::<Audit>();
-    Listing::new(&[p.number, p.at, p.who, p.origin, p.what, p.code, p.object, p.office_column, p.before, p.after])
+    Listing::new(&[
+        p.number,
+        p.at,
+        p.who,
+        p.origin,
+        p.what,
+        p.code,
+        p.object,
+        p.office_column,
+        p.before,
+        p.after,
+        p.object_name,
+        p.office_name,
+    ])
 }

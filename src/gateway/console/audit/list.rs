@@ -1,6 +1,5 @@
 //! The list.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,14 +13,15 @@ use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
 use super::super::lang::Lang;
+use super::super::named::Named;
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::audit::Audit;
 use super::kinds::{KINDS, called, name_of};
-use super::{address, search, who};
-use crate::domain::ids::MessageId;
+use super::{About, address, ids, named, office, search};
 use crate::domain::staff::Duty;
 use crate::store::gateway::audit::{self, Place, Recorded};
+use crate::store::gateway::names::{self, Names};
 
 /// Entries on a page.
 const ROWS: u32 = 50;
@@ -58,9 +58,9 @@ struct Entry {
     origin: String,
     what: String,
     code: String,
-    subject: String,
-    /// As much of it as tells it apart.
-    short: String,
+    /// The subject as the audit has it.
+    id: String,
+    subject: Named,
     /// Where the subject is shown, to whom it may be shown.
     href: Option<String>,
     office: String,
@@ -82,7 +82,7 @@ pub(in super::super) async fn page(
     };
     let is_more = found.len() > ROWS as usize;
     found.truncate(ROWS as usize);
-    let offices = audit::offices(&mut reader, &found).await?;
+    let names = names::find(&mut reader, &ids(&found)).await?;
     drop(reader);
     let last = found.last().filter(|_| is_more).map(|entry| Place::of(entry).to_string());
     let may_see = visitor.session.role.may(Duty::See);
@@ -91,7 +91,7 @@ pub(in super::super) async fn page(
         p: lang.of_pages::<Audit>(),
         is_possible: search.is_some(),
         kinds: groups(query.get("what"), lang),
-        rows: found.iter().map(|entry| row(entry, &offices, may_see, lang)).collect(),
+        rows: found.iter().map(|entry| row(entry, &names, may_see, lang)).collect(),
         export: address(query, "/audit/export", &[]),
         newest: (!query.get("after").is_empty()).then(|| address(query, "/audit", &[])),
         older: last.map(|last| address(query, "/audit", &[("after", &last)])),
@@ -117,10 +117,10 @@ fn groups(chosen: &str, lang: Lang) -> Vec<Group> {
     KINDS.iter().map(group).collect()
 }
 
-fn row(entry: &Recorded, offices: &HashMap<String, String>, may_see: bool, lang: Lang) -> Entry {
-    let is_message = entry.subject.parse::<MessageId>().is_ok();
-    let is_received = is_message && (entry.action.starts_with("message.") || entry.action.starts_with("quarantine."));
-    let change = match (entry.before.as_str(), entry.after.as_str()) {
+fn row(entry: &Recorded, names: &Names, may_see: bool, lang: Lang) -> Entry {
+    // Accounts are called by their login names, also where two have done something together.
+    let [before, after] = [&entry.before, &entry.after].map(|said| said.replace("staff:", ""));
+    let change = match (before.as_str(), after.as_str()) {
         (before, after) if before == after => String::new(),
         ("", after) => after.to_owned(),
         (before, "") => format!("{before} → －"),
@@ -128,18 +128,26 @@ fn row(entry: &Recorded, offices: &HashMap<String, String>, may_see: bool, lang:
     };
     Entry {
         at: text::exact(entry.at),
-        who: who(&entry.actor).to_owned(),
+        who: text::who(&entry.actor).to_owned(),
         origin: entry.origin.clone(),
         what: called(&entry.action, lang).map_or_else(|| entry.action.clone(), str::to_owned),
         code: entry.action.clone(),
-        href: (is_received && may_see).then(|| format!("/received/{}", entry.subject)),
-        office: offices.get(&entry.subject).cloned().unwrap_or_default(),
-        // The end of an id is by chance; its beginning is the time.
-        short: match entry.subject.get(24..) {
-            Some(end) if is_message => format!("…{end}"),
-            _ => entry.subject.clone(),
-        },
-        subject: entry.subject.clone(),
+        href: href(entry, names).filter(|_| may_see),
+        office: office(entry, names).map(|code| Named::office(code, names).name).unwrap_or_default(),
+        subject: named(entry, names, lang.words()),
+        id: entry.subject.clone(),
         change,
+    }
+}
+
+/// The page of what an entry is about, as far as there is one.
+fn href(entry: &Recorded, names: &Names) -> Option<String> {
+    let subject = &entry.subject;
+    match About::of(entry) {
+        About::File if names.files.get(subject)?.is_sent => Some(format!("/sent/{subject}")),
+        About::File => Some(format!("/received/{subject}")),
+        About::User => names.users.get(subject).map(|_| format!("/people/users/{subject}")),
+        About::Office => names.offices.get(subject).map(|_| format!("/people/offices/{subject}")),
+        About::Other => None,
     }
 }

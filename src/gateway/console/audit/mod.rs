@@ -5,8 +5,12 @@ pub(super) mod kinds;
 pub(super) mod list;
 
 use super::fields::Fields;
+use super::named::Named;
 use super::text;
-use crate::store::gateway::audit::Search;
+use super::words::Words;
+use crate::domain::ids::MessageId;
+use crate::store::gateway::audit::{Recorded, Search};
+use crate::store::gateway::names::{Ids, Names};
 
 /// What an address says of the search.
 const SEARCH: [&str; 6] = ["what", "who", "office", "from", "until", "subject"];
@@ -33,9 +37,60 @@ fn actor(typed: &str) -> String {
     if is_staff { format!("staff:{typed}") } else { typed.to_owned() }
 }
 
-/// Who did something, as staff call them.
-fn who(actor: &str) -> &str {
-    actor.strip_prefix("staff:").unwrap_or(actor)
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    File,
+    User,
+    Office,
+    /// An account, or something that has no other name.
+    Other,
+}
+
+impl About {
+    fn of(entry: &Recorded) -> Self {
+        let room = entry.action.split('.').next().unwrap_or_default();
+        match room {
+            _ if entry.subject.parse::<MessageId>().is_ok() => Self::File,
+            "user" | "consent" | "request" | "order" => Self::User,
+            "office" => Self::Office,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What these entries are about, for their names to be looked up.
+fn ids(entries: &[Recorded]) -> Ids<'_> {
+    let mut ids = Ids::default();
+    for entry in entries {
+        match About::of(entry) {
+            About::File => ids.files.insert(&entry.subject),
+            About::User => ids.users.insert(&entry.subject),
+            About::Office => ids.offices.insert(&entry.subject),
+            About::Other => false,
+        };
+    }
+    ids
+}
+
+/// What an entry is about, by its name.
+fn named(entry: &Recorded, names: &Names, w: &Words) -> Named {
+    let subject = entry.subject.as_str();
+    match About::of(entry) {
+        About::File => Named::file(subject, names, w),
+        About::User => Named::user(subject, names),
+        About::Office => Named::office(subject, names),
+        About::Other => Named::alone(text::who(subject)),
+    }
+}
+
+/// The code of the office that the file or user of an entry belongs to.
+fn office<'a>(entry: &Recorded, names: &'a Names) -> Option<&'a str> {
+    match About::of(entry) {
+        About::File => names.files.get(&entry.subject)?.office.as_deref(),
+        About::User => names.users.get(&entry.subject).map(|user| user.office.as_str()),
+        About::Office | About::Other => None,
+    }
 }
 
 /// The search of an address, without its place in the list.

@@ -13,20 +13,23 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
+use super::super::named::Named;
 use super::super::session::Visitor;
 use super::super::{App, text};
 use super::words::Words;
-use super::{Person, Stage, frame, href, words};
+use super::{Stage, frame, href, words};
 use crate::domain::ids::UserId;
 use crate::gateway::admin::incident::Incident;
 use crate::gateway::view::jst;
+use crate::store::gateway::names::{self, Ids};
 
 #[derive(Template)]
 #[template(path = "console/people/incident.html")]
 struct Page {
     f: Frame,
     p: &'static Words,
-    person: Person,
+    person: Named,
+    back: String,
     report: String,
     live: String,
     now: Now,
@@ -52,6 +55,7 @@ pub(in super::super) struct Now {
 
 struct Arrived {
     id: String,
+    file: Named,
     at: String,
     state: String,
     is_suspect: bool,
@@ -59,6 +63,7 @@ struct Arrived {
 
 struct Exposed {
     id: String,
+    file: Named,
     at: String,
     is_after: bool,
 }
@@ -72,10 +77,15 @@ pub(in super::super) async fn page(
 ) -> Result<Response, Fault> {
     let p = words(asked.lang);
     let path = format!("{}/incident", href(id.as_str()));
+    let mut reader = app.gateway.receiver.database.reader().await?;
+    let user = Ids { users: [id.as_str()].into(), ..Ids::default() };
+    let person = Named::user(id.as_str(), &names::find(&mut reader, &user).await?);
+    drop(reader);
     html(&Page {
         f: frame(&asked, &visitor),
         p,
-        person: Person::of(&app.reading().user(&id).await?, p),
+        person,
+        back: href(id.as_str()),
         report: format!("{path}/report"),
         live: format!("{path}/live"),
         now: now(&app, &id, asked.lang).await?,
@@ -91,11 +101,13 @@ pub(in super::super) async fn now(app: &App, id: &UserId, lang: Lang) -> Result<
     let order = incident.disabling.as_ref();
     let arrived = incident.arrived.into_iter().map(|one| Arrived {
         state: one.state.parse().map_or(one.state, |state| main.of_state(state).to_owned()),
+        file: Named::file_called(&one.id, one.file_name.as_deref(), main),
         id: one.id,
         at: text::short(one.received_at, now, lang),
         is_suspect: one.suspect,
     });
     let exposed = incident.exposed.into_iter().map(|one| Exposed {
+        file: Named::file_called(&one.id, Some(&one.file_name), main),
         id: one.id,
         at: text::short(one.fetched_at, now, lang),
         is_after: one.after_loss,

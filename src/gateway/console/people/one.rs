@@ -143,7 +143,7 @@ pub(in super::super) async fn now(
             .into_iter()
             .map(|one| Entry {
                 what: p.action(&one.action).map_or(one.action, str::to_owned),
-                who: one.actor.strip_prefix("staff:").unwrap_or(&one.actor).to_owned(),
+                who: text::who(&one.actor).to_owned(),
                 at: text::short(one.at, now, lang),
             })
             .collect(),

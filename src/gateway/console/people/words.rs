@@ -170,7 +170,7 @@ words! {
     exposed_of: "この利用者に送信したファイル", "Sent to this user";
     exposed_none: "この端末が受け取ったファイルはありません。", "The PC has fetched nothing.";
     exposed_after: "紛失・盗難の後に受取り", "Fetched since the loss";
-    message_id: "番号", "Id";
+    file: "ファイル", "File";
     at: "日時", "When";
     note: "備考", "Note";
     report: "報告書を印刷", "Report to print";

@@ -65,7 +65,7 @@ impl About {
         let history = audit::of_subject(&mut *reader, &message.id.to_string(), HISTORY).await?;
         let history = history.into_iter().map(|one| Step {
             what: w.action(&one.action).map_or(one.action, str::to_owned),
-            who: one.actor.strip_prefix("staff:").unwrap_or(&one.actor).to_owned(),
+            who: text::who(&one.actor).to_owned(),
             at: at(one.at),
             detail: one.origin,
         });

@@ -17,7 +17,7 @@ use super::super::lang::Lang;
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::sending::Sending as Words;
-use super::{COLLECTED, ROWS, Tag, frame, name, office_names, person, tone, within};
+use super::{COLLECTED, ROWS, Tag, frame, name, office_names, tone, within};
 use crate::domain::sending::Sending;
 use crate::domain::staff::Duty;
 use crate::gateway::admin::sent::console::Followed;
@@ -170,7 +170,7 @@ fn dispatched(one: &Followed, now: Timestamp, lang: Lang) -> Dispatched {
         total: one.total(),
         collected: one.count(COLLECTED),
         tags: odd.iter().map(tag).filter(|(.., count)| *count > 0).collect(),
-        by: person(&dispatch.actor),
+        by: text::who(&dispatch.actor).to_owned(),
         at: text::short(dispatch.staged_at, now, lang),
         at_full: text::full(dispatch.staged_at, lang),
     }
@@ -186,7 +186,7 @@ fn row(listed: &Listed, now: Timestamp, lang: Lang) -> Row {
         user: listed.user.clone().unwrap_or_default(),
         size: text::size(listed.size),
         has_alarm: listed.alarm.is_some(),
-        by: person(&listed.actor),
+        by: text::who(&listed.actor).to_owned(),
         at: text::short(listed.created_at, now, lang),
         at_full: text::full(listed.created_at, lang),
     }

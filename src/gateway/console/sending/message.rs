@@ -11,7 +11,7 @@ use super::super::lang::Lang;
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::sending::Sending as Words;
-use super::{Tag, frame, office_label, office_names, person, why};
+use super::{Tag, frame, office_label, office_names, why};
 use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
 use crate::domain::staff::Duty;
@@ -67,7 +67,7 @@ pub(super) async fn page(app: &App, asked: &Asked, visitor: &Visitor, id: Messag
     let history = audit::of_subject(read, &id.to_string(), HISTORY).await?;
     let history = history.into_iter().map(|one| {
         let what = called(&one.action, lang).map_or_else(|| one.action.clone(), str::to_owned);
-        (what, format!("{} {}", person(&one.actor), one.origin), text::full(one.at, lang))
+        (what, format!("{} {}", text::who(&one.actor), one.origin), text::full(one.at, lang))
     });
     let can_act = visitor.session.role.may(Duty::Review);
     html(&Page {
@@ -99,12 +99,12 @@ async fn facts(app: &App, view: &SentView, lang: Lang) -> Result<Vec<(&'static s
     }
     facts.extend([
         (words.size, text::size(view.size)),
-        (w.by, person(&view.actor)),
+        (w.by, text::who(&view.actor).to_owned()),
         (w.at, text::full(view.created_at, lang)),
     ]);
     let optional = [
         (w.comment, view.comment.clone()),
-        (w.approver, view.approver.as_deref().map(person)),
+        (w.approver, view.approver.as_deref().map(text::who).map(str::to_owned)),
         (w.step_deposited, view.deposited_at.map(|at| text::full(at, lang))),
         (w.expires, view.expires_at.map(|at| text::full(at, lang))),
         (words.sequence, view.sequence.map(|sequence| sequence.to_string())),

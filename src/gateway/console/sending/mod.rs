@@ -89,11 +89,6 @@ fn why(code: &str, w: &'static Words) -> String {
     known.map_or_else(|| format!("{} ({code})", w.why_other), |(_, words)| (*words).to_owned())
 }
 
-/// An account as people call it.
-fn person(actor: &str) -> String {
-    actor.strip_prefix("staff:").unwrap_or(actor).to_owned()
-}
-
 /// What these offices are called.
 async fn office_names(
     app: &App,

@@ -17,7 +17,7 @@ use super::super::lang::Lang;
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::sending::Sending as Words;
-use super::{COLLECTED, ROWS, Tag, frame, message, name, office_label, office_names, person, why, within};
+use super::{COLLECTED, ROWS, Tag, frame, message, name, office_label, office_names, why, within};
 use crate::domain::ids::MessageId;
 use crate::domain::sending::Sending;
 use crate::domain::staff::Duty;
@@ -104,7 +104,7 @@ pub(in super::super) async fn page(
     let dispatch = &followed.dispatch;
     let mut facts = vec![
         (w.addressee_count, followed.total().to_string()),
-        (w.by, person(&dispatch.actor)),
+        (w.by, text::who(&dispatch.actor).to_owned()),
         (w.at, text::full(dispatch.staged_at, lang)),
         (asked.lang.words().size, text::size(dispatch.size)),
     ];
@@ -112,7 +112,7 @@ pub(in super::super) async fn page(
         facts.push((w.comment, comment.clone()));
     }
     if let Some((approver, at)) = &dispatch.approval {
-        facts.push((w.approver, format!("{}　{}", person(approver), text::full(*at, lang))));
+        facts.push((w.approver, format!("{}　{}", text::who(approver), text::full(*at, lang))));
     }
     let path = format!("/sent/{id}");
     let (is_held, is_own) = (followed.count(&[Sending::Held]) > 0, admin.has_sent(dispatch));

@@ -26,6 +26,8 @@ page_words! {
     older: "古いものへ", "Older";
     newest: "最新へ戻る", "Back to the newest";
     office_column: "事業所", "Office";
+    object_name: "対象の名称", "Its name";
+    office_name: "事業所名", "Office name";
     code: "操作コード", "Code";
     before: "変更前", "Before";
     after: "変更後", "After";

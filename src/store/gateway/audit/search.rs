@@ -1,6 +1,5 @@
 //! The audit as auditors search it: the newest first, and always along an index.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +8,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Recorded, Row, recorded};
 use crate::domain::ids::OfficeCode;
-use crate::store::sqlite::{StoreError, groups, micros, moment};
+use crate::store::sqlite::{StoreError, micros, moment};
 
 /// Which entries.
 #[derive(Debug, Clone, Default)]
@@ -102,35 +101,6 @@ pub async fn plan(connection: &mut SqliteConnection, search: &Search) -> Result<
         lines.extend(rows.into_iter().map(|(.., step)| step));
     }
     Ok(lines)
-}
-
-/// The offices that entries are about, by their subjects.
-pub async fn offices(
-    connection: &mut SqliteConnection,
-    entries: &[Recorded],
-) -> Result<HashMap<String, String>, StoreError> {
-    let subjects: BTreeSet<&str> = entries.iter().map(|entry| entry.subject.as_str()).collect();
-    let subjects: Vec<&str> = subjects.into_iter().collect();
-    let mut found = HashMap::new();
-    for group in groups(&subjects) {
-        for table in [
-            "messages WHERE verdict = 'accepted' AND",
-            "messages WHERE verdict = 'quarantined' AND",
-            "sent WHERE",
-            "users WHERE",
-        ] {
-            let mut query = QueryBuilder::<Sqlite>::new("SELECT id, office FROM ");
-            query.push(table).push(" office IS NOT NULL AND id IN (");
-            let mut list = query.separated(", ");
-            for subject in group {
-                list.push_bind(*subject);
-            }
-            query.push(")");
-            let rows: Vec<(String, String)> = query.build_query_as().fetch_all(&mut *connection).await?;
-            found.extend(rows);
-        }
-    }
-    Ok(found)
 }
 
 const SELECT: &str = "SELECT number, at, actor, action, subject, before, after, origin FROM audit WHERE ";
