@@ -60,6 +60,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("GET", "/received", SEEING),
     ("GET", "/received/{id}", SEEING),
     ("POST", "/received/accept", REVIEWING),
+    ("GET", "/received/decided", REVIEWING),
     ("POST", "/received/{id}/accept", REVIEWING),
     ("POST", "/received/{id}/return", REVIEWING),
     ("POST", "/received/{id}/flag", REVIEWING),

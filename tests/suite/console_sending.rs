@@ -252,7 +252,7 @@ async fn a_second_person_agrees_or_refuses_and_never_the_same() {
     assert_eq!(state().await, Sending::Held);
     assert_eq!(leads(&sato.post(&approve, &[]).await), format!("{place}?done=approved"));
     sato.get(&place).await;
-    assert_eq!(sato.post(&approve, &[]).await.status, StatusCode::CONFLICT, "once");
+    assert_eq!(leads(&sato.post(&approve, &[]).await), format!("{place}?late=decided"), "once");
     assert_eq!(state().await, Sending::Released);
     desk.push().await;
     assert_eq!(state().await, Sending::Relayed);

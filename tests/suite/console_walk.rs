@@ -1,5 +1,7 @@
 //! Every page of the route list in a real browser: small and large, light and dark, with pictures, and axe-core.
 
+use std::fmt::Write as _;
+
 use hyper::{Method, StatusCode};
 use kenpo_express::domain::staff::Role;
 use kenpo_express::domain::user::{DisableReason, UserState};
@@ -53,6 +55,9 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
         if address == "/sent/files" {
             address.push_str("?to=office%3A1234-A");
         }
+        if address == "/received/decided" {
+            write!(address, "?id={archived}&id={quarantined}").unwrap();
+        }
         let answer = browser.get(&address).await;
         assert_eq!(answer.status, StatusCode::OK, "{address}");
         // What is hostile is shown in a frame without scripts, where nothing can be injected that looks at it.
@@ -64,6 +69,7 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
     }
     for (name, address) in [
         ("received-quarantined", format!("/received/{quarantined}")),
+        ("received-late", format!("/received/{archived}?late=decided")),
         ("received-none", "/received?office=9999-Z".to_owned()),
         ("audit-access", "/audit?what=access&office=1234-A".to_owned()),
         ("audit-none", "/audit?who=nobody".to_owned()),

@@ -19,6 +19,7 @@ mod console_access;
 mod console_audit;
 mod console_browser;
 mod console_consents;
+mod console_faster;
 mod console_files;
 mod console_flows;
 mod console_guessing;

@@ -143,6 +143,9 @@ impl Admin {
         let (message, reasons) = self.releasable(id).await?;
         let proven = self.prove(&message, reasons.contains(&Reason::MalwareScanFailed)).await?;
         let receiver = &self.gateway.receiver;
+        let mut transaction = receiver.database.write().await?;
+        agreed.settle(&mut transaction, Matter::Release, &id.to_string(), self).await?;
+        // Nobody else releases it meanwhile: two would put the file in its place at the same time.
         let sealed = Sealed::Shared(receiver.archive.quarantined(&message.path));
         let mut placement = receiver.archive.place(&proven.verified, sealed);
         let spool = receiver.spool.clone();
@@ -151,8 +154,6 @@ impl Admin {
             Durable::place(&spool, &mut [&mut placement]).map(|_| placement.path().to_owned())
         });
         let path = placed.await.map_err(io::Error::other)??;
-        let mut transaction = receiver.database.write().await?;
-        agreed.settle(&mut transaction, Matter::Release, &id.to_string(), self).await?;
         let user = proven.signer(&mut transaction).await?;
         let suspect_since = proven.suspect_since(&user, message.received_at);
         let release = messages::Release { path: &path, user: &user, suspect_since, at: self.now() };

@@ -137,6 +137,11 @@ impl Admin {
         }
     }
 
+    /// Does not agree to a dispatch that somebody else has handed in: it is taken back, as long as nobody has approved it.
+    pub async fn refuse_to_send(&self, id: MessageId) -> Result<DispatchView, AdminError> {
+        Ok(self.gateway.sender.disagree(id, self.by()).await?)
+    }
+
     /// Approves a dispatch, in the name of a second person.
     pub async fn approve_sent(&self, id: MessageId, approver: &str) -> Result<DispatchView, AdminError> {
         let approver = self.second_person(approver)?;

@@ -89,11 +89,12 @@ impl Admin {
         if !fits {
             return Err(AdminError::Reason);
         }
-        self.can_be_done(matter, subject).await?;
         let (database, now) = (&self.gateway.receiver.database, self.now());
         let ends_at = entry.lasts.map(|lasts| now.saturating_add(lasts).unwrap_or(now));
         let new = NewConsent { matter, subject, reason, asked_by: &self.actor, asked_at: now, ends_at };
+        // From here on nobody else decides about it.
         let mut transaction = database.write().await?;
+        self.can_be_done(matter, subject).await?;
         consents::expire(&mut transaction, matter, subject, now).await?;
         let number = consents::insert(&mut transaction, new).await?;
         self.log(&mut transaction, "consent.asked", subject, "", &format!("{} {number}", entry.code)).await?;

@@ -147,6 +147,29 @@ impl Admin {
         reason: DisableReason,
         lost_at: Option<Timestamp>,
     ) -> Result<Disabled, AdminError> {
+        self.disable(id, reason, lost_at, true).await
+    }
+
+    /// The same, for a user who was not disabled when it was decided.
+    ///
+    /// # Errors
+    /// [`AdminError::State`] when somebody else has done so meanwhile: then nothing is changed, whatever their reason was.
+    pub async fn disable_first(
+        &self,
+        id: &UserId,
+        reason: DisableReason,
+        lost_at: Option<Timestamp>,
+    ) -> Result<Disabled, AdminError> {
+        self.disable(id, reason, lost_at, false).await
+    }
+
+    async fn disable(
+        &self,
+        id: &UserId,
+        reason: DisableReason,
+        lost_at: Option<Timestamp>,
+        is_again: bool,
+    ) -> Result<Disabled, AdminError> {
         let receiver = &self.gateway.receiver;
         let now = self.now();
         if let Some(lost_at) = lost_at.filter(|lost_at| lost_at.duration_since(now) > CLOCKS_DIFFER) {
@@ -154,6 +177,9 @@ impl Admin {
         }
         let mut transaction = receiver.database.write().await?;
         let before = users::find(&mut *transaction, id).await?.ok_or(StoreError::Missing("user"))?;
+        if matches!(before.state, UserState::Disabled { .. }) && !is_again {
+            return Err(AdminError::State { state: before.state.code() });
+        }
         let (at, lost_at, suspect_from) = match before.state {
             // Told again, it is still the same time out. A loss is known better later, but what is suspect stays so.
             UserState::Disabled { at, .. } => {

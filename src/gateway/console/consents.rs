@@ -12,17 +12,18 @@ use jiff::Timestamp;
 use super::App;
 use super::asked::Asked;
 use super::fault::Fault;
+use super::fields::Fields;
 use super::frame::{Frame, html};
 use super::id::Id;
 use super::lang::Lang;
 use super::named::Named;
 use super::session::Visitor;
-use super::text;
 use super::words::Words;
+use super::{late, text};
 use crate::domain::sending::Sending;
 use crate::domain::two_persons::Matter;
-use crate::gateway::admin::Admin;
 use crate::gateway::admin::sent::console::Followed;
+use crate::gateway::admin::{Admin, AdminError};
 use crate::store::gateway::consents::{Consent, Outcome};
 use crate::store::gateway::names::{self, Ids, Names};
 
@@ -133,8 +134,8 @@ pub(super) async fn agree(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(number): Id<i64>,
 ) -> Result<Response, Fault> {
-    let done = app.admin(visitor.name(), &asked.origin).agree(number, visitor.session.role).await?;
-    Ok(lead(&done, "agreed"))
+    let done = app.admin(visitor.name(), &asked.origin).agree(number, visitor.session.role).await;
+    lead(&app, number, done, "agreed").await
 }
 
 /// POST `/consents/{id}/refuse`.
@@ -144,8 +145,8 @@ pub(super) async fn refuse(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(number): Id<i64>,
 ) -> Result<Response, Fault> {
-    let done = app.admin(visitor.name(), &asked.origin).refuse(number, visitor.session.role).await?;
-    Ok(lead(&done, "refused"))
+    let done = app.admin(visitor.name(), &asked.origin).refuse(number, visitor.session.role).await;
+    lead(&app, number, done, "refused").await
 }
 
 /// POST `/consents/{id}/withdraw`.
@@ -155,13 +156,17 @@ pub(super) async fn withdraw(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(number): Id<i64>,
 ) -> Result<Response, Fault> {
-    let done = app.admin(visitor.name(), &asked.origin).withdraw(number).await?;
-    Ok(lead(&done, "withdrawn"))
+    let done = app.admin(visitor.name(), &asked.origin).withdraw(number).await;
+    lead(&app, number, done, "withdrawn").await
 }
 
-/// To what it is about.
-fn lead(consent: &Consent, done: &str) -> Response {
-    Redirect::to(&format!("{}?done={done}", href(consent))).into_response()
+/// To what it is about, also when somebody else was faster with an answer.
+async fn lead(app: &App, number: i64, answered: Result<Consent, AdminError>, done: &str) -> Result<Response, Fault> {
+    let address = |consent: &Consent, said: (&str, &str)| Fields::default().address(&href(consent), &[], &[said]);
+    match answered {
+        Ok(consent) => Ok(Redirect::to(&address(&consent, ("done", done))).into_response()),
+        Err(error) => late::lead_answer(app, error, number, address).await,
+    }
 }
 
 fn href(consent: &Consent) -> String {

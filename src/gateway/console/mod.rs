@@ -21,6 +21,7 @@ mod frame;
 mod gate;
 mod id;
 mod lang;
+mod late;
 mod live;
 mod named;
 mod people;

@@ -12,7 +12,7 @@ use super::gate::{Gate, enter, not_allowed, unknown};
 use super::people::{act, import, incident, lost, offices, register, rollover};
 use super::protect::protect;
 use super::quarantine;
-use super::received::{decide, list, one, show, take};
+use super::received::{decide, decided, list, one, show, take};
 use super::schedule::{change, order};
 use super::sending;
 use super::session::Step;
@@ -110,6 +110,7 @@ pub fn routes() -> Vec<Route> {
         action("/schedule/blackouts/{id}/remove", manage, post(order::remove_blackout)),
         page("/received", see, get(list::page)),
         action("/received/accept", review, post(decide::accept_all)),
+        page("/received/decided", review, get(decided::page)),
         page("/received/{id}", see, get(one::page)),
         action("/received/{id}/accept", review, post(decide::accept)),
         action("/received/{id}/return", review, post(decide::hand_back)),

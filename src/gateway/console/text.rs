@@ -52,6 +52,18 @@ pub(super) fn short(at: Timestamp, now: Timestamp, lang: Lang) -> String {
     local.strftime(shape).to_string()
 }
 
+/// A day with its time, and with its year unless it is this one: 11月22日 23:05, 2025年11月22日 23:05.
+pub(super) fn dated(at: Timestamp, now: Timestamp, lang: Lang) -> String {
+    let (local, today) = (japan(at), japan(now));
+    let shape = match (local.year() == today.year(), lang) {
+        (true, Lang::Japanese) => "%-m月%-d日 %H:%M",
+        (false, Lang::Japanese) => "%Y年%-m月%-d日 %H:%M",
+        (true, Lang::English) => "%-d %b %H:%M",
+        (false, Lang::English) => "%-d %b %Y %H:%M",
+    };
+    local.strftime(shape).to_string()
+}
+
 /// Who did something, by the login name. The audit calls staff `staff:NAME`; programs, the system and whoever is at the command line are called
 /// otherwise.
 pub(super) fn who(actor: &str) -> &str {
@@ -113,6 +125,9 @@ mod tests {
         assert_eq!(short(before(2), now, Lang::Japanese), "21:05");
         assert_eq!(short(before(24), now, Lang::Japanese), "11月21日 23:05");
         assert_eq!(short(before(24 * 400), now, Lang::Japanese), "2025年10月18日");
+        assert_eq!(dated(before(2), now, Lang::Japanese), "11月22日 21:05");
+        assert_eq!(dated(before(24 * 400), now, Lang::Japanese), "2025年10月18日 23:05");
+        assert_eq!(dated(before(24), now, Lang::English), "21 Nov 23:05");
         assert_eq!((who("staff:suzuki"), who("token:core")), ("suzuki", "token:core"));
         assert_eq!(long(SignedDuration::from_hours(50), Lang::Japanese), "2日");
         assert_eq!(long(SignedDuration::from_mins(90), Lang::Japanese), "90分");

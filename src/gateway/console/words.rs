@@ -41,6 +41,7 @@ macro_rules! page_words {
 }
 
 pub(super) mod audit;
+pub(super) mod late;
 pub(super) mod quarantine;
 pub(super) mod received;
 pub(super) mod sending;

@@ -4,6 +4,8 @@ mod search;
 
 pub use search::{NoPlace, Place, Search, newest_number, plan, search};
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
@@ -118,6 +120,24 @@ pub async fn newest(
     .fetch_optional(executor)
     .await?;
     row.map(recorded).transpose()
+}
+
+/// The newest of these actions about each of these subjects that somebody has taken: the gateway's own are left out.
+pub async fn newest_of(
+    executor: impl SqliteExecutor<'_>,
+    subjects: &[String],
+    actions: &[&str],
+) -> Result<HashMap<String, Recorded>, StoreError> {
+    // The other columns are those of the row that has the highest number.
+    let found = sqlx::query_as(
+        "SELECT max(number), at, actor, action, subject, before, after, origin FROM audit
+         WHERE subject IN (SELECT value FROM json_each($1)) AND +action IN (SELECT value FROM json_each($2))
+             AND +actor <> 'gateway' GROUP BY subject",
+    );
+    let subjects = serde_json::to_string(subjects).map_err(corrupt("subjects"))?;
+    let actions = serde_json::to_string(actions).map_err(corrupt("actions"))?;
+    let rows: Vec<Row> = found.bind(subjects).bind(actions).fetch_all(executor).await?;
+    rows.into_iter().map(|row| recorded(row).map(|entry| (entry.subject.clone(), entry))).collect()
 }
 
 /// Whether somebody has done one of these things to a subject since.

@@ -13,6 +13,7 @@ use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
+use super::super::late::{self, Thing};
 use super::super::session::Visitor;
 use super::words::Words;
 use super::{frame, href, tell, words};
@@ -124,7 +125,9 @@ pub(in super::super) async fn disable(
         _ => return Err(Fault::input()),
     };
     let admin = app.admin(visitor.name(), &asked.origin);
-    admin.disable_user(&id, reason, None).await?;
+    if let Err(error) = admin.disable_first(&id, reason, None).await {
+        return late::lead(&app, error, Thing::User(&id), |late| page(&id, late)).await;
+    }
     tell(&app, admin, id.clone());
     Ok(done(&id, "disabled"))
 }
@@ -138,10 +141,16 @@ pub(in super::super) async fn ask_enable(
     Id(id): Id<UserId>,
 ) -> Result<Response, Fault> {
     let admin = app.admin(visitor.name(), &asked.origin);
-    admin.ask(Matter::EnableUser, id.as_str(), form.get("reason"), visitor.session.role).await?;
-    Ok(done(&id, "asked"))
+    match admin.ask(Matter::EnableUser, id.as_str(), form.get("reason"), visitor.session.role).await {
+        Ok(_) => Ok(done(&id, "asked")),
+        Err(error) => late::lead(&app, error, Thing::User(&id), |late| page(&id, late)).await,
+    }
 }
 
 fn done(id: &UserId, code: &str) -> Response {
-    Redirect::to(&format!("{}?done={code}", href(id.as_str()))).into_response()
+    Redirect::to(&page(id, ("done", code))).into_response()
+}
+
+fn page(id: &UserId, said: (&str, &str)) -> String {
+    Fields::default().address(&href(id.as_str()), &[], &[said])
 }

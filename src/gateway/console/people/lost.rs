@@ -16,6 +16,7 @@ use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
+use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::list::{Row, found};
 use super::words::Words;
@@ -50,6 +51,8 @@ struct When {
     day: String,
     time: String,
     today: String,
+    /// Somebody else has shut the user out since the form was opened.
+    late: Option<Late>,
     problem: Option<&'static str>,
 }
 
@@ -77,17 +80,10 @@ pub(in super::super) async fn when(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(id): Id<UserId>,
 ) -> Result<Response, Fault> {
-    html(&form(&app, &asked, &visitor, &id, &Fields::default(), None).await?)
+    html(&form(&app, &asked, &visitor, &id, &Fields::default()).await?)
 }
 
-async fn form(
-    app: &App,
-    asked: &Asked,
-    visitor: &Visitor,
-    id: &UserId,
-    filled: &Fields,
-    problem: Option<&'static str>,
-) -> Result<When, Fault> {
+async fn form(app: &App, asked: &Asked, visitor: &Visitor, id: &UserId, filled: &Fields) -> Result<When, Fault> {
     let p = words(asked.lang);
     let user = app.reading().user(id).await?;
     let person = Person::of(&user, p);
@@ -100,7 +96,8 @@ async fn form(
         day: filled.get("day").to_owned(),
         time: filled.get("time").to_owned(),
         today: jst(app.gateway.receiver.clock.now()).date().to_string(),
-        problem,
+        late: None,
+        problem: None,
     })
 }
 
@@ -118,21 +115,40 @@ pub(in super::super) async fn order(
         "stolen" => DisableReason::Stolen,
         _ => return Err(Fault::input()),
     };
-    let problem = match lost_at(&filled) {
-        None => p.lost_at_wrong,
-        Some(lost_at) => {
-            let admin = app.admin(visitor.name(), &asked.origin);
-            match admin.disable_user(&id, reason, Some(lost_at)).await {
-                Ok(_) => {
-                    tell(&app, admin, id.clone());
-                    return Ok(Redirect::to(&format!("{}/incident", href(id.as_str()))).into_response());
-                }
-                Err(AdminError::LostLater(_)) => p.lost_at_later,
-                Err(error) => return Err(error.into()),
-            }
-        }
+    let Some(lost_at) = lost_at(&filled) else {
+        return refused(&app, &asked, &visitor, &id, &filled, p.lost_at_wrong).await;
     };
-    let page = form(&app, &asked, &visitor, &id, &filled, Some(problem)).await?;
+    let admin = app.admin(visitor.name(), &asked.origin);
+    let disabled = match filled.get("known") {
+        // Whoever was shown that the user is shut out already puts the time of the loss right.
+        "disabled" => admin.disable_user(&id, reason, Some(lost_at)).await,
+        _ => admin.disable_first(&id, reason, Some(lost_at)).await,
+    };
+    match disabled {
+        Ok(_) => {
+            tell(&app, admin, id.clone());
+            Ok(Redirect::to(&format!("{}/incident", href(id.as_str()))).into_response())
+        }
+        Err(AdminError::LostLater(_)) => refused(&app, &asked, &visitor, &id, &filled, p.lost_at_later).await,
+        Err(AdminError::State { .. }) => {
+            let late = Thing::User(&id).late(&app, asked.lang).await?;
+            let page = When { late, ..form(&app, &asked, &visitor, &id, &filled).await? };
+            Ok((StatusCode::CONFLICT, html(&page)?).into_response())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The form once more, as it was filled in.
+async fn refused(
+    app: &App,
+    asked: &Asked,
+    visitor: &Visitor,
+    id: &UserId,
+    filled: &Fields,
+    problem: &'static str,
+) -> Result<Response, Fault> {
+    let page = When { problem: Some(problem), ..form(app, asked, visitor, id, filled).await? };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)?).into_response())
 }
 

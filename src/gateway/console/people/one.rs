@@ -14,6 +14,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
+use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::super::{App, text};
 use super::words::Words;
@@ -35,6 +36,7 @@ struct Page {
     p: &'static Words,
     now: Now,
     live: String,
+    late: Option<Late>,
     consent: Option<Open>,
 }
 
@@ -102,6 +104,7 @@ pub(in super::super) async fn page(
         p: words(asked.lang),
         now,
         live: format!("/people/users/{id}/live"),
+        late: Thing::User(&id).late_as_asked(&app, &asked).await?,
         consent,
     })
 }

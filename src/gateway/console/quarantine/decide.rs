@@ -11,6 +11,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::id::Id;
+use super::super::late::{self, Thing};
 use super::super::session::Visitor;
 use crate::domain::ids::MessageId;
 use crate::domain::two_persons::Matter;
@@ -26,8 +27,10 @@ pub(in super::super) async fn hand_back(
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
     let reason = form.text("reason", MAX_REASON).ok_or(Fault::input())?;
-    app.admin(visitor.name(), &asked.origin).return_quarantined(id, &reason).await?;
-    Ok(Redirect::to("/quarantine?done=returned").into_response())
+    match app.admin(visitor.name(), &asked.origin).return_quarantined(id, &reason).await {
+        Ok(_) => Ok(Redirect::to("/quarantine?done=returned").into_response()),
+        Err(error) => late::lead(&app, error, Thing::Received(id), |late| page(id, late)).await,
+    }
 }
 
 /// POST `/quarantine/{id}/release`: asks for it. Another person agrees, where all such requests are.
@@ -40,6 +43,12 @@ pub(in super::super) async fn release(
 ) -> Result<Response, Fault> {
     let (admin, role) = (app.admin(visitor.name(), &asked.origin), visitor.session.role);
     let reason = form.text("reason", LONGEST_REASON).ok_or(Fault::input())?.replace('\n', " ");
-    admin.ask(Matter::Release, &id.to_string(), &reason, role).await?;
-    Ok(Redirect::to(&format!("/quarantine/{id}?done=asked")).into_response())
+    match admin.ask(Matter::Release, &id.to_string(), &reason, role).await {
+        Ok(_) => Ok(Redirect::to(&page(id, ("done", "asked"))).into_response()),
+        Err(error) => late::lead(&app, error, Thing::Received(id), |late| page(id, late)).await,
+    }
+}
+
+fn page(id: MessageId, said: (&str, &str)) -> String {
+    Fields::default().address(&format!("/quarantine/{id}"), &[], &[said])
 }

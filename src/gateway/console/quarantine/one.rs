@@ -14,6 +14,7 @@ use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
+use super::super::late::{Late, Thing};
 use super::super::received::about::{About, warnings};
 use super::super::received::name;
 use super::super::session::Visitor;
@@ -40,6 +41,7 @@ struct Page {
     name: Option<String>,
     state: State,
     state_name: &'static str,
+    late: Option<Late>,
     whys: Vec<Why>,
     warnings: Vec<&'static str>,
     return_reason: Option<String>,
@@ -80,6 +82,8 @@ pub(in super::super) async fn page(
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
     let lang = asked.lang;
+    let request = consents::about(&app, (Matter::Release, &id.to_string()), &asked, &visitor).await?;
+    let late = Thing::Received(id).late_as_asked(&app, &asked).await?;
     let mut reader = app.gateway.receiver.database.reader().await?;
     let message = messages::find(&mut reader, id).await?.ok_or(Fault::missing())?;
     let Verdict::Quarantined { warnings: doubts, .. } = &message.verdict else {
@@ -88,13 +92,13 @@ pub(in super::super) async fn page(
     };
     let explained = explained(&mut reader, &message).await?;
     let is_open = message.state == State::Quarantined;
-    let request = consents::about(&app, (Matter::Release, &id.to_string()), &asked, &visitor).await?;
     let path = |rest: &str| format!("/quarantine/{id}/{rest}");
     let page = Page {
         w: lang.of_pages(),
         name: name(&message),
         state: message.state,
         state_name: lang.words().of_state(message.state),
+        late,
         is_releasable: explained.iter().all(|one| one.is_releasable),
         whys: explained.into_iter().map(|one| Why::new(one, lang)).collect(),
         warnings: warnings(doubts, lang),

@@ -11,6 +11,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::id::Id;
+use super::super::late::{self, Thing};
 use super::super::session::Visitor;
 use super::take::ticked;
 use super::{next_new, within_list};
@@ -27,8 +28,7 @@ pub(in super::super) async fn accept(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    app.admin(visitor.name(), &asked.origin).review(id, &Review::Accept).await?;
-    next(&app, &asked, &visitor, id, "accepted").await
+    decide(&app, &asked, &visitor, id, &Review::Accept, "accepted").await
 }
 
 /// POST `/received/{id}/return`: with a reason, for the sender; then the next one.
@@ -40,8 +40,25 @@ pub(in super::super) async fn hand_back(
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
     let reason = form.text("reason", MAX_REASON).ok_or(Fault::input())?;
-    app.admin(visitor.name(), &asked.origin).review(id, &Review::Return { reason }).await?;
-    next(&app, &asked, &visitor, id, "returned").await
+    decide(&app, &asked, &visitor, id, &Review::Return { reason }, "returned").await
+}
+
+/// Then the next one; or the same again, when somebody else was faster.
+async fn decide(
+    app: &App,
+    asked: &Asked,
+    visitor: &Visitor,
+    id: MessageId,
+    review: &Review,
+    done: &str,
+) -> Result<Response, Fault> {
+    match app.admin(visitor.name(), &asked.origin).review(id, review).await {
+        Ok(_) => next(app, asked, visitor, id, done).await,
+        Err(error) => {
+            let address = |late: (&str, &str)| within_list(&asked.query, &format!("/received/{id}"), &[late]);
+            late::lead(app, error, Thing::Received(id), address).await
+        }
+    }
 }
 
 /// The next file to review in the list that this one was opened from, or that list.
@@ -53,7 +70,7 @@ async fn next(app: &App, asked: &Asked, visitor: &Visitor, id: MessageId, done: 
     Ok(Redirect::to(&within_list(&asked.query, &page, &[("done", done)])).into_response())
 }
 
-/// POST `/received/accept`: all that are ticked. Those that somebody else was faster with are left as they are.
+/// POST `/received/accept`: all that are ticked. Those that somebody else was faster with are left as they are, and listed.
 pub(in super::super) async fn accept_all(
     Shared(app): Shared<App>,
     Extension(asked): Extension<Asked>,
@@ -62,15 +79,22 @@ pub(in super::super) async fn accept_all(
 ) -> Result<Response, Fault> {
     let ids = ticked(&form)?;
     let admin = app.admin(visitor.name(), &asked.origin);
-    let mut done = "accepted-all";
+    let (mut is_any, mut late) = (false, Vec::new());
     for id in ids {
         match admin.review(id, &Review::Accept).await {
-            Ok(_) => (),
-            Err(AdminError::State { .. }) => done = "accepted-some",
+            Ok(_) => is_any = true,
+            Err(AdminError::State { .. }) => late.push(id.to_string()),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Redirect::to(&within_list(&asked.query, "/received", &[("done", done)])).into_response())
+    let page = if late.is_empty() {
+        within_list(&asked.query, "/received", &[("done", "accepted-all")])
+    } else {
+        let done = is_any.then_some(("done", "accepted-some"));
+        let said: Vec<(&str, &str)> = late.iter().map(|id| ("id", id.as_str())).chain(done).collect();
+        within_list(&asked.query, "/received/decided", &said)
+    };
+    Ok(Redirect::to(&page).into_response())
 }
 
 /// POST `/received/{id}/flag`.

@@ -2,6 +2,7 @@
 
 pub(super) mod about;
 pub(super) mod decide;
+pub(super) mod decided;
 pub(super) mod list;
 pub(super) mod one;
 pub(super) mod show;

@@ -12,6 +12,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
+use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::received::Received as Words;
@@ -33,6 +34,7 @@ struct Page {
     name: Option<String>,
     state: State,
     state_name: &'static str,
+    late: Option<Late>,
     /// What is doubtful, in words.
     warnings: Vec<&'static str>,
     suspect: Option<String>,
@@ -69,6 +71,7 @@ pub(in super::super) async fn page(
 ) -> Result<Response, Fault> {
     app.admin(visitor.name(), &asked.origin).look_at(id, visitor.name()).await?;
     let (receiver, lang, query) = (&app.gateway.receiver, asked.lang, &asked.query);
+    let late = Thing::Received(id).late_as_asked(&app, &asked).await?;
     let mut reader = receiver.database.reader().await?;
     let message = messages::find(&mut reader, id).await?.ok_or(Fault::missing())?;
     let Verdict::Accepted { warnings: doubts } = &message.verdict else {
@@ -85,6 +88,7 @@ pub(in super::super) async fn page(
         name: name(&message),
         state: message.state,
         state_name: lang.words().of_state(message.state),
+        late,
         warnings: warnings(doubts, lang),
         suspect: message.suspect_since.map(|since| text::full(since, lang)),
         return_reason: reviews::return_reason(&mut *reader, message.number).await?,

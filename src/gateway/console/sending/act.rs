@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::super::App;
 use super::super::asked::Asked;
 use super::super::fault::Fault;
+use super::super::fields::Fields;
 use super::super::id::Id;
+use super::super::late::{self, Thing};
 use super::super::session::Visitor;
 use crate::domain::ids::MessageId;
 
@@ -20,19 +22,33 @@ pub(in super::super) async fn approve(
     Extension(visitor): Extension<Arc<Visitor>>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    app.admin(visitor.name(), &asked.origin).agree_to_send(id, visitor.session.role).await?;
-    Ok(lead(id, "approved"))
+    match app.admin(visitor.name(), &asked.origin).agree_to_send(id, visitor.session.role).await {
+        Ok(_) => Ok(lead(id, "approved")),
+        Err(error) => late::lead(&app, error, Thing::Sent(id), |late| page(id, late)).await,
+    }
 }
 
-/// POST `/sent/{id}/recall`.
+/// POST `/sent/{id}/recall`; with `only=held` by a second person who does not agree: then only what waits for one.
 pub(in super::super) async fn recall(
     State(app): State<App>,
     Extension(asked): Extension<Asked>,
     Extension(visitor): Extension<Arc<Visitor>>,
+    Extension(form): Extension<Fields>,
     Id(id): Id<MessageId>,
 ) -> Result<Response, Fault> {
-    app.admin(visitor.name(), &asked.origin).recall(id).await?;
-    Ok(lead(id, "recalled"))
+    let admin = app.admin(visitor.name(), &asked.origin);
+    let recalled = match form.get("only") {
+        "held" => admin.refuse_to_send(id).await.map(drop),
+        _ => admin.recall(id).await.map(drop),
+    };
+    if let Err(error) = recalled {
+        return late::lead(&app, error, Thing::Sent(id), |late| page(id, late)).await;
+    }
+    // What is being taken back already is asked for at the relay once more; that is not this person's doing.
+    match Thing::Sent(id).decided(&app).await? {
+        Some(entry) if entry.actor != admin.actor() => Ok(late::lead_on(|late| page(id, late))),
+        _ => Ok(lead(id, "recalled")),
+    }
 }
 
 /// POST `/sent/{id}/remind`: everybody who has not fetched it.
@@ -51,5 +67,9 @@ pub(in super::super) async fn remind(
 }
 
 fn lead(id: MessageId, done: &str) -> Response {
-    Redirect::to(&format!("/sent/{id}?done={done}")).into_response()
+    Redirect::to(&page(id, ("done", done))).into_response()
+}
+
+fn page(id: MessageId, said: (&str, &str)) -> String {
+    Fields::default().address(&format!("/sent/{id}"), &[], &[said])
 }

@@ -8,6 +8,7 @@ use super::super::asked::Asked;
 use super::super::fault::Fault;
 use super::super::frame::{Frame, html};
 use super::super::lang::Lang;
+use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::sending::Sending as Words;
@@ -32,6 +33,7 @@ struct Page {
     dispatch: String,
     file: String,
     tag: Tag,
+    late: Option<Late>,
     facts: Vec<(&'static str, String)>,
     reasons: Vec<String>,
     has_alarm: bool,
@@ -77,6 +79,7 @@ pub(super) async fn page(app: &App, asked: &Asked, visitor: &Visitor, id: Messag
         dispatch: format!("/sent/{}", view.dispatch),
         file: view.file_name.clone(),
         tag: Tag::of(state, lang),
+        late: Thing::Sent(id).late_as_asked(app, asked).await?,
         facts: facts(app, &view, lang).await?,
         reasons: view.reasons.iter().map(|code| why(code, w)).collect(),
         has_alarm: !view.warnings.is_empty(),

@@ -14,6 +14,7 @@ use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
 use super::super::lang::Lang;
+use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::sending::Sending as Words;
@@ -40,6 +41,7 @@ struct Page {
     w: &'static Words,
     path: String,
     file: String,
+    late: Option<Late>,
     facts: Vec<(&'static str, String)>,
     is_held: bool,
     is_own: bool,
@@ -120,6 +122,7 @@ pub(in super::super) async fn page(
         f: frame(&asked, &visitor),
         w,
         file: dispatch.file_name.to_string(),
+        late: Thing::Sent(id).late_as_asked(&app, &asked).await?,
         facts,
         is_held,
         is_own,

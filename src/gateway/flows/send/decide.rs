@@ -125,12 +125,37 @@ impl<R: Relay> Sender<R> {
         id: MessageId,
         by: impl Into<By<'a>>,
     ) -> Result<DispatchView, SendError> {
-        let by = by.into();
+        self.take_back(id, by.into(), |_| true).await
+    }
+
+    /// A second person does not agree: takes a dispatch back that waits for one.
+    ///
+    /// # Errors
+    /// [`SendError::State`] when it does not wait any more: somebody was faster, and nothing is changed.
+    pub async fn disagree<'a>(
+        self: &Arc<Self>,
+        id: MessageId,
+        by: impl Into<By<'a>>,
+    ) -> Result<DispatchView, SendError> {
+        self.take_back(id, by.into(), |state| state == Sending::Held).await
+    }
+
+    /// Takes back what can be, and is meant by where it stands.
+    async fn take_back(
+        self: &Arc<Self>,
+        id: MessageId,
+        by: By<'_>,
+        is_meant: impl Fn(Sending) -> bool,
+    ) -> Result<DispatchView, SendError> {
         let database = &self.receiver.database;
         let mut transaction = database.write().await?;
         let dispatch = dispatches::find(&mut *transaction, id).await?.ok_or(SendError::NoMessage(id))?;
         let (mut ordered, mut why) = (Vec::new(), SendError::Collected(id));
         for message in sent::of_dispatch(&mut *transaction, dispatch.number).await? {
+            if !is_meant(message.state) {
+                why = SendError::State(message.state);
+                continue;
+            }
             match self.order_recall(&mut transaction, &message, by).await? {
                 Ok(message) => ordered.push(message),
                 Err(error) => why = error,
