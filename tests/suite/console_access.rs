@@ -39,7 +39,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("POST", "/people/users/{id}/device", MANAGING),
     ("POST", "/people/users/{id}/disable", MANAGING),
     ("POST", "/people/users/{id}/enable", MANAGING),
-    ("GET", "/people/lost", MANAGING),
+    ("GET", "/people/lost", REVIEWING),
     ("GET", "/people/users/{id}/lost", MANAGING),
     ("POST", "/people/users/{id}/lost", MANAGING),
     ("GET", "/people/users/{id}/incident", SEEING),

@@ -187,6 +187,48 @@ async fn whichever_way_a_name_is_written_the_same_people_are_found() {
     assert!(offices.contains("㈱ｶﾄｳ製作所") && offices.matches("<tr data-row>").count() == 1, "{offices}");
 }
 
+#[tokio::test]
+async fn whoever_may_not_shut_a_pc_out_reads_whom_to_tell_and_what_to_ask() {
+    let world = ConsoleWorld::start().await;
+    let mut clerk = world.staff("suzuki", Role::Clerk).await.browser;
+    world.world.sender("yamada-1").await;
+    let nobody = text(&clerk.get("/people/lost").await);
+    assert!(nobody.contains("停止できる職員もいません") && nobody.contains("kx-gateway user disable"), "{nobody}");
+    for (name, role) in
+        [("sato", Role::Manager), ("mori", Role::Officer), ("kato", Role::Clerk), ("ueda", Role::Manager)]
+    {
+        world.staff(name, role).await;
+    }
+    world.admin().disable_staff(&"ueda".parse().unwrap()).await.unwrap();
+    // Has never signed in.
+    world.account("abe", Role::Manager).await;
+    for page in ["/", "/people", "/people/users/yamada-1"] {
+        assert!(text(&clerk.get(page).await).contains("href=\"/people/lost"), "{page}");
+    }
+    let shown = text(&clerk.get("/people/lost?q=yamada").await);
+    let helpers = between(&shown, "<ul id=\"helpers\">", "</ul>").unwrap();
+    assert_eq!(helpers, "<li><b>mori</b>（責任者）</li><li><b>sato</b>（管理）</li>");
+    for asked in ["最後に手元にあったのはいつか", "端末名", "PINコードを書いたメモ", "折り返しの電話番号"]
+    {
+        assert!(shown.contains(asked), "{asked}: {shown}");
+    }
+    // Nothing leads where this role is refused.
+    assert!(
+        shown.contains("href=\"/people/users/yamada-1\"") && !shown.contains("/people/users/yamada-1/lost"),
+        "{shown}"
+    );
+    assert!(!text(&clerk.get("/people/users/yamada-1").await).contains("/people/users/yamada-1/lost"));
+    assert_eq!(clerk.get("/people/users/yamada-1/lost").await.status, StatusCode::FORBIDDEN);
+    let english = text(&clerk.get("/people/lost?lang=en").await);
+    assert!(english.contains("<b>sato</b>（manager）") && english.contains("What to ask the caller"), "{english}");
+    let mut manager = world.staff("endo", Role::Manager).await.browser;
+    let shown = text(&manager.get("/people/lost?q=yamada").await);
+    assert!(shown.contains("/people/users/yamada-1/lost") && !shown.contains("helpers"), "{shown}");
+    let mut reader = world.staff("doi", Role::Reader).await.browser;
+    assert!(!text(&reader.get("/").await).contains("/people/lost"));
+    assert_eq!(reader.get("/people/lost").await.status, StatusCode::FORBIDDEN);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_users_fit_and_a_larger_file_is_refused_with_what_to_do() {
     let world = ConsoleWorld::start().await;

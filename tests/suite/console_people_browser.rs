@@ -73,6 +73,25 @@ async fn a_stolen_pc_is_shut_out_in_three_steps_from_the_dashboard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clerk_whom_somebody_calls_is_told_what_to_do() {
+    let world = ConsoleWorld::start().await;
+    let somebody = world.staff("suzuki", Role::Clerk).await;
+    world.staff("tanaka", Role::Manager).await;
+    world.world.sender("yamada-1").await;
+    let window = Window::open(SMALL, false).await;
+    sign_in(&world, &window, &somebody.secret).await;
+    window.click("a[href='/people/lost']").await;
+    window.wait("#helpers").await;
+    window.fill("#q", "ＹＡＭＡＤＡ\u{e007}").await;
+    window.wait(".choose").await;
+    look(&window, "lost-clerk").await;
+    window.click(".choose a").await;
+    window.arrive("/people/users/yamada-1").await;
+    look(&window, "user-clerk").await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_employer_is_registered_and_the_enrolment_comes_in_by_itself() {
     let world = ConsoleWorld::start().await;
     orders::announce(&world.world.receiver).await.unwrap();

@@ -31,7 +31,8 @@ use crate::store::gateway::history::{self, Grain, increases};
 struct Page {
     f: Frame,
     now: Now,
-    can_manage: bool,
+    /// Whoever looks may be the one whom somebody calls who has lost a PC.
+    can_report: bool,
 }
 
 /// What changes while somebody looks: the live part of the page.
@@ -98,8 +99,8 @@ pub(super) async fn page(
     Extension(asked): Extension<Asked>,
     Extension(visitor): Extension<Arc<Visitor>>,
 ) -> Result<Response, Fault> {
-    let can_manage = visitor.session.role.may(Duty::Manage);
-    html(&Page { f: Frame::new(&asked, &visitor), now: app.look(asked.lang).await?, can_manage })
+    let can_report = visitor.session.role.may(Duty::Review);
+    html(&Page { f: Frame::new(&asked, &visitor), now: app.look(asked.lang).await?, can_report })
 }
 
 impl Console {

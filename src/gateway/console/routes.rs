@@ -90,7 +90,7 @@ pub fn routes() -> Vec<Route> {
         action("/people/users/{id}/device", manage, post(act::device)),
         action("/people/users/{id}/disable", manage, post(act::disable)),
         action("/people/users/{id}/enable", manage, post(act::ask_enable)),
-        page("/people/lost", manage, get(lost::who)),
+        page("/people/lost", review, get(lost::who)),
         page("/people/users/{id}/lost", manage, get(lost::when)),
         action("/people/users/{id}/lost", manage, post(lost::order)),
         page("/people/users/{id}/incident", see, get(incident::page)),

@@ -30,6 +30,8 @@ struct Page {
     stages: Vec<Choice>,
     rows: Vec<Row>,
     can_manage: bool,
+    /// Whoever looks may be the one whom somebody calls who has lost a PC.
+    can_report: bool,
     first: Option<String>,
     more: Option<String>,
     /// What is looked for cannot be, or nobody is registered at all.
@@ -77,6 +79,7 @@ pub(in super::super) async fn page(
         stages: std::iter::once(None).chain(Stage::ALL.map(Some)).map(choice).collect(),
         rows,
         can_manage: visitor.session.role.may(Duty::Manage),
+        can_report: visitor.session.role.may(Duty::Review),
         first: search.after.is_some().then(|| query.address("/people", &["after", "done"], &[])),
         more: last.map(|last| query.address("/people", &["after", "done"], &[("after", &last)])),
         is_filtered: ["q", "office", "state"].into_iter().any(|name| !query.get(name).is_empty()),

@@ -1,4 +1,4 @@
-//! 紛失・盗難 as one guided action: who (1), since when (2), shut out (3).
+//! 紛失・盗難 as one guided action: who (1), since when (2), shut out (3). Whoever may not shut anybody out is told whom to tell, and what to ask.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use super::super::fault::Fault;
 use super::super::fields::Fields;
 use super::super::frame::{Frame, html};
 use super::super::id::Id;
+use super::super::lang::Lang;
 use super::super::late::{Late, Thing};
 use super::super::session::Visitor;
 use super::list::{Row, found};
@@ -23,9 +24,11 @@ use super::words::Words;
 use super::{Person, Stage, frame, href, looked_for, tell, words};
 use crate::domain::ids::UserId;
 use crate::domain::schedule::{civil, jst};
+use crate::domain::staff::Duty;
 use crate::domain::user::DisableReason;
 use crate::gateway::admin::AdminError;
 use crate::store::gateway::directory::Search;
+use crate::store::gateway::staff;
 
 /// Who is shown to choose from.
 const CHOICE: u32 = 20;
@@ -38,6 +41,21 @@ struct Who {
     word: String,
     rows: Vec<Row>,
     has_more: bool,
+    /// Whom to tell, for those who may not shut anybody out themselves.
+    helpers: Option<Vec<Helper>>,
+}
+
+/// Somebody of the staff who may shut a user out.
+struct Helper {
+    name: String,
+    role: &'static str,
+}
+
+impl Who {
+    /// Where a user's entry leads: on, or to the user's page.
+    fn onward(&self, row: &Row) -> String {
+        if self.helpers.is_none() { format!("{}/lost", row.person.href) } else { row.person.href.clone() }
+    }
 }
 
 #[derive(Template)]
@@ -70,7 +88,23 @@ pub(in super::super) async fn who(
     };
     let has_more = rows.len() > CHOICE as usize;
     rows.truncate(CHOICE as usize);
-    html(&Who { f: frame(&asked, &visitor), p, word: word.to_owned(), rows, has_more })
+    let may_order = visitor.session.role.may(Duty::Manage);
+    let helpers = if may_order { None } else { Some(helpers(&app, asked.lang).await?) };
+    html(&Who { f: frame(&asked, &visitor), p, word: word.to_owned(), rows, has_more, helpers })
+}
+
+/// Who of the staff may shut a user out, and has ever signed in.
+async fn helpers(app: &App, lang: Lang) -> Result<Vec<Helper>, Fault> {
+    let accounts = staff::list(app.gateway.receiver.database.read()).await?.into_iter();
+    let can_help = accounts.filter(|account| account.is_in_use() && account.role.may(Duty::Manage));
+    let helper = |account: staff::Account| Helper {
+        name: account.name.to_string(),
+        role: match lang {
+            Lang::Japanese => account.role.japanese(),
+            Lang::English => account.role.code(),
+        },
+    };
+    Ok(can_help.map(helper).collect())
 }
 
 /// GET `/people/users/{id}/lost`: since when, and what is going to happen.

@@ -42,6 +42,7 @@ struct Page {
 
 /// What changes while somebody looks.
 #[derive(Template)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one part of the page that is there or not")]
 #[template(path = "console/people/one-now.html")]
 pub(in super::super) struct Now {
     p: &'static Words,
@@ -57,6 +58,8 @@ pub(in super::super) struct Now {
     orders: Vec<Order>,
     history: Vec<Entry>,
     can_manage: bool,
+    /// Whoever looks may be the one whom the person calls.
+    can_report: bool,
     /// Somebody has asked for the consent of a second person already.
     is_asked: bool,
     longest_reason: usize,
@@ -151,6 +154,7 @@ pub(in super::super) async fn now(
             })
             .collect(),
         can_manage: visitor.session.role.may(Duty::Manage),
+        can_report: visitor.session.role.may(Duty::Review),
         is_asked: asked.is_some(),
         longest_reason: LONGEST_REASON,
         person,

@@ -138,6 +138,16 @@ words! {
     lost_step_when: "2/3　いつ失くなりましたか", "Step 2 of 3: since when?";
     lost_step_done: "3/3　停止の確認", "Step 3 of 3: confirmation";
     lost_who_help: "事業所名や氏名の一部で探し、連絡のあった利用者を選びます。", "Look for the person by part of a name, and choose.";
+    lost_tell: "あなたの役割では利用を停止できません。次の職員のだれかに、口頭か電話ですぐに知らせてください。", "Your role does not shut users out. Tell one of these at once, in person or by telephone:";
+    lost_tell_nobody: "あなたの役割では利用を停止できず、停止できる職員もいません。システム担当者にすぐに知らせてください（コマンド kx-gateway user disable で停止できます）。", "Your role does not shut users out, and nobody of the staff does. Tell whoever runs the gateway at once: the command is kx-gateway user disable.";
+    lost_ask: "電話で尋ねること", "What to ask the caller";
+    lost_ask_who: "だれの、どの端末か（事業所名・氏名・端末名）", "Whose PC, and which: office, name, what the PC is called";
+    lost_ask_when: "最後に手元にあったのはいつか（日付と時刻）", "When it was there last: day and time";
+    lost_ask_how: "紛失か盗難か。どこで失くしたか", "Lost or stolen, and where";
+    lost_ask_pin: "PINコードを書いたメモやシールが、端末と一緒になかったか", "Whether the PIN was written down, on the PC or with it";
+    lost_ask_open: "電源は入っていたか。画面はロックされていたか", "Whether it was switched on, and the screen locked";
+    lost_ask_back: "折り返しの電話番号（登録済みの番号にかけ直し、本人と確かめます）", "Where to call back: at the number on record, to be sure who it is";
+    lost_step_find: "だれの端末かを確かめる", "See whose PC it is";
     lost_narrow: "ほかにもいます。検索の言葉を足してください。", "There are more: add a word.";
     lost_what: "どうしましたか", "What happened?";
     lost_lost: "紛失", "Lost";
