@@ -58,6 +58,10 @@ async fn whoever_starts_the_sandbox_finds_a_week_to_work_on() {
         look(&window, &format!("sandbox-{name}")).await;
         in_readme(&window, name).await;
     }
+    // Who sent what is said by name.
+    window.go(&format!("{address}/received")).await;
+    let page = window.driver.source().await.unwrap();
+    assert!(page.contains("<bdi>架空　健太</bdi> <small>kenta-1</small>"), "{page}");
     // The morning's work: the first new one, looked into and accepted, leads to the next.
     window.go(&format!("{address}/received?state=archived")).await;
     window.click("[data-row] a").await;
@@ -65,6 +69,8 @@ async fn whoever_starts_the_sandbox_finds_a_week_to_work_on() {
     window.press("p").await;
     window.wait("iframe.preview").await;
     in_readme(&window, "one").await;
+    let page = window.driver.source().await.unwrap();
+    assert!(page.contains("試験　幸子（sachiko-1@06999999.kx）"), "{page}");
     let before = window.address().await;
     window.press("a").await;
     window.leave_from(&before).await;

@@ -4,13 +4,15 @@ use super::super::App;
 use super::super::lang::Lang;
 use super::super::text;
 use super::super::words::Words;
+use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::verdict::Warning;
 use crate::gateway::console::fault::Fault;
 use crate::message::keys::Certificate;
 use crate::message::receipt::SignedReceipt;
 use crate::store::gateway::messages::Message;
+use crate::store::gateway::names::{self, Ids};
 use crate::store::gateway::reviews::{self, LONGEST};
-use crate::store::gateway::{audit, certificates, evidence, offices, receipts};
+use crate::store::gateway::{audit, certificates, evidence, receipts};
 use crate::store::sqlite::{Connection, StoreError};
 
 /// Entries of the history that are shown.
@@ -104,12 +106,19 @@ async fn facts(
     let w = lang.words();
     let mut facts = Vec::new();
     if let Some(content) = &message.content {
+        let ids = Ids {
+            users: content.user.iter().map(UserId::as_str).collect(),
+            offices: content.office.iter().map(OfficeCode::as_str).collect(),
+            ..Ids::default()
+        };
+        let names = names::find(&mut *reader, &ids).await?;
         if let Some(code) = &content.office {
-            let office = offices::find(&mut *reader, code).await?;
-            let name = office.map(|office| office.name.as_str().to_owned()).unwrap_or_default();
+            let name = names.offices.get(code.as_str()).map_or("", String::as_str);
             facts.push((w.office, format!("{name}（{code}）")));
         }
-        facts.push((w.sender, content.sender.to_string()));
+        let person = names.users.into_values().find_map(|user| user.name);
+        let address = content.sender.to_string();
+        facts.push((w.sender, person.map_or_else(|| address.clone(), |name| format!("{name}（{address}）"))));
         facts.push((w.size, text::size(content.size)));
         facts.push((w.kind, content.content_type.clone()));
         facts.push((w.signed_at, text::full(content.signed_at, lang)));

@@ -1,6 +1,6 @@
 //! The list.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -19,10 +19,9 @@ use super::super::text;
 use super::super::words::Words;
 use super::super::words::received::Received as Said;
 use super::{filter, is_on, within_but, within_list};
-use crate::domain::ids::OfficeCode;
 use crate::domain::staff::Duty;
 use crate::store::gateway::messages::State;
-use crate::store::gateway::offices;
+use crate::store::gateway::names::{self, Ids, Names};
 use crate::store::gateway::reviews::{self, Marks};
 use crate::store::gateway::search::Page as Found;
 use crate::store::gateway::search::received::{self, Listed, Standing};
@@ -66,6 +65,7 @@ struct Row {
     name: Option<String>,
     office: String,
     office_name: String,
+    sender: String,
     user: String,
     size: String,
     at: String,
@@ -117,12 +117,14 @@ pub(in super::super) async fn page(
     };
     let numbers: Vec<i64> = found.rows.iter().map(|row| row.number).collect();
     let marks = reviews::marks(&mut reader, &numbers, visitor.name()).await?;
-    let codes: BTreeSet<OfficeCode> = found.rows.iter().filter_map(|row| row.office.as_ref()?.parse().ok()).collect();
-    let codes: Vec<_> = codes.into_iter().collect();
-    let names = offices::find_all(&mut reader, &codes).await?;
+    let ids = Ids {
+        users: found.rows.iter().filter_map(|row| row.user.as_deref()).collect(),
+        offices: found.rows.iter().filter_map(|row| row.office.as_deref()).collect(),
+        ..Ids::default()
+    };
+    let names = names::find(&mut reader, &ids).await?;
     let standing = received::standing(&mut *reader).await?;
     drop(reader);
-    let names = names.into_iter().map(|office| (office.code.to_string(), office.name.as_str().to_owned())).collect();
     let now = receiver.clock.now();
     let before = filter.as_ref().and_then(|filter| filter.before);
     let state = filter.as_ref().and_then(|filter| filter.state);
@@ -187,21 +189,16 @@ fn tabs(asked: &Asked, here: Option<State>, standing: Standing) -> Vec<Tab> {
     ]
 }
 
-fn row(
-    listed: &Listed,
-    marks: &HashMap<i64, Marks>,
-    names: &HashMap<String, String>,
-    asked: &Asked,
-    now: Timestamp,
-) -> Row {
+fn row(listed: &Listed, marks: &HashMap<i64, Marks>, names: &Names, asked: &Asked, now: Timestamp) -> Row {
     let (lang, id) = (asked.lang, listed.id.to_string());
-    let office = listed.office.clone().unwrap_or_default();
+    let (office, user) = (listed.office.clone().unwrap_or_default(), listed.user.clone().unwrap_or_default());
     Row {
         href: within_list(&asked.query, &format!("/received/{id}"), &[]),
         name: listed.file_name.clone(),
-        office_name: names.get(&office).cloned().unwrap_or_default(),
+        office_name: names.offices.get(&office).cloned().unwrap_or_default(),
         office,
-        user: listed.user.clone().unwrap_or_default(),
+        sender: names.users.get(&user).and_then(|user| user.name.clone()).unwrap_or_default(),
+        user,
         size: listed.size.map(text::size).unwrap_or_default(),
         at: text::short(listed.received_at, now, lang),
         at_full: text::full(listed.received_at, lang),
