@@ -9,11 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use kenpo_express::config::load;
 use kenpo_express::domain::clock::Clock;
 use kenpo_express::domain::digest::{Sha256, Tag};
+use kenpo_express::domain::expectation::{Due, Expectation};
 use kenpo_express::domain::ids::{MessageId, OfficeCode};
 use kenpo_express::domain::schedule::jst;
 use kenpo_express::domain::sending::Sending;
 use kenpo_express::domain::verdict::{Reason, Verdict};
 use kenpo_express::gateway::Gateway;
+use kenpo_express::gateway::admin::Admin;
 use kenpo_express::runtime::clock::{SystemClock, SystemRandom};
 use kenpo_express::store::gateway::audit::{self, Entry, Search};
 use kenpo_express::store::gateway::dispatches::{self, Dispatch};
@@ -78,6 +80,11 @@ pub(crate) async fn fill(config: &Path, count: usize, users: usize) -> Result<()
         written += rows.len();
         database.commit(transaction).await?;
     }
+    // Due in a few days: the files of two years of it are found again.
+    let due = jst(now + SignedDuration::from_hours(24 * 10)).date();
+    let due = Due::yearly(due.month(), due.day())?;
+    let expectation = Expectation::new("算定基礎届", "算定", None, due, None)?;
+    Admin::new(&gateway, "bench").add_expectation(&expectation).await?;
     for place in 0..count / 5 / ADDRESSEES {
         let mut transaction = database.write().await?;
         send(&mut transaction, place, count / 5 / ADDRESSEES, users, now, &union).await?;
@@ -279,6 +286,13 @@ pub(crate) async fn print(config: &Path, queries: usize) -> Result<()> {
         times.insert(*name, asked.await?);
     }
     others(database, queries, today, &mut times).await?;
+    let admin = Admin::new(&gateway, "bench");
+    let expected = admin.expectations().await?.first().ok_or("nothing is expected")?.kept.number;
+    let looked = measured(queries, async |_| {
+        admin.expectation(expected, None).await?;
+        Ok(())
+    });
+    times.insert("expected: who has not sent", looked.await?);
     println!("{}", serde_json::to_string(&times)?);
     Ok(())
 }

@@ -22,11 +22,12 @@ use crate::users::{Times, spread};
 /// Staff who ask at the same time.
 const STAFF: usize = 20;
 /// What they open, and under which name it is measured.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("page: ダッシュボード", "/"),
     ("page: 受信", "/received"),
     ("page: 受信, part of a name", "/received?name=%E8%B3%9E%E4%B8%8E"),
     ("page: 受信, an office", "/received?office=00007"),
+    ("page: 提出予定, who has not sent", "/expected/1"),
     ("page: 送信", "/sent?by=addressee"),
     ("page: 事業所・利用者", "/people"),
     ("page: 監査", "/audit"),

@@ -286,6 +286,30 @@ CREATE TABLE sent_days (
     files INTEGER NOT NULL
 );
 
+-- What offices are expected to send again and again, and by which day. AUTOINCREMENT: a number means one for good.
+CREATE TABLE expectations (
+    number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    name         TEXT    NOT NULL UNIQUE,
+    -- What the names of the files have in them.
+    part         TEXT    NOT NULL,
+    -- Only from the offices of this group; NULL: from all.
+    office_group TEXT,
+    -- NULL: every month.
+    month        INTEGER,
+    day          INTEGER NOT NULL,
+    -- From how many days before the due day on files count for it.
+    lead         INTEGER NOT NULL
+);
+-- Archived files that were expected, by the day on which they came (since 1970, in Japan). Whether one that staff returned counts is
+-- asked of the message.
+CREATE TABLE expected_files (
+    expectation INTEGER NOT NULL REFERENCES expectations (number),
+    office      TEXT    NOT NULL,
+    day         INTEGER NOT NULL,
+    message     INTEGER NOT NULL REFERENCES messages (number),
+    PRIMARY KEY (expectation, office, day, message)
+) WITHOUT ROWID;
+
 -- What was known when the verdict was made, frozen.
 CREATE TABLE evidence (
     message     INTEGER PRIMARY KEY REFERENCES messages (number),

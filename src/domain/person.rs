@@ -133,7 +133,8 @@ fn checked(text: &str, longest: usize) -> Result<String, InvalidText> {
     }
 }
 
-fn is_control(c: char) -> bool {
+/// Whether a character breaks a line, turns the direction of writing, or is not seen.
+pub(super) fn is_control(c: char) -> bool {
     let invisible =
         matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}');
     c.is_control() || invisible || c == '\u{FEFF}'

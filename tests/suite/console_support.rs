@@ -16,11 +16,13 @@ use kenpo_express::gateway::admin::Admin;
 use kenpo_express::gateway::console;
 use kenpo_express::gateway::keeper::Keeper;
 use kenpo_express::gateway::tasks;
+use kenpo_express::gateway::watch::Lookout;
 use kenpo_express::gateway::watch::serve::look;
 use kenpo_express::http::Metrics;
 use kenpo_express::pki::{Profile, Subject};
 use kenpo_express::runtime::lifecycle::Shutdown;
 use kenpo_express::runtime::task::Tasks;
+use kenpo_express::wire::client::UnionClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -39,6 +41,7 @@ pub(crate) struct ConsoleWorld {
     pub(crate) world: GatewayWorld,
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
+    pub(crate) lookout: Arc<Lookout<UnionClient>>,
     shutdown: Shutdown,
 }
 
@@ -66,7 +69,7 @@ impl ConsoleWorld {
         let address = console::start(&gateway, (&lookout, &keeper), &previewer(), address, &tasks, &Metrics::new())
             .await
             .unwrap();
-        Self { world, gateway, address, shutdown }
+        Self { world, gateway, address, lookout, shutdown }
     }
 
     pub(crate) fn admin(&self) -> Admin {

@@ -10,6 +10,7 @@ use kenpo_express::gateway::flows::send::To;
 
 use crate::browser::Window;
 use crate::console_browser::{LARGE, SMALL, a_day, look, sign_in};
+use crate::console_expected::{due_in, office};
 use crate::console_support::{Browser, ConsoleWorld, Somebody};
 
 /// A file in quarantine: its sender has left.
@@ -20,6 +21,15 @@ async fn quarantined(world: &ConsoleWorld) -> String {
     world.world.change_user("stranger", |user| user.state = left).await;
     world.world.pull().await;
     id.to_string()
+}
+
+/// What one office has sent and another one not, and is due soon; and what nobody has, and is overdue.
+async fn expected(world: &ConsoleWorld) {
+    office(world, "1235-B", "株式会社さくら製作所", "mori-4").await;
+    for (name, part, days) in [("算定基礎届", "算定", 10), ("健診結果報告", "健診", -40)] {
+        let expectation = due_in(world, name, part, days);
+        assert!(world.admin().add_expectation(&expectation).await.unwrap().is_whole);
+    }
 }
 
 /// A file that was handed in.
@@ -35,6 +45,7 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
     let archived = a_day(world, 30).await[0].to_string();
     let quarantined = quarantined(world).await;
     let sent = sent(world).await;
+    expected(world).await;
     let mut pages = Vec::new();
     // What never ends is followed by the page that has it.
     for route in routes().into_iter().filter(|route| route.method == Method::GET && !route.path.ends_with("/live")) {
@@ -48,6 +59,7 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
             "/people/users" => "yamada-1",
             "/people/offices" => "1234-A",
             "/sent" => &sent,
+            "/expected" => "1",
             other if other == route.path => "",
             other => panic!("which {other}/{{id}} is to be looked at?"),
         };
@@ -70,12 +82,15 @@ async fn pages(world: &ConsoleWorld, browser: &mut Browser) -> Vec<(String, Stri
     for (name, address) in [
         ("received-quarantined", format!("/received/{quarantined}")),
         ("received-late", format!("/received/{archived}?late=decided")),
+        ("expected-before", "/expected/1?on=2025-01-10".to_owned()),
+        ("expected-overdue", "/expected/2".to_owned()),
         ("received-none", "/received?office=9999-Z".to_owned()),
         ("audit-access", "/audit?what=access&office=1234-A".to_owned()),
         ("audit-none", "/audit?who=nobody".to_owned()),
         ("trouble", "/nothing".to_owned()),
         ("english", "/?lang=en".to_owned()),
         ("english-audit", "/audit?lang=en".to_owned()),
+        ("english-expected", "/expected?lang=en".to_owned()),
         ("english-settings", "/settings?lang=en".to_owned()),
     ] {
         pages.push((name.to_owned(), address));

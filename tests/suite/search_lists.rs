@@ -1,6 +1,7 @@
 //! Lists and searches answer what looking at every row answers; what is kept is what counting gives.
 
 use jiff::Timestamp;
+use kenpo_express::domain::folding::fold;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::schedule::jst;
 use kenpo_express::domain::sending::Sending;
@@ -8,7 +9,7 @@ use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::store::gateway::dispatches::{self, Dispatch};
 use kenpo_express::store::gateway::messages::{self, Message, State};
 use kenpo_express::store::gateway::search::received::{self, Filter, Listed, Standing};
-use kenpo_express::store::gateway::search::{Days, fold, sent};
+use kenpo_express::store::gateway::search::{Days, sent};
 use kenpo_express::store::gateway::sent::{self as rows, NewSent};
 use kenpo_express::store::gateway::{days, reviews};
 use kenpo_express::store::sqlite::Connection;

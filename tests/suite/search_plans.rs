@@ -8,8 +8,9 @@ use crate::architecture::house;
 use crate::search_support::database;
 
 /// What grows with every file that comes or goes, and is never emptied.
-const BIG: [&str; 10] = [
+const BIG: [&str; 11] = [
     "messages",
+    "expected_files",
     "evidence",
     "receipts",
     "message_readers",

@@ -25,6 +25,8 @@ use crate::store::sqlite::StoreError;
 const SHOWN: usize = 1_000;
 /// Letters of the longest reason or name in a schedule.
 pub(super) const MAX_WORDS: usize = 200;
+/// Things that can be expected: for each, every office is looked at once a minute.
+pub(super) const MAX_EXPECTATIONS: usize = 50;
 
 /// Why something is not done.
 #[derive(Debug, thiserror::Error)]
@@ -241,6 +243,9 @@ pub enum AdminError {
     /// Input: a schedule that cannot be.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// Input: more than can be looked after.
+    #[error("提出予定は{MAX_EXPECTATIONS}件までです (at most {MAX_EXPECTATIONS} things can be expected)")]
+    TooManyExpectations,
 }
 
 impl From<StoreError> for AdminError {
@@ -269,6 +274,9 @@ fn called(what: &str) -> &str {
         "year" => "年",
         "staff" => "職員",
         "consent" => "承認の依頼",
+        "expectation" => "提出予定",
+        "period" => "期間",
+        "group" => "グループ",
         "token" => "トークン",
         other => other,
     }

@@ -3,6 +3,7 @@
 
 pub mod enrolments;
 mod error;
+pub mod expectations;
 pub mod export;
 pub mod hooks;
 pub mod import;

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::asked::Asked;
@@ -17,6 +18,7 @@ use super::session::Visitor;
 use super::text;
 use super::words::Words;
 use super::{App, Console};
+use crate::domain::schedule::jst;
 use crate::domain::staff::Duty;
 use crate::domain::trend::Point;
 use crate::gateway::chart::{self, Heading, Span, lines};
@@ -24,6 +26,7 @@ use crate::gateway::view::alerts::AlertView;
 use crate::gateway::watch::picture::Picture;
 use crate::gateway::watch::series::Series;
 use crate::store::gateway::desk::{self, Desk};
+use crate::store::gateway::expectations::Overview;
 use crate::store::gateway::history::{self, Grain, increases};
 
 #[derive(Template)]
@@ -45,6 +48,7 @@ pub(super) struct Now {
     alerts: Vec<Alert>,
     tiles: Vec<Tile>,
     cards: Vec<Card>,
+    expected: Vec<Expected>,
     charts: Vec<Chart>,
 }
 
@@ -83,6 +87,16 @@ impl Line {
     const fn new(name: &'static str, text: String, is_bad: bool) -> Self {
         Self { name, text, is_bad }
     }
+}
+
+/// What employers are expected to send.
+#[derive(Debug)]
+struct Expected {
+    href: String,
+    name: String,
+    due: String,
+    missing: u64,
+    is_late: bool,
 }
 
 /// A picture, and the same in numbers.
@@ -144,6 +158,7 @@ impl Console {
                     lines: picture.map_or_else(Vec::new, |picture| ends(picture, now, lang)),
                 },
             ],
+            expected: picture.map_or_else(Vec::new, |picture| expected(picture, jst(now).date(), lang)),
             charts: self.charts(now, w).await?,
         })
     }
@@ -294,4 +309,25 @@ fn ends(picture: &Picture, now: Timestamp, lang: Lang) -> Vec<Line> {
         Some(Line::new(name, text, left < SignedDuration::from_hours(24 * 60)))
     };
     known.into_iter().filter_map(line).collect()
+}
+
+/// What is due, and what is overdue: nothing of before that everybody has sent.
+fn expected(picture: &Picture, today: Date, lang: Lang) -> Vec<Expected> {
+    let line = |one: &Overview| {
+        let (missing, left) = (one.counts.missing(), one.period.days_left(today));
+        (left >= 0 || missing > 0).then(|| {
+            let due = text::date(one.period.due, today, lang);
+            Expected {
+                href: format!("/expected/{}", one.kept.number),
+                name: one.kept.expectation.name().to_owned(),
+                due: match lang {
+                    Lang::Japanese => format!("{due}締切"),
+                    Lang::English => format!("due {due}"),
+                },
+                missing,
+                is_late: left < 0 && missing > 0,
+            }
+        })
+    };
+    picture.expected.iter().filter_map(line).collect()
 }

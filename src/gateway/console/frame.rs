@@ -17,6 +17,7 @@ use crate::domain::staff::{Duty, Role};
 const PLACES: &[(&str, Duty, Called)] = &[
     ("/", Duty::See, |w| w.dashboard),
     ("/received", Duty::See, |w| w.received),
+    ("/expected", Duty::See, |w| w.expected),
     ("/quarantine", Duty::See, |w| w.quarantine_place),
     ("/sent", Duty::See, |w| w.sent_place),
     ("/people", Duty::See, |w| w.people),

@@ -15,6 +15,7 @@ mod assets;
 mod audit;
 mod consents;
 mod dashboard;
+mod expected;
 mod fault;
 mod fields;
 mod frame;

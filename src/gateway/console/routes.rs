@@ -17,7 +17,7 @@ use super::schedule::{change, order};
 use super::sending;
 use super::session::Step;
 use super::settings::{account as one_account, accounts, configuration, tokens};
-use super::{App, account, assets, audit, consents, dashboard, live, people, schedule, sign_in};
+use super::{App, account, assets, audit, consents, dashboard, expected, live, people, schedule, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
 
@@ -139,8 +139,21 @@ pub fn routes() -> Vec<Route> {
         page("/settings/configuration", govern, get(configuration::page)),
         action("/quarantine/{id}/release", review, post(quarantine::decide::release)),
     ];
+    all.extend(expectations());
     all.extend(sent());
     all
+}
+
+/// Those of 提出予定.
+fn expectations() -> Vec<Route> {
+    let [see, _, manage, ..] = Duty::ALL.map(Access::Duty);
+    vec![
+        page("/expected", see, get(expected::list::page)),
+        action("/expected", manage, post(expected::act::add)),
+        page("/expected/{id}", see, get(expected::one::page)),
+        page("/expected/{id}/missing", see, get(expected::missing::save)),
+        action("/expected/{id}/remove", manage, post(expected::act::remove)),
+    ]
 }
 
 /// Those of 送信.

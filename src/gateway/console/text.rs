@@ -34,6 +34,18 @@ pub(super) fn full(at: Timestamp, lang: Lang) -> String {
     }
 }
 
+/// A day, with its year when that is another one: 7月12日（月）.
+pub(super) fn date(day: Date, today: Date, lang: Lang) -> String {
+    let is_this_year = day.year() == today.year();
+    match lang {
+        Lang::Japanese => {
+            let shape = if is_this_year { "%-m月%-d日" } else { "%Y年%-m月%-d日" };
+            format!("{}（{}）", day.strftime(shape), weekday(day.weekday()))
+        }
+        Lang::English => day.strftime(if is_this_year { "%a %-d %b" } else { "%a %-d %b %Y" }).to_string(),
+    }
+}
+
 /// To the second, for lists that are sorted and compared: 2026-11-22 23:05:12.
 pub(super) fn exact(at: Timestamp) -> String {
     japan(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -129,6 +141,12 @@ mod tests {
         assert_eq!(dated(before(24 * 400), now, Lang::Japanese), "2025年10月18日 23:05");
         assert_eq!(dated(before(24), now, Lang::English), "21 Nov 23:05");
         assert_eq!((who("staff:suzuki"), who("token:core")), ("suzuki", "token:core"));
+        let (day, next): (Date, Date) = ("2026-07-10".parse().unwrap(), "2027-07-12".parse().unwrap());
+        assert_eq!(
+            [day, next].map(|date| super::date(date, day, Lang::Japanese)),
+            ["7月10日（金）", "2027年7月12日（月）"]
+        );
+        assert_eq!([day, next].map(|date| super::date(date, day, Lang::English)), ["Fri 10 Jul", "Mon 12 Jul 2027"]);
         assert_eq!(long(SignedDuration::from_hours(50), Lang::Japanese), "2日");
         assert_eq!(long(SignedDuration::from_mins(90), Lang::Japanese), "90分");
         for (bytes, text) in [(0, "0 B"), (1_024, "1.0 KB"), (150_000, "146 KB"), (5_368_709_120, "5.0 GB")] {

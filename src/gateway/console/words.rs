@@ -41,6 +41,7 @@ macro_rules! page_words {
 }
 
 pub(super) mod audit;
+pub(super) mod expected;
 pub(super) mod late;
 pub(super) mod quarantine;
 pub(super) mod received;
@@ -59,6 +60,7 @@ words! {
     dashboard: "ダッシュボード", "Dashboard";
     people: "事業所・利用者", "Offices and users";
     schedule: "スケジュール", "Schedule";
+    expected: "提出予定", "Expected files";
     lost: "紛失・盗難の連絡", "A PC was lost";
     audit: "監査", "Audit";
     settings: "設定", "Settings";
@@ -159,6 +161,7 @@ words! {
     certificate_employers: "事業所（最も早いもの）", "employers' (first)";
     left: "残り", "left:";
     unknown_yet: "確認中", "not known yet";
+    expected_missing: "未提出", "not sent:";
     chart_day: "受信（24時間）", "Received, 24 hours";
     chart_month: "受信（30日）", "Received, 30 days";
     chart_time: "時刻", "Time";

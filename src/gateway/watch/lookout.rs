@@ -12,12 +12,13 @@ use super::gauges::Gauges;
 use super::picture::{Disk, Ends, Lists, Own, Picture, Totals};
 use super::rules::Thresholds;
 use super::series::{DISK_FREE, SERIES};
-use crate::domain::schedule::Outlook;
+use crate::domain::schedule::{Outlook, jst};
 use crate::domain::trend;
 use crate::gateway::flows::receive::Receiver;
 use crate::gateway::keys::Keys;
 use crate::message::keys::Certificate;
 use crate::runtime::task::Snapshot as Task;
+use crate::store::gateway::expectations::{self, Overview};
 use crate::store::gateway::figures::{self, People};
 use crate::store::gateway::history::{self, Grain};
 use crate::store::gateway::{alerts as alerts_store, counters, keys_problem};
@@ -25,6 +26,8 @@ use crate::store::sqlite::StoreError;
 
 /// Between two looks at every user.
 const PEOPLE: SignedDuration = SignedDuration::from_mins(10);
+/// Between two looks at every office.
+const OFFICES: SignedDuration = SignedDuration::from_mins(1);
 /// What the slope of the free space is made of.
 const HOURS: SignedDuration = SignedDuration::from_hours(6);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -69,6 +72,7 @@ pub struct Lookout<R> {
 #[derive(Debug, Default)]
 struct Memory {
     people: Option<(Timestamp, People)>,
+    expected: Option<(Timestamp, Vec<Overview>)>,
     minute: Option<i64>,
     hour: Option<i64>,
     lasts: Option<SignedDuration>,
@@ -143,10 +147,16 @@ impl<R> Lookout<R> {
         let receiver = &self.receiver;
         let mut reader = receiver.database.reader().await?;
         let figures = figures::read(&mut reader, now.checked_sub(DAY).unwrap_or(now)).await?;
-        let known = self.memory().people.clone().filter(|(at, _)| now.duration_since(*at).abs() < PEOPLE);
+        let is_new = |at: Timestamp, than| now.duration_since(at).abs() < than;
+        let known = self.memory().people.clone().filter(|(at, _)| is_new(*at, PEOPLE));
         let (looked_at, people) = match known {
             Some(known) => known,
             None => (now, figures::people(&mut reader, now).await?),
+        };
+        let known = self.memory().expected.clone().filter(|(at, _)| is_new(*at, OFFICES));
+        let (counted_at, expected) = match known {
+            Some(known) => known,
+            None => (now, expectations::overview(&mut reader, jst(now).date()).await?),
         };
         let counters = counters::all(&mut *reader).await?;
         let keys_refused = keys_problem(&mut *reader).await?.is_some();
@@ -156,6 +166,7 @@ impl<R> Lookout<R> {
         let made = figures.revocation_list_at.map_or(Own::Missing, Own::Made);
         let mut memory = self.memory();
         memory.people = Some((looked_at, people.clone()));
+        memory.expected = Some((counted_at, expected.clone()));
         // Never done, the first one was due when the gateway began.
         let since = figures.pulled_at.unwrap_or(self.began_at);
         Ok(Picture {
@@ -167,6 +178,7 @@ impl<R> Lookout<R> {
                 differing: counter(counters::DIFFERING),
             },
             users: people.users,
+            expected,
             pull_due: (self.senses.due)(since, now),
             lateness: (self.senses.lateness)(),
             outlook: (self.senses.outlook)(now, self.thresholds.schedule),

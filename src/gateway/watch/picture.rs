@@ -8,6 +8,7 @@ use crate::domain::schedule::Outlook;
 use crate::gateway::patience::BreakerState;
 use crate::gateway::relay::{self, BREAKER_OPEN};
 use crate::runtime::task::Snapshot as Task;
+use crate::store::gateway::expectations::Overview;
 use crate::store::gateway::figures::Figures;
 
 /// The gateway at one moment.
@@ -21,6 +22,8 @@ pub struct Picture {
     pub totals: Totals,
     /// Users by state.
     pub users: BTreeMap<String, u64>,
+    /// What employers are expected to send, and how many have.
+    pub expected: Vec<Overview>,
     /// Since when a pull that comes to its end is due; none when one has come to its end in time.
     pub pull_due: Option<Timestamp>,
     /// How late the newest run of the schedule began.

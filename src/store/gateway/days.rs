@@ -34,7 +34,7 @@ pub struct Received {
 }
 
 /// A day, counted since 1970.
-fn number_of(day: Date) -> i64 {
+pub(super) fn number_of(day: Date) -> i64 {
     day.duration_since(EPOCH).as_hours() / 24
 }
 

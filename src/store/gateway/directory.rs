@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteExecutor};
 
 use super::corrupt;
-use super::search::fold;
+
 use super::users::{self, User};
+use crate::domain::folding::fold;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::MailAddress;
 use crate::store::sqlite::{StoreError, micros, moment};

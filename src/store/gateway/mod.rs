@@ -15,6 +15,7 @@ pub mod dispatches;
 pub mod enrolments;
 pub mod events;
 pub mod evidence;
+pub mod expectations;
 pub mod figures;
 pub mod gaps;
 pub mod groups;

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
-use super::search::fold;
+
+use crate::domain::folding::fold;
 use crate::domain::ids::OfficeCode;
 use crate::domain::person::OfficeName;
 use crate::store::sqlite::{StoreError, groups, micros, moment};

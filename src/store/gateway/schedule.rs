@@ -129,7 +129,7 @@ pub async fn set_mark(connection: &mut SqliteConnection, mark: Timestamp, now: T
 }
 
 /// The union's own days off, in their order.
-async fn holidays(executor: impl SqliteExecutor<'_>) -> Result<OwnHolidays, StoreError> {
+pub async fn holidays(executor: impl SqliteExecutor<'_>) -> Result<OwnHolidays, StoreError> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT day, name FROM own_holidays ORDER BY day").fetch_all(executor).await?;
     rows.into_iter().map(|(day, name)| Ok((day.parse().map_err(super::corrupt("day"))?, name))).collect()

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqliteExecutor};
 
 use super::corrupt;
-use super::search::fold;
+
+use crate::domain::folding::fold;
 use crate::domain::ids::{OfficeCode, UserId};
 use crate::domain::person::{DeviceLabel, MailAddress, PersonName};
 use crate::domain::user::UserState;

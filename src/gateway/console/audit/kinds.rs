@@ -88,6 +88,8 @@ pub(super) const KINDS: &[Kind] = &[
         japanese: "受信とスケジュール",
         english: "Pulls and schedule",
         actions: &[
+            ("expectation.added", "提出予定の追加", "Expectation added"),
+            ("expectation.removed", "提出予定の削除", "Expectation removed"),
             ("pull.ordered", "今すぐ受信", "Pull ordered"),
             ("schedule.set", "スケジュールの変更", "Schedule changed"),
             ("schedule.paused", "受信の停止", "Paused"),

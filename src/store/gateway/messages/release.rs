@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
+use crate::store::gateway::expectations::note::{Archived, note};
 use crate::store::gateway::users::User;
-use crate::store::sqlite::{StoreError, micros};
+use crate::store::sqlite::{StoreError, micros, moment};
 
 /// What is known when a message is released from quarantine.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +26,10 @@ pub async fn release(
     number: i64,
     release: &Release<'_>,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
+    let released: Option<(Option<String>, i64)> = sqlx::query_as(
         "UPDATE messages SET state = 'archived', verdict = 'accepted', path = $2, archived_at = $3, released_at = $3,
              office = $4, user_id = $5, suspect_since = COALESCE($6, suspect_since)
-         WHERE number = $1 AND state = 'quarantined'",
+         WHERE number = $1 AND state = 'quarantined' RETURNING file_name, received_at",
     )
     .bind(number)
     .bind(release.path)
@@ -36,7 +37,13 @@ pub async fn release(
     .bind(release.user.office.as_str())
     .bind(release.user.id.as_str())
     .bind(release.suspect_since.map(micros))
-    .execute(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    let Some((name, received_at)) = released else { return Ok(false) };
+    if let Some(name) = &name {
+        // It counts for what was due when it came.
+        let office = release.user.office.as_str();
+        note(connection, &[Archived { number, office, name, at: moment(received_at)? }]).await?;
+    }
+    Ok(true)
 }

@@ -14,7 +14,6 @@ use crate::domain::schedule::civil;
 use crate::store::sqlite::StoreError;
 use streams::Bounds;
 pub use streams::Page;
-pub use words::fold;
 
 /// Days as they begin and end in Japan; either may be left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

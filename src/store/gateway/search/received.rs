@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection, SqliteExecutor};
 
 use super::streams::{Page, Rows, Stream, page};
-use super::words::{fold, question};
+use super::words::question;
 use super::{Days, Numbers};
+use crate::domain::folding::fold;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::staff::StaffName;
 use crate::store::gateway::messages::State;

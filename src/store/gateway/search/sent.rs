@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::streams::{Page, Rows, Stream, page};
-use super::words::{self, fold, question};
+use super::words::{self, question};
 use super::{Days, Numbers};
+use crate::domain::folding::fold;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::sending::Sending;
 use crate::store::gateway::{corrupt, days};
