@@ -187,7 +187,7 @@ pub async fn set_reason(
 /// are told when it comes.
 pub async fn silent(executor: impl SqliteExecutor<'_>) -> Result<Vec<(i64, UserId)>, StoreError> {
     let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT r.message, r.user_id FROM sent_recipients r
+        "SELECT r.message, r.user_id FROM sent_recipients r INDEXED BY sent_recipients_silent
          WHERE r.acknowledged_at IS NOT NULL AND r.verified_at IS NULL AND r.silent_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM sent_receipts x
                  WHERE x.message = r.message AND x.user_id = r.user_id AND x.refused IS NOT NULL)

@@ -20,7 +20,8 @@ pub async fn begin(connection: &mut SqliteConnection, addresses: &[&str]) -> Res
     for address in addresses {
         sqlx::query(
             "INSERT INTO staff_notices (address, event, kind)
-             SELECT $1, max(e.number), 'alert' FROM alerts a JOIN events e ON e.subject = a.code AND e.kind = 'alert.fired'
+             SELECT $1, max(e.number), 'alert'
+             FROM alerts a CROSS JOIN events e ON e.subject = a.code AND e.kind = 'alert.fired'
              WHERE a.fired_at IS NOT NULL
                  AND NOT EXISTS (SELECT 1 FROM staff_alerts k WHERE k.address = $1 AND k.code = a.code)
              GROUP BY a.code ON CONFLICT DO NOTHING",

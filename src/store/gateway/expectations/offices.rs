@@ -38,19 +38,19 @@ pub struct File {
     pub at: Timestamp,
 }
 
-/// For each office one seek among the files that were expected, for each period; a file that staff returned is known by an index alone. Who can send
-/// had a user by the due day who is enabled, or shut out for another cause than having left.
+/// For each office and period one seek among the files that were expected; that staff returned one is known by an index alone. Who can
+/// send had a user by the due day who is enabled, or shut out for another cause than having left.
 const STANDING: &str = "SELECT o.code, o.name,
-         (SELECT f.message FROM expected_files f
-             WHERE f.expectation = $1 AND f.office = o.code AND f.day >= $2 AND f.day <= $3
-                 AND NOT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_state
-                     WHERE m.state = 'returned' AND m.number = f.message)
-             ORDER BY f.day, f.message LIMIT 1),
-         (SELECT f.message FROM expected_files f
-             WHERE f.expectation = $1 AND f.office = o.code AND f.day >= $4 AND f.day <= $5
-                 AND NOT EXISTS (SELECT 1 FROM messages m INDEXED BY messages_by_state
-                     WHERE m.state = 'returned' AND m.number = f.message)
-             ORDER BY f.day, f.message LIMIT 1),
+         (SELECT message FROM expected_files
+             WHERE expectation = $1 AND office = o.code AND day >= $2 AND day <= $3
+                 AND NOT EXISTS (SELECT 1 FROM messages INDEXED BY messages_by_state
+                     WHERE state = 'returned' AND number = message)
+             ORDER BY day, message LIMIT 1),
+         (SELECT message FROM expected_files
+             WHERE expectation = $1 AND office = o.code AND day >= $4 AND day <= $5
+                 AND NOT EXISTS (SELECT 1 FROM messages INDEXED BY messages_by_state
+                     WHERE state = 'returned' AND number = message)
+             ORDER BY day, message LIMIT 1),
          EXISTS (SELECT 1 FROM users u WHERE u.office = o.code AND u.created_at < $6
              AND (u.state = 'enabled' OR (u.state = 'disabled' AND u.disabled_reason <> 'left')))
      FROM offices o
