@@ -25,7 +25,7 @@ pub enum Duty {
     See,
     /// Reviews what came, and sends.
     Review,
-    /// Looks after users and the schedule.
+    /// Looks after users, the schedule and what is expected of employers.
     Manage,
     /// Looks into the audit.
     Audit,
