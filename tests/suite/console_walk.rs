@@ -30,6 +30,9 @@ async fn expected(world: &ConsoleWorld) {
         let expectation = due_in(world, name, part, days);
         assert!(world.admin().add_expectation(&expectation).await.unwrap().is_whole);
     }
+    // The dashboard has them, too.
+    world.wait(61);
+    world.lookout.look().await.unwrap();
 }
 
 /// A file that was handed in.

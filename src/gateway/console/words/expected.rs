@@ -54,7 +54,7 @@ page_words! {
     month: "月", "Month";
     month_unit: "月", "";
     day: "日", "Day";
-    due_help: "例：算定基礎届は毎年7月10日、賞与支払届は支払いの多い7月と12月をそれぞれ毎年、月例の報告は毎月10日。毎月の末日は31とします。土日・祝日・組合の休日にあたるときは翌営業日が締切です。", "算定基礎届 every year on 10 July; 賞与支払届 every year in July, and once more in December; monthly reports every month on the 10th. 31 is the last day of any month. What falls on a day off is due on the next business day.";
+    due_help: "例：算定基礎届は毎年7月10日、賞与支払届は支払いの多い7月と12月をそれぞれ毎年、月例の報告は毎月10日。毎月の末日は31とします。土日・祝日・組合の休日にあたるときは翌営業日が締切です。", "算定基礎届 every year on 10 July; 賞与支払届 every year in July, and once more in December; monthly reports every month on the 10th. For every month, 31 is its last day. What falls on a day off is due on the next business day.";
     lead: "締切の何日前に届いたファイルから数えるか", "Count files from so many days before";
     lead_help: "空なら毎年は28日前、毎月は14日前から。それより後は、次の回の数え始めまで「締切後」として数えます。", "Empty: 28 days before a yearly due day, 14 before a monthly one. What comes later counts as late until the next time begins.";
     add_do: "追加する", "Add";
