@@ -7,6 +7,7 @@ use kenpo_express::domain::staff::Role;
 use kenpo_express::store::gateway::messages::State;
 
 use crate::browser::Window;
+use crate::browser::flows::took;
 use crate::console_support::{ConsoleWorld, PASSWORD, between};
 
 pub(crate) const SMALL: (u32, u32) = (1024, 768);
@@ -131,8 +132,7 @@ async fn fifty_files_are_accepted_in_a_row_by_keyboard_alone() {
         window.leave_from(&before).await;
         window.wait("[role=status]").await;
     }
-    let seconds = began.elapsed().as_secs_f64();
-    println!("fifty files: {keys} keys, {seconds:.1} seconds");
+    took("fifty files are accepted in a row", keys, "keys", began);
     let mut accepted = 0;
     for id in &ids {
         accepted += usize::from(world.world.find(*id).await.unwrap().state == State::Accepted);

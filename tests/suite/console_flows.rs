@@ -8,6 +8,7 @@ use kenpo_express::domain::user::DisableReason;
 use kenpo_express::store::gateway::messages::State;
 
 use crate::browser::Window;
+use crate::browser::flows::took;
 use crate::console_browser::{LARGE, SMALL, look, sign_in_as};
 use crate::console_files::arrive;
 use crate::console_support::ConsoleWorld;
@@ -61,7 +62,7 @@ async fn a_morning_is_looked_through_by_keyboard_alone() {
         press("a").await;
     }
     window.wait(".empty").await;
-    println!("four files with previews: {keys} keys, {:.1} seconds", began.elapsed().as_secs_f64());
+    took("four files are looked into and accepted", keys, "keys", began);
     assert_eq!(keys, 7);
     for id in ids {
         assert_eq!(world.world.find(id).await.unwrap().state, State::Accepted);
@@ -102,7 +103,7 @@ async fn many_are_saved_as_one_zip_and_accepted_with_a_few_clicks() {
     window.click("#list button:not([data-stays])").await;
     window.arrive("done=accepted-all").await;
     window.wait(".empty").await;
-    println!("twelve files: 4 clicks, {:.1} seconds", began.elapsed().as_secs_f64());
+    took("twelve files are saved as one ZIP and accepted", 4, "clicks", began);
     for id in ids {
         assert_eq!(world.world.find(id).await.unwrap().state, State::Accepted);
     }

@@ -14,6 +14,7 @@ use kenpo_express::gateway::flows::orders;
 use thirtyfour::prelude::ElementQueryable;
 
 use crate::browser::Window;
+use crate::browser::flows::took;
 use crate::console_browser::{LARGE, SMALL, look, sign_in};
 use crate::console_support::ConsoleWorld;
 use crate::enrol_gateway_support::{Invited, MAIL, NAME, OFFICE, Pc};
@@ -62,7 +63,7 @@ async fn a_stolen_pc_is_shut_out_in_three_steps_from_the_dashboard() {
     let id: UserId = "yamada-1".parse().unwrap();
     orders::send_about(&world.world.receiver, &id).await.unwrap();
     window.wait("#confirmed").await;
-    println!("stolen PC: {clicks} clicks, {:.1} seconds", began.elapsed().as_secs_f64());
+    took("a stolen PC is shut out", clicks, "clicks", began);
     assert_eq!(clicks, 3);
     look(&window, "incident-confirmed").await;
     assert!(window.driver.source().await.unwrap().contains("疑いあり"));
@@ -141,7 +142,7 @@ async fn a_new_employer_is_registered_and_the_enrolment_comes_in_by_itself() {
     let invited = Invited::new(order.unwrap(), passwords);
     invited.ask(&world.world, &Pc::new()).await;
     window.wait("h1 .tag.good").await;
-    println!("new employer: {clicks} clicks, {:.1} seconds", began.elapsed().as_secs_f64());
+    took("a new employer is registered and enrolled", clicks, "clicks", began);
     assert_eq!(clicks, 5);
     look(&window, "people-enrolled").await;
     // Another PC with the same letter waits for staff.

@@ -8,6 +8,7 @@ use kenpo_express::domain::staff::Role;
 use kenpo_express::store::gateway::{audit, runs};
 
 use crate::browser::Window;
+use crate::browser::flows::took;
 use crate::console_browser::{LARGE, SMALL, look, sign_in};
 use crate::console_support::{ConsoleWorld, between, leads, text};
 use crate::support::soon::soon;
@@ -134,7 +135,7 @@ async fn the_schedule_is_seen_changed_and_run_by_clicks() {
     click("#run").await;
     window.arrive("done=run").await;
     window.wait("#last[data-over]").await;
-    println!("schedule: {clicks} clicks, {:.1} seconds", began.elapsed().as_secs_f64());
+    took("the schedule is changed, and a pull is run", clicks, "clicks", began);
     assert_eq!(clicks, 6);
     look(&window, "schedule-ran").await;
     let newest = runs::list(world.gateway.receiver.database.read(), 1).await.unwrap().remove(0);

@@ -1,5 +1,6 @@
 //! A real Chromium, driven by its chromedriver, that trusts no network and keeps nothing.
 
+pub(crate) mod flows;
 mod wire;
 
 use std::path::{Path, PathBuf};
