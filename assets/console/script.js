@@ -44,7 +44,9 @@
       if (event.key === "Escape") { event.target.blur(); }
       return;
     }
-    if (event.key === "j" || event.key === "k") {
+    if (event.key === "Escape" && live?.contains(event.target)) {
+      event.target.blur();
+    } else if (rows.length > 0 && (event.key === "j" || event.key === "k")) {
       go(event.key === "j" ? 1 : -1);
     } else if (event.key === "x" && at() >= 0) {
       rows[at()].querySelector("input[type=checkbox]")?.click();

@@ -7,7 +7,7 @@ use kenpo_express::gateway::admin::received::Review;
 use kenpo_express::store::gateway::messages::State;
 use kenpo_express::store::gateway::{audit, reviews};
 
-use crate::console_support::{ConsoleWorld, between, leads, text};
+use crate::console_support::{Browser, ConsoleWorld, between, leads, text};
 
 async fn state_of(world: &ConsoleWorld, id: MessageId) -> State {
     world.world.find(id).await.unwrap().state
@@ -80,6 +80,121 @@ async fn accepting_opens_the_next_one_and_a_return_says_why() {
         (newest.actor.as_str(), newest.action.as_str(), newest.origin.as_str()),
         ("staff:suzuki", "message.accepted", "127.0.0.1")
     );
+}
+
+/// Where the link with this relation leads to: on a file's page, the one before it or after it.
+fn related(page: &str, relation: &str) -> Option<String> {
+    let link = page.split("<a href=\"").find(|link| link[..link.find('>').unwrap()].contains(relation))?;
+    Some(link[..link.find('"').unwrap()].replace("&#38;", "&"))
+}
+
+/// The files of a page of the list: where each leads to.
+fn files(page: &str) -> Vec<String> {
+    let rows = page.split("<tr data-row").skip(1);
+    rows.map(|row| between(row, "<a href=\"", "\"").unwrap().replace("&#38;", "&")).collect()
+}
+
+fn id_of(address: &str) -> String {
+    address["/received/".len()..][..36].to_owned()
+}
+
+/// All files of a list, page by page.
+async fn all(browser: &mut Browser, list: &str) -> Vec<String> {
+    let (mut found, mut address) = (Vec::new(), list.to_owned());
+    loop {
+        let page = text(&browser.get(&address).await);
+        found.extend(files(&page).iter().map(|address| id_of(address)));
+        let Some(older) = between(&page, "class=\"button\" href=\"", "\"") else { return found };
+        address = older.replace("&#38;", "&");
+    }
+}
+
+async fn sixty(world: &ConsoleWorld) {
+    let mut sender = world.world.sender("yamada-1").await;
+    for _ in 0..60 {
+        world.world.send(&mut sender, b"x");
+    }
+    world.world.pull().await;
+}
+
+#[tokio::test]
+async fn what_is_not_read_is_gone_through_in_order_and_back() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Reader).await.browser;
+    sixty(&world).await;
+    let mut expected = all(&mut browser, "/received").await;
+    assert_eq!(expected.len(), 60);
+    // Two that were read before.
+    for place in [40, 5] {
+        browser.get(&format!("/received/{}", expected.remove(place))).await;
+    }
+    world.wait(60);
+    assert_eq!(all(&mut browser, "/received?unread=1").await, expected);
+    let mut address = files(&text(&browser.get("/received?unread=1").await)).remove(0);
+    let mut seen = Vec::new();
+    let last = loop {
+        seen.push(id_of(&address));
+        let page = text(&browser.get(&address).await);
+        world.wait(1);
+        match related(&page, "rel=\"next\"") {
+            Some(next) => address = next,
+            None => break page,
+        }
+    };
+    assert_eq!(seen, expected, "from the first to the last, without one left out and none twice");
+    // What was read has left the list, and is where it was for whoever goes back.
+    assert!(all(&mut browser, "/received?unread=1").await.is_empty());
+    let mut back = vec![seen.pop().unwrap()];
+    let mut page = last;
+    while let Some(previous) = related(&page, "rel=\"prev\"") {
+        back.push(id_of(&previous));
+        page = text(&browser.get(&previous).await);
+    }
+    back.reverse();
+    assert_eq!(back, expected);
+    // And on again.
+    let second = related(&page, "rel=\"next\"").unwrap();
+    assert_eq!(id_of(&second), expected[1]);
+}
+
+#[tokio::test]
+async fn deciding_goes_on_through_what_is_not_read_and_its_pages() {
+    let world = ConsoleWorld::start().await;
+    let mut browser = world.staff("suzuki", Role::Clerk).await.browser;
+    sixty(&world).await;
+    let list = "/received?state=archived&unread=1";
+    let expected = all(&mut browser, list).await;
+    let first = text(&browser.get(list).await);
+    let second = between(&first, "class=\"button\" href=\"", "\"").unwrap().replace("&#38;", "&");
+    // Three are decided from the first page on: each leads to the one after it.
+    let mut address = files(&first).remove(0);
+    for file in &expected[..3] {
+        assert_eq!(id_of(&address), *file);
+        browser.get(&address).await;
+        world.wait(1);
+        let (path, query) = address.split_once('?').unwrap();
+        address = leads(&browser.post(&format!("{path}/accept?{query}"), &[]).await).to_owned();
+    }
+    assert_eq!(id_of(&address), expected[3]);
+    // The second page is what it was, though the first one is shorter now; one is looked at from there.
+    let page = text(&browser.get(&second).await);
+    let shown: Vec<String> = files(&page).iter().map(|address| id_of(address)).collect();
+    assert_eq!(shown, expected[50..]);
+    let file = text(&browser.get(&files(&page)[2]).await);
+    let back =
+        between(&file, "<a href=\"", "\" data-key=\"u\"").unwrap().rsplit("<a href=\"").next().unwrap().to_owned();
+    assert_eq!(back.replace("&#38;", "&"), second, "and leads back to it");
+    let shown: Vec<String> = files(&text(&browser.get(&second).await)).iter().map(|address| id_of(address)).collect();
+    let mut left = expected[50..].to_vec();
+    left.remove(2);
+    assert_eq!(shown, left);
+    assert_eq!(all(&mut browser, list).await.len(), 56);
+    // From the end it goes on with the newest that is left, and ends when nothing is.
+    let path = format!("/received/{}", expected[59]);
+    assert_eq!(shown.last(), Some(&expected[59]));
+    browser.get(&format!("{path}?state=archived&unread=1")).await;
+    let answer = browser.post(&format!("{path}/accept?state=archived&unread=1"), &[]).await;
+    assert_eq!(id_of(leads(&answer)), expected[3]);
 }
 
 #[tokio::test]

@@ -5,11 +5,12 @@ use kenpo_express::domain::folding::fold;
 use kenpo_express::domain::ids::MessageId;
 use kenpo_express::domain::schedule::jst;
 use kenpo_express::domain::sending::Sending;
+use kenpo_express::domain::staff::StaffName;
 use kenpo_express::runtime::clock::SystemRandom;
 use kenpo_express::store::gateway::dispatches::{self, Dispatch};
 use kenpo_express::store::gateway::messages::{self, Message, State};
 use kenpo_express::store::gateway::search::received::{self, Filter, Listed, Standing};
-use kenpo_express::store::gateway::search::{Days, sent};
+use kenpo_express::store::gateway::search::{Days, Way, sent};
 use kenpo_express::store::gateway::sent::{self as rows, NewSent};
 use kenpo_express::store::gateway::{days, reviews};
 use kenpo_express::store::sqlite::Connection;
@@ -56,8 +57,18 @@ async fn all(connection: &mut Connection, filter: &Filter, page: usize) -> Vec<L
     }
 }
 
+/// What became of a message.
+#[derive(Clone, Copy)]
+struct Fate {
+    state: State,
+    opened: bool,
+    flagged: bool,
+    /// When sato has read it.
+    read_at: Option<Timestamp>,
+}
+
 /// What a filter lets through, by looking at each.
-fn passes(filter: &Filter, message: &Message, state: State, opened: bool, flagged: bool) -> bool {
+fn passes(filter: &Filter, message: &Message, Fate { state, opened, flagged, read_at }: Fate) -> bool {
     let content = message.content.as_ref().unwrap();
     let on = jst(message.received_at).date();
     let name = content.file_name.as_ref().map(|name| fold(name.as_str()));
@@ -68,6 +79,7 @@ fn passes(filter: &Filter, message: &Message, state: State, opened: bool, flagge
         && filter.days.until.is_none_or(|until| on <= until)
         && filter.is_opened.is_none_or(|wanted| message.verdict.is_accepted() && wanted == opened)
         && filter.is_flagged.is_none_or(|wanted| wanted == flagged)
+        && filter.unread_at.is_none_or(|then| read_at.is_none_or(|read| read >= then))
         && filter.name.as_ref().is_none_or(|part| name.is_some_and(|name| name.contains(&fold(part))))
 }
 
@@ -86,8 +98,10 @@ async fn every_filter_finds_what_looking_at_each_row_finds() {
         .collect();
     let mut transaction = database.write().await.unwrap();
     messages::insert(&mut transaction, &kept).await.unwrap();
-    let mut facts: Vec<(State, bool, bool)> = kept.iter().map(|message| (message.state, false, false)).collect();
-    for (message, (state, opened, flagged)) in kept.iter().zip(&mut facts) {
+    let new = |message: &Message| Fate { state: message.state, opened: false, flagged: false, read_at: None };
+    let mut facts: Vec<Fate> = kept.iter().map(new).collect();
+    let sato: StaffName = "sato".parse().unwrap();
+    for (message, Fate { state, opened, flagged, read_at }) in kept.iter().zip(&mut facts) {
         let to = [State::Archived, State::Accepted, State::Returned][dice.below(3)];
         if *state == State::Archived && to != State::Archived {
             assert!(messages::change_state(&mut transaction, message.number, *state, to).await.unwrap());
@@ -101,6 +115,11 @@ async fn every_filter_finds_what_looking_at_each_row_finds() {
             assert!(reviews::set_flag(&mut transaction, message.number, Some(day(99))).await.unwrap());
             *flagged = true;
         }
+        if dice.below(3) > 0 {
+            let at = day(90 + i64::try_from(dice.below(4)).unwrap());
+            assert!(reviews::set_read(&mut transaction, message.number, &sato, at).await.unwrap());
+            *read_at = Some(at);
+        }
     }
     database.commit(transaction).await.unwrap();
     let mut reader = database.reader().await.unwrap();
@@ -108,7 +127,7 @@ async fn every_filter_finds_what_looking_at_each_row_finds() {
     for round in 0..400 {
         let mut maybe = |most: usize| dice.below(most) == 0;
         let (by_state, by_office, by_user, by_day) = (maybe(3), maybe(3), maybe(4), maybe(3));
-        let (by_opened, by_flag, by_name) = (maybe(3), maybe(6), !maybe(3));
+        let (by_opened, by_flag, by_name, by_unread) = (maybe(3), maybe(6), !maybe(3), maybe(3));
         let on = |after: usize| Some(jst(day(i64::try_from(after).unwrap())).date());
         let filter = Filter {
             state: by_state.then(|| State::ALL[dice.below(4)]),
@@ -118,27 +137,37 @@ async fn every_filter_finds_what_looking_at_each_row_finds() {
             is_opened: by_opened.then(|| dice.below(2) == 0),
             is_flagged: by_flag.then(|| dice.below(2) == 0),
             name: by_name.then(|| (*dice.one(&PARTS.each_ref())).to_owned()),
-            ..Filter::default()
+            reader: Some(sato.clone()),
+            unread_at: by_unread.then(|| day(90 + i64::try_from(dice.below(5)).unwrap())),
+            before: None,
         };
         let found: Vec<i64> =
             all(&mut reader, &filter, 1 + dice.below(60)).await.iter().map(|row| row.number).collect();
         let rows = kept.iter().zip(&facts).rev();
         let expected: Vec<i64> = rows
-            .filter(|(message, (state, opened, flagged))| passes(&filter, message, *state, *opened, *flagged))
+            .filter(|(message, fate)| passes(&filter, message, **fate))
             .map(|(message, _)| message.number)
             .collect();
         assert_eq!(found, expected, "round {round}: {filter:?}");
+        // What is beside one of them, or beside one that is not among them.
+        let from = i64::try_from(dice.below(1_502)).unwrap();
+        let older = expected.iter().find(|number| **number < from).copied();
+        let newer = expected.iter().rev().find(|number| **number > from).copied();
+        for (way, expected) in [(Way::Older, older), (Way::Newer, newer)] {
+            let found = received::beside(&mut reader, &filter, (way, from)).await.unwrap();
+            assert_eq!(found.map(|row| row.number), expected, "round {round}: {way:?} than {from}: {filter:?}");
+        }
     }
 
-    let count = |state: State| facts.iter().filter(|(known, ..)| *known == state).count() as u64;
-    let unopened = facts.iter().filter(|(state, opened, _)| *state != State::Quarantined && !opened).count();
+    let count = |state: State| facts.iter().filter(|fate| fate.state == state).count() as u64;
+    let unopened = facts.iter().filter(|fate| fate.state != State::Quarantined && !fate.opened).count();
     let standing = Standing {
         archived: count(State::Archived),
         accepted: count(State::Accepted),
         returned: count(State::Returned),
         quarantined: count(State::Quarantined),
         unopened: unopened as u64,
-        flagged: facts.iter().filter(|(.., flagged)| *flagged).count() as u64,
+        flagged: facts.iter().filter(|fate| fate.flagged).count() as u64,
     };
     assert_eq!(received::standing(&mut *reader).await.unwrap(), standing);
     kept.retain(|message| jst(message.received_at).date() == jst(day(5)).date());
@@ -178,6 +207,31 @@ async fn a_rare_find_among_many_ends_the_page_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_somebody_has_not_read_is_found_at_once_however_much_they_have() {
+    let (_folder, database) = database().await;
+    let rows: Vec<Message> =
+        (1..=20_000).map(|number| message(number, "届.csv", Some("1001"), "hanako-1", day(0))).collect();
+    let me: StaffName = "sato".parse().unwrap();
+    let mut transaction = database.write().await.unwrap();
+    messages::insert(&mut transaction, &rows).await.unwrap();
+    for number in (1..=20_000).filter(|number| *number != 3) {
+        reviews::set_read(&mut transaction, number, &me, day(1)).await.unwrap();
+    }
+    database.commit(transaction).await.unwrap();
+    let mut reader = database.reader().await.unwrap();
+    for state in [None, Some(State::Archived)] {
+        let filter = Filter { state, reader: Some(me.clone()), unread_at: Some(Timestamp::MAX), ..Filter::default() };
+        let page = received::list(&mut reader, &filter, 50).await.unwrap();
+        let numbers: Vec<i64> = page.rows.iter().map(|row| row.number).collect();
+        assert_eq!((numbers, page.next, page.is_cut), (vec![3], None, false));
+        let next = received::beside(&mut reader, &filter, (Way::Older, 19_999)).await.unwrap();
+        assert_eq!(next.map(|row| row.number), Some(3));
+        let previous = received::beside(&mut reader, &filter, (Way::Newer, 1)).await.unwrap();
+        assert_eq!(previous.map(|row| row.number), Some(3));
+    }
+}
+
+#[tokio::test]
 async fn who_has_read_what_is_known_for_each_account() {
     let (_folder, database) = database().await;
     let rows: Vec<Message> =
@@ -194,7 +248,7 @@ async fn who_has_read_what_is_known_for_each_account() {
         let found = all(&mut reader, &filter, 50).await;
         let numbers: Vec<i64> = found.iter().filter(|row| row.is_read_by_reader).map(|row| row.number).collect();
         assert_eq!(numbers, read, "{account}");
-        filter.is_unread_by_reader = true;
+        filter.unread_at = Some(Timestamp::MAX);
         let numbers: Vec<i64> = all(&mut reader, &filter, 50).await.iter().map(|row| row.number).collect();
         assert_eq!(numbers, unread, "{account}");
     }

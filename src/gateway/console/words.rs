@@ -231,6 +231,8 @@ words! {
     newest: "最新へ戻る", "Back to the newest";
     back_to_list: "一覧へ戻る", "Back to the list";
     next_new: "次の新着", "Next new one";
+    previous_file: "前のファイル", "Previous file";
+    next_file: "次のファイル", "Next file";
     accept: "受付する", "Accept";
     hand_back: "差戻しする", "Return";
     hand_back_reason: "差戻しの理由（送信者に届きます）", "Reason, for the sender";

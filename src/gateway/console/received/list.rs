@@ -18,7 +18,7 @@ use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::Words;
 use super::super::words::received::Received as Said;
-use super::{filter, is_on, within_but, within_list};
+use super::{BEFORE, SINCE, filter, is_on, within_but};
 use crate::domain::staff::Duty;
 use crate::store::gateway::messages::State;
 use crate::store::gateway::names::{self, Ids, Names};
@@ -109,6 +109,8 @@ pub(in super::super) async fn page(
 ) -> Result<Response, Fault> {
     let query = &asked.query;
     let receiver = &app.gateway.receiver;
+    let here = |path: &str| within_but(query, path, &[SINCE], &[]);
+    let page = |before: &[(&str, &str)]| within_but(query, "/received", &[SINCE, BEFORE], before);
     let filter = filter(query, visitor.name());
     let mut reader = receiver.database.reader().await?;
     let found = match &filter {
@@ -142,11 +144,11 @@ pub(in super::super) async fn page(
         is_new_only: state == Some(State::Archived),
         rows: found.rows.iter().map(|listed| row(listed, &marks, &names, &asked, now)).collect(),
         can_review: visitor.session.role.may(Duty::Review),
-        accept: within_list(query, "/received/accept", &[]),
-        bundle: within_list(query, "/received/bundle", &[]),
+        accept: here("/received/accept"),
+        bundle: here("/received/bundle"),
         clear: Fields::default().address("/received", &[], &[("state", query.get("state"))]),
-        newest: before.map(|_| within_list(query, "/received", &[])),
-        older: found.next.map(|next| within_list(query, "/received", &[("before", &next.to_string())])),
+        newest: before.map(|_| page(&[])),
+        older: found.next.map(|next| page(&[(BEFORE, &next.to_string())])),
         is_cut: found.is_cut,
         query: query.clone(),
     })
@@ -169,7 +171,7 @@ fn tabs(asked: &Asked, here: Option<State>, standing: Standing) -> Vec<Tab> {
         href: within_but(
             &asked.query,
             "/received",
-            "state",
+            &["state", SINCE, BEFORE],
             &state.map_or_else(Vec::new, |state| vec![("state", state.code())]),
         ),
         count,
@@ -191,9 +193,11 @@ fn tabs(asked: &Asked, here: Option<State>, standing: Standing) -> Vec<Tab> {
 
 fn row(listed: &Listed, marks: &HashMap<i64, Marks>, names: &Names, asked: &Asked, now: Timestamp) -> Row {
     let (lang, id) = (asked.lang, listed.id.to_string());
+    let looked_at = now.as_second().to_string();
+    let since = if is_on(&asked.query, "unread") { looked_at.as_str() } else { "" };
     let (office, user) = (listed.office.clone().unwrap_or_default(), listed.user.clone().unwrap_or_default());
     Row {
-        href: within_list(&asked.query, &format!("/received/{id}"), &[]),
+        href: within_but(&asked.query, &format!("/received/{id}"), &[SINCE], &[(SINCE, since)]),
         name: listed.file_name.clone(),
         office_name: names.offices.get(&office).cloned().unwrap_or_default(),
         office,

@@ -17,7 +17,7 @@ use super::super::session::Visitor;
 use super::super::text;
 use super::super::words::received::Received as Words;
 use super::about::{About, warnings};
-use super::{PREVIEW, is_on, name, next_new, within_but, within_list};
+use super::{PREVIEW, SINCE, beside, is_on, name, next_new, within_but, within_list};
 use crate::domain::ids::MessageId;
 use crate::domain::staff::Duty;
 use crate::domain::verdict::Verdict;
@@ -51,7 +51,9 @@ struct Page {
 /// Where the buttons lead.
 struct Links {
     list: String,
+    previous: Option<String>,
     next: Option<String>,
+    next_new: Option<String>,
     accept: String,
     hand_back: String,
     flag: String,
@@ -79,9 +81,11 @@ pub(in super::super) async fn page(
         let place = query.address(&format!("/quarantine/{id}"), &[], &[]);
         return Ok(Redirect::to(&place).into_response());
     };
-    let next = next_new(&mut reader, query, visitor.name(), message.number).await?;
+    let [previous, next] = beside(&mut reader, query, visitor.name(), message.number).await?;
+    let next_new = next_new(&mut reader, query, visitor.name(), message.number).await?;
     let marks = reviews::marks(&mut reader, &[message.number], visitor.name()).await?;
     let path = |rest: &str| within_list(query, &format!("/received/{id}{rest}"), &[]);
+    let to = |other: MessageId| within_list(query, &format!("/received/{other}"), &[]);
     let (role, is_previewed) = (visitor.session.role, is_on(query, PREVIEW));
     let page = Page {
         w: lang.of_pages(),
@@ -99,8 +103,10 @@ pub(in super::super) async fn page(
         can_note: role.may(Duty::Review),
         longest_reason: MAX_REASON,
         links: Links {
-            list: within_list(query, "/received", &[]),
-            next: next.map(|next| within_list(query, &format!("/received/{next}"), &[])),
+            list: within_but(query, "/received", &[SINCE], &[]),
+            previous: previous.map(|previous| to(previous.id)),
+            next: next.map(|next| to(next.id)),
+            next_new: next_new.map(to),
             accept: path("/accept"),
             hand_back: path("/return"),
             flag: path("/flag"),
@@ -108,7 +114,7 @@ pub(in super::super) async fn page(
             preview: within_but(
                 query,
                 &format!("/received/{id}"),
-                PREVIEW,
+                &[PREVIEW],
                 if is_previewed { &[] } else { &[(PREVIEW, "1")] },
             ),
             frame: format!("/received/{id}/preview"),

@@ -29,7 +29,7 @@ page_words! {
     preview_close: "プレビューを閉じる", "Close the preview";
     preview_noted: "プレビューとダウンロードは、だれがいつ見たかの記録に残ります。", "Who previews or downloads is on record.";
     download: "ダウンロード", "Download";
-    keys: "a 受付　r 差戻し　p プレビュー　d ダウンロード　f 注目　n 次の新着　u 一覧", "a: accept   r: return   p: preview   d: download   f: flag   n: next new   u: list";
+    keys: "a 受付　r 差戻し　p プレビュー　d ダウンロード　f 注目　j・k 次・前のファイル　n 次の新着　u 一覧", "a: accept   r: return   p: preview   d: download   f: flag   j, k: next, previous   n: next new   u: list";
 
     // In the frame of a preview.
     rows_more: "先頭の行だけを表示しています。", "Only the first rows are shown.";

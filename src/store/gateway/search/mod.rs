@@ -13,7 +13,7 @@ use super::days::{self, Numbers};
 use crate::domain::schedule::civil;
 use crate::store::sqlite::StoreError;
 use streams::Bounds;
-pub use streams::Page;
+pub use streams::{Page, Way};
 
 /// Days as they begin and end in Japan; either may be left open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,16 +37,17 @@ impl Days {
         self,
         executor: impl SqliteExecutor<'_>,
         numbers: Numbers,
-        before: Option<i64>,
+        (way, beyond): (Way, i64),
     ) -> Result<Bounds, StoreError> {
-        let before = before.unwrap_or(i64::MAX);
         if self == Self::default() {
-            return Ok(Bounds { before, from: 0 });
+            let to = if way == Way::Older { 0 } else { i64::MAX };
+            return Ok(Bounds { way, beyond, to });
         }
-        Ok(match days::span(executor, numbers, self.from, self.until).await? {
-            Some((first, last)) => Bounds { before: before.min(last.saturating_add(1)), from: first },
+        Ok(match (days::span(executor, numbers, self.from, self.until).await?, way) {
+            (Some((first, last)), Way::Older) => Bounds { way, beyond: beyond.min(last.saturating_add(1)), to: first },
+            (Some((first, last)), Way::Newer) => Bounds { way, beyond: beyond.max(first.saturating_sub(1)), to: last },
             // There is nothing of these days.
-            None => Bounds { before: 0, from: 0 },
+            (None, _) => Bounds { way, beyond: 0, to: 0 },
         })
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{FromRow, SqliteConnection, SqliteExecutor};
 
 use super::streams::{Page, Rows, Stream, page};
 use super::words::question;
-use super::{Days, Numbers};
+use super::{Days, Numbers, Way};
 use crate::domain::folding::fold;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::staff::StaffName;
@@ -34,9 +34,9 @@ pub struct Filter {
     pub name: Option<String>,
     /// Who asks: what this account has read is marked so.
     pub reader: Option<StaffName>,
-    /// Only those that who asks has not read.
-    pub is_unread_by_reader: bool,
-    /// Only those before this number.
+    /// Only those that who asks had not read by then: those that are read while somebody goes through a list stay in it.
+    pub unread_at: Option<Timestamp>,
+    /// Of a list, only those before this number.
     pub before: Option<i64>,
 }
 
@@ -94,19 +94,55 @@ pub struct Standing {
     pub flagged: u64,
 }
 
-const ALL: &str = "SELECT number FROM messages WHERE number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3";
-const BY_USER: &str = "SELECT number FROM messages WHERE user_id = $4 AND number < $1 AND number >= $2
-     ORDER BY number DESC LIMIT $3";
-const BY_OFFICE: &str = "SELECT number FROM messages WHERE office = $4 AND number < $1 AND number >= $2
-     ORDER BY number DESC LIMIT $3";
-const BY_STATE: &str = "SELECT number FROM messages WHERE state = $4 AND number < $1 AND number >= $2
-     ORDER BY number DESC LIMIT $3";
-const UNOPENED: &str = "SELECT number FROM messages INDEXED BY messages_unopened
-     WHERE opened_at IS NULL AND verdict = 'accepted' AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3";
-const FLAGGED: &str = "SELECT number FROM messages INDEXED BY messages_flagged
-     WHERE flagged_at IS NOT NULL AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3";
-const BY_NAME: &str = "SELECT rowid FROM received_words WHERE received_words MATCH $4 AND rowid < $1 AND rowid >= $2
-     ORDER BY rowid DESC LIMIT $3";
+/// A statement for each side of a number: what is older, what is newer.
+type Sides = [&'static str; 2];
+
+const ALL: Sides = [
+    "SELECT number FROM messages WHERE number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages WHERE number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const BY_USER: Sides = [
+    "SELECT number FROM messages WHERE user_id = $4 AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages WHERE user_id = $4 AND number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const BY_OFFICE: Sides = [
+    "SELECT number FROM messages WHERE office = $4 AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages WHERE office = $4 AND number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const BY_STATE: Sides = [
+    "SELECT number FROM messages WHERE state = $4 AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages WHERE state = $4 AND number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const UNOPENED: Sides = [
+    "SELECT number FROM messages INDEXED BY messages_unopened
+     WHERE opened_at IS NULL AND verdict = 'accepted' AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages INDEXED BY messages_unopened
+     WHERE opened_at IS NULL AND verdict = 'accepted' AND number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const FLAGGED: Sides = [
+    "SELECT number FROM messages INDEXED BY messages_flagged
+     WHERE flagged_at IS NOT NULL AND number < $1 AND number >= $2 ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages INDEXED BY messages_flagged
+     WHERE flagged_at IS NOT NULL AND number > $1 AND number <= $2 ORDER BY number LIMIT $3",
+];
+const BY_NAME: Sides = [
+    "SELECT rowid FROM received_words WHERE received_words MATCH $4 AND rowid < $1 AND rowid >= $2
+     ORDER BY rowid DESC LIMIT $3",
+    "SELECT rowid FROM received_words WHERE received_words MATCH $4 AND rowid > $1 AND rowid <= $2
+     ORDER BY rowid LIMIT $3",
+];
+/// Goes by what somebody has read in a row, number by number: half a second for a million.
+const UNREAD: Sides = [
+    "SELECT number FROM messages WHERE number < $1 AND number >= $2 AND NOT EXISTS (
+         SELECT 1 FROM message_readers r WHERE r.message = number AND r.staff = $4 AND r.at < CAST($5 AS INTEGER))
+     ORDER BY number DESC LIMIT $3",
+    "SELECT number FROM messages WHERE number > $1 AND number <= $2 AND NOT EXISTS (
+         SELECT 1 FROM message_readers r WHERE r.message = number AND r.staff = $4 AND r.at < CAST($5 AS INTEGER))
+     ORDER BY number LIMIT $3",
+];
+
+/// Looks at what is beside a row: each ends after as many candidates as a page.
+const LOOKS: usize = 8;
 
 /// The rows of these numbers that pass the filters.
 const ROWS: &str = "SELECT number, id, state, reasons, warnings, office, user_id, sender, file_name, size,
@@ -118,7 +154,8 @@ const ROWS: &str = "SELECT number, id, state, reasons, warnings, office, user_id
          AND ($3 IS NULL OR office = $3) AND ($4 IS NULL OR user_id = $4)
          AND ($5 IS NULL OR received_at >= $5) AND ($6 IS NULL OR received_at < $6)
          AND ($7 IS NULL OR (verdict = 'accepted' AND (opened_at IS NOT NULL) = $7)) AND ($8 IS NULL OR (flagged_at IS NOT NULL) = $8)
-         AND (NOT $10 OR NOT EXISTS (SELECT 1 FROM message_readers r WHERE r.message = number AND r.staff = $9))";
+         AND ($10 IS NULL OR NOT EXISTS (
+             SELECT 1 FROM message_readers r WHERE r.message = number AND r.staff = $9 AND r.at < $10))";
 
 /// A page, newest first.
 pub async fn list(
@@ -126,9 +163,35 @@ pub async fn list(
     filter: &Filter,
     limit: usize,
 ) -> Result<Page<Listed>, StoreError> {
-    let bounds = filter.days.bounds(&mut *connection, Numbers::Received, filter.before).await?;
+    look(connection, filter, (Way::Older, filter.before.unwrap_or(i64::MAX)), limit).await
+}
+
+/// The nearest one on this side of a number.
+pub async fn beside(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    (way, number): (Way, i64),
+) -> Result<Option<Listed>, StoreError> {
+    let mut beyond = number;
+    for _ in 0..LOOKS {
+        let found = look(&mut *connection, filter, (way, beyond), 1).await?;
+        match (found.rows.into_iter().next(), found.next) {
+            (None, Some(next)) => beyond = next,
+            (found, _) => return Ok(found),
+        }
+    }
+    Ok(None)
+}
+
+async fn look(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    (way, beyond): (Way, i64),
+    limit: usize,
+) -> Result<Page<Listed>, StoreError> {
+    let bounds = filter.days.bounds(&mut *connection, Numbers::Received, (way, beyond)).await?;
     let source = Source { filter, name: filter.name.as_deref().map(fold).filter(|name| !name.is_empty()) };
-    page(connection, &source.streams(), bounds, limit, &source).await
+    page(connection, &source.streams(way), bounds, limit, &source).await
 }
 
 /// How many stand where, as it is kept.
@@ -152,16 +215,19 @@ struct Source<'a> {
 
 impl Source<'_> {
     /// What may be sparse first: the first that is found whole is followed.
-    fn streams(&self) -> Vec<Stream> {
+    fn streams(&self, way: Way) -> Vec<Stream> {
         let filter = self.filter;
+        let of = |[older, newer]: Sides| if way == Way::Older { older } else { newer };
+        let unread = filter.reader.as_ref().zip(filter.unread_at);
         [
-            Stream::with(BY_USER, filter.user.as_ref().map(ToString::to_string)),
-            Stream::with(BY_NAME, self.name.as_deref().and_then(question)),
-            Stream::with(BY_OFFICE, filter.office.as_ref().map(ToString::to_string)),
-            Stream::when(filter.is_flagged == Some(true), FLAGGED),
-            Stream::when(filter.is_opened == Some(false), UNOPENED),
-            Stream::with(BY_STATE, filter.state.map(|state| state.code().to_owned())),
-            Stream::when(true, ALL),
+            Stream::with(of(BY_USER), filter.user.as_ref().map(ToString::to_string)),
+            Stream::with(of(BY_NAME), self.name.as_deref().and_then(question)),
+            Stream::with(of(BY_OFFICE), filter.office.as_ref().map(ToString::to_string)),
+            Stream::when(filter.is_flagged == Some(true), of(FLAGGED)),
+            Stream::when(filter.is_opened == Some(false), of(UNOPENED)),
+            Stream::with(of(BY_STATE), filter.state.map(|state| state.code().to_owned())),
+            Stream::with_both(of(UNREAD), unread.map(|(reader, at)| [reader.to_string(), micros(at).to_string()])),
+            Stream::when(true, of(ALL)),
         ]
         .into_iter()
         .flatten()
@@ -185,7 +251,7 @@ impl Rows for Source<'_> {
             .bind(filter.is_opened)
             .bind(filter.is_flagged)
             .bind(filter.reader.as_ref().map(StaffName::as_str))
-            .bind(filter.is_unread_by_reader)
+            .bind(filter.unread_at.map(micros))
             .fetch_all(connection)
             .await?;
         // The words say that a name may fit; only the name says that it does.

@@ -5,7 +5,7 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::streams::{Page, Rows, Stream, page};
 use super::words::{self, question};
-use super::{Days, Numbers};
+use super::{Days, Numbers, Way};
 use crate::domain::folding::fold;
 use crate::domain::ids::{MessageId, OfficeCode, UserId};
 use crate::domain::sending::Sending;
@@ -97,7 +97,8 @@ pub async fn list(
     filter: &Filter,
     limit: usize,
 ) -> Result<Page<Listed>, StoreError> {
-    let bounds = filter.days.bounds(&mut *connection, Numbers::Sent, filter.before).await?;
+    let place = (Way::Older, filter.before.unwrap_or(i64::MAX));
+    let bounds = filter.days.bounds(&mut *connection, Numbers::Sent, place).await?;
     let source = Source { filter, name: filter.name.as_deref().map(fold).filter(|name| !name.is_empty()) };
     page(connection, &source.streams(), bounds, limit, &source).await
 }

@@ -1,10 +1,8 @@
 //! How a page is found in a time that does not depend on how much there is.
 //!
-//! Each filter that has an index is a *stream* of numbers, newest first. A look at the beginning of each tells which of them is the
+//! Each filter that has an index is a *stream* of numbers, newest first, or oldest first for what comes before a row. A look at the beginning of each tells which of them is the
 //! sparsest; that one is followed, by the batch, and of each batch those rows stay that pass all filters. When a page is not full after so many
 //! candidates, the page ends there and says so: going on is another question.
-
-use std::cmp::Reverse;
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
@@ -17,12 +15,21 @@ const FIRST: usize = 64;
 /// Candidates after which a page ends, however full it is.
 const BUDGET: usize = 2_048;
 
-/// A page of a list, newest first.
+/// To which side of a number is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Below it, as lists go.
+    Older,
+    /// Above it.
+    Newer,
+}
+
+/// A page of a list, from where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// Its rows.
     pub rows: Vec<T>,
-    /// Before which number the next page begins; none after the last one.
+    /// Beyond which number the next page begins; none after the last one.
     pub next: Option<i64>,
     /// The page ended because so much was looked at, and not because it is full: more may be found from `next` on.
     pub is_cut: bool,
@@ -31,16 +38,17 @@ pub struct Page<T> {
 /// The numbers that pass one filter.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// `$1`: below which number, `$2`: from which number on, `$3`: at most so many, `$4`: the value if there is one.
+    /// `$1`: beyond which number, `$2`: up to which number, `$3`: at most so many, from `$4` on: the values if there are any.
     sql: &'static str,
-    value: Option<String>,
+    values: Vec<String>,
 }
 
-/// Between which numbers is looked: below the first, from the second on.
+/// Between which numbers is looked: beyond the first, up to the second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    pub(super) before: i64,
-    pub(super) from: i64,
+    pub(super) way: Way,
+    pub(super) beyond: i64,
+    pub(super) to: i64,
 }
 
 /// What makes rows of numbers.
@@ -59,21 +67,23 @@ pub(super) trait Rows {
 impl Stream {
     /// The stream of a filter for this value, if it is set.
     pub(super) fn with(sql: &'static str, value: Option<String>) -> Option<Self> {
-        value.map(|value| Self { sql, value: Some(value) })
+        value.map(|value| Self { sql, values: vec![value] })
+    }
+
+    /// The stream of a filter for two values, if they are set.
+    pub(super) fn with_both(sql: &'static str, values: Option<[String; 2]>) -> Option<Self> {
+        values.map(|values| Self { sql, values: values.into() })
     }
 
     /// The stream of a filter without a value, if it is set.
     pub(super) fn when(is_set: bool, sql: &'static str) -> Option<Self> {
-        is_set.then_some(Self { sql, value: None })
+        is_set.then_some(Self { sql, values: Vec::new() })
     }
 
     async fn take(&self, executor: impl SqliteExecutor<'_>, bounds: Bounds) -> Result<Vec<i64>, StoreError> {
         let batch = i64::try_from(BATCH).expect("a batch is small");
-        let query = sqlx::query_scalar(self.sql).bind(bounds.before).bind(bounds.from).bind(batch);
-        let query = match &self.value {
-            Some(value) => query.bind(value.as_str()),
-            None => query,
-        };
+        let query = sqlx::query_scalar(self.sql).bind(bounds.beyond).bind(bounds.to).bind(batch);
+        let query = self.values.iter().fold(query, |query, value| query.bind(value.as_str()));
         Ok(query.fetch_all(executor).await?)
     }
 }
@@ -93,7 +103,10 @@ pub(super) async fn page<R: Rows>(
         while !rest.is_empty() {
             let (part, later) = rest.split_at(at_once.min(rest.len()));
             let mut found = source.rows(connection, part).await?;
-            found.sort_unstable_by_key(|(number, _)| Reverse(*number));
+            found.sort_unstable_by_key(|(number, _)| *number);
+            if bounds.way == Way::Older {
+                found.reverse();
+            }
             for (number, row) in found {
                 if rows.len() == limit {
                     return Ok(Page { next: bounds.next_after(&rows), rows: only(rows), is_cut: false });
@@ -109,7 +122,7 @@ pub(super) async fn page<R: Rows>(
         if examined >= BUDGET {
             return Ok(Page { rows: only(rows), next: Some(*last), is_cut: true });
         }
-        bounds.before = *last;
+        bounds.beyond = *last;
         batch = stream.take(&mut *connection, bounds).await?;
     }
 }
@@ -126,8 +139,9 @@ async fn sparsest<'a>(
         let is_sparser = |known: &Vec<i64>| match (batch.len() < BATCH, known.len() < BATCH) {
             (true, true) => batch.len() < known.len(),
             (is_whole, other) if is_whole != other => is_whole,
-            // As many numbers that reach further down.
-            _ => batch.last() < known.last(),
+            // As many numbers that reach further.
+            _ if bounds.way == Way::Older => batch.last() < known.last(),
+            _ => batch.last() > known.last(),
         };
         if best.as_ref().is_none_or(|(_, known)| is_sparser(known)) {
             let is_whole = batch.len() < BATCH;
@@ -142,7 +156,7 @@ async fn sparsest<'a>(
 
 impl Bounds {
     fn next_after<T>(&self, rows: &[(i64, T)]) -> Option<i64> {
-        rows.last().map(|(number, _)| *number).or(Some(self.before))
+        rows.last().map(|(number, _)| *number).or(Some(self.beyond))
     }
 }
 
