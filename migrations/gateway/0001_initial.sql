@@ -107,8 +107,11 @@ CREATE TABLE staff_sessions (
     staff      TEXT    NOT NULL REFERENCES staff (name),
     -- Whether the second factor was shown too.
     is_whole   INTEGER NOT NULL,
-    -- A second factor that is being set up.
+    -- A second factor that is being set up, and since when.
     totp       BLOB,
+    totp_at    INTEGER,
+    -- When its person last typed the password once more in it.
+    proven_at  INTEGER,
     -- Where from, and with what.
     origin     TEXT    NOT NULL,
     agent      TEXT    NOT NULL,

@@ -7,12 +7,15 @@ use kenpo_express::domain::staff::Role;
 use kenpo_express::gateway::console::routes::{Access, routes};
 use kenpo_express::gateway::watch::rules::RULES;
 
-use crate::console_support::{ConsoleWorld, between, leads, text};
+use crate::console_support::{Browser, ConsoleWorld, PASSWORD, between, leads, text};
 
 /// Who may ask for what, as the union's rules have it. A route that is not here fails the test.
 const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("GET", "/account", &Role::ALL),
     ("POST", "/account/password", &Role::ALL),
+    ("GET", "/account/factor", &Role::ALL),
+    ("POST", "/account/factor", &Role::ALL),
+    ("POST", "/account/factor/new", &Role::ALL),
     ("POST", "/account/sessions/{id}/end", &Role::ALL),
     ("POST", "/account/sessions/end-others", &Role::ALL),
     ("GET", "/", SEEING),
@@ -138,7 +141,7 @@ async fn each_role_gets_what_it_is_for_and_nothing_else() {
             }
             browser.get("/account").await;
             let answer = match route.method {
-                Method::POST => browser.post(&path, &[]).await,
+                Method::POST => browser.post(&path, &[("own-password", PASSWORD)]).await,
                 _ => browser.get(&path).await,
             };
             let is_refused = answer.status == StatusCode::FORBIDDEN;
@@ -158,6 +161,82 @@ async fn each_role_gets_what_it_is_for_and_nothing_else() {
             _ => nobody.get(&path).await,
         };
         assert!(leads(&answer).starts_with("/sign-in"), "{key:?}: {}", answer.status);
+    }
+}
+
+/// Asserts that this is a page of an error within the frame, in Japanese, with a way on.
+async fn is_framed(browser: &mut Browser, path: &str, status: StatusCode, said: &str) {
+    let answer = browser.get(path).await;
+    assert_eq!(answer.status, status, "{path}");
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+    let page = text(&answer);
+    for part in
+        [said, "role=\"alert\"", "<nav class=\"side\"", "action=\"/sign-out\"", ">English</a>", "最初のページへ"]
+    {
+        assert!(page.contains(part), "{path}: {part}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_lost_stays_within_the_frame() {
+    let world = ConsoleWorld::start().await;
+    let mut officer = world.staff("suzuki", Role::Officer).await.browser;
+    let missing = "ページが見つかりません";
+    for path in ["/nothing", "/received/a/b", "/people/", "/assets/none.css", "/%ff", "/nothing?lang=ja"] {
+        is_framed(&mut officer, path, StatusCode::NOT_FOUND, missing).await;
+    }
+    let mut looked_at = 0;
+    for route in routes() {
+        let is_page = route.method == Method::GET && route.path.contains("{id}");
+        // In a frame of its own.
+        if !is_page || route.path.ends_with("/preview") {
+            continue;
+        }
+        for unknown in ["0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6", "nobody-1", "9999-Z", "%E7%84%A1", "a%20b"] {
+            let path = route.path.replace("{id}", unknown);
+            is_framed(&mut officer, &path, StatusCode::NOT_FOUND, missing).await;
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 50, "{looked_at}");
+    // An address that only takes forms, and one that somebody else's role is for.
+    is_framed(&mut officer, "/received/accept", StatusCode::METHOD_NOT_ALLOWED, "受け付けられません").await;
+    let mut auditor = world.staff("mori", Role::Auditor).await.browser;
+    is_framed(&mut auditor, "/received", StatusCode::FORBIDDEN, "あなたの役割では").await;
+    is_framed(&mut auditor, "/nothing", StatusCode::NOT_FOUND, missing).await;
+    assert!(text(&auditor.get("/nothing?lang=en").await).contains("There is no such page."));
+    // A form that is too old is refused within it, too.
+    officer.csrf = "0000".to_owned();
+    let refused = officer.post("/account/sessions/end-others", &[]).await;
+    assert!(refused.status == StatusCode::FORBIDDEN && text(&refused).contains("<nav class=\"side\""));
+
+    // Before the sign-in: nothing of the frame, and the way in.
+    let mut nobody = world.browser();
+    for path in ["/nothing", "/assets/none.css"] {
+        let answer = nobody.get(path).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert!(page.contains(missing) && page.contains("href=\"/sign-in\""), "{page}");
+        assert!(!page.contains("<nav") && !page.contains("/sign-out"), "{page}");
+    }
+    // A link in somebody's mail comes without the cookie: what the page then asks for has it.
+    nobody.site = "cross-site";
+    assert!(text(&nobody.get("/nothing").await).contains("http-equiv=\"refresh\""));
+}
+
+#[tokio::test]
+async fn whoever_signs_in_anew_after_a_form_is_back_at_its_page() {
+    let world = ConsoleWorld::start().await;
+    let mut nobody = world.browser();
+    let id = "0191e3c4-7a5b-7c3d-8e4f-a1b2c3d4e5f6";
+    for (form, page) in [
+        (format!("/received/{id}/return?state=archived"), format!("%2Freceived%2F{id}%3Fstate%3Darchived")),
+        ("/received/accept?state=archived".to_owned(), "%2Freceived%3Fstate%3Darchived".to_owned()),
+        ("/settings/tokens/kikan/revoke".to_owned(), "%2Fsettings%2Ftokens".to_owned()),
+        ("/schedule/holidays/1/remove".to_owned(), "%2Fschedule".to_owned()),
+        ("/sent/files?to=all".to_owned(), "%2Fsent%2Ffiles%3Fto%3Dall".to_owned()),
+    ] {
+        assert_eq!(leads(&nobody.post(&form, &[]).await), format!("/sign-in?next={page}"), "{form}");
     }
 }
 

@@ -1,18 +1,113 @@
 //! 設定 at the console: accounts, tokens, and what is configured.
 
-use hyper::StatusCode;
+use std::collections::BTreeSet;
+
+use hyper::{Method, StatusCode};
 use kenpo_express::domain::staff::Role;
 use kenpo_express::gateway::admin::AdminError;
+use kenpo_express::gateway::console::routes::{Route, routes};
 use kenpo_express::secret::Token;
 use kenpo_express::store::gateway::audit;
 use kenpo_express::store::gateway::staff_sessions::{self, NewSession};
+use kenpo_express::store::gateway::tokens::Scope;
 
-use crate::console_support::{Browser, ConsoleWorld, PASSWORD, between, leads, text};
+use crate::console_support::{Browser, ConsoleWorld, PASSWORD, Somebody, between, leads, text};
+
+/// An officer who has typed the password once more just now.
+async fn officer(world: &ConsoleWorld) -> Browser {
+    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    officer.get("/settings").await;
+    let answer = officer.post("/settings/staff/nobody/disable", &[("own-password", PASSWORD)]).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    officer
+}
+
+#[tokio::test]
+async fn accounts_and_tokens_are_changed_with_the_own_password_typed_once_more() {
+    let world = ConsoleWorld::start().await;
+    let Somebody { browser: mut officer, secret } = world.staff("tanaka", Role::Officer).await;
+    let mut clerk = world.staff("suzuki", Role::Clerk).await.browser;
+    world.admin().add_token("kikan", BTreeSet::from([Scope::SentRead]), None).await.unwrap();
+    let standing = async || {
+        let staff = world.admin().staff().await.unwrap();
+        let tokens = world.admin().tokens().await.unwrap();
+        serde_json::json!([staff, tokens])
+    };
+    let before = standing().await;
+    let is_guarded = |route: &Route| {
+        route.method == Method::POST && route.path.starts_with("/settings") && !route.path.ends_with("/sessions")
+    };
+    let guarded: Vec<String> = routes()
+        .into_iter()
+        .filter(is_guarded)
+        .map(|route| {
+            let id = if route.path.contains("/tokens/") { "kikan" } else { "suzuki" };
+            route.path.replace("{id}", id)
+        })
+        .collect();
+    assert_eq!(guarded.len(), 8, "{guarded:?}");
+    officer.get("/settings").await;
+    let fields = [("name", "sato"), ("role", "auditor"), ("scope", "sent:read"), ("note", "\"<b>")];
+    for path in &guarded {
+        // What was filled in waits in the page.
+        let answer = officer.post(path, &fields).await;
+        let page = text(&answer);
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        for part in [
+            "パスワードの再入力".to_owned(),
+            format!("action=\"{path}\""),
+            "name=\"role\" value=\"auditor\"".to_owned(),
+            "name=\"note\" value=\"&#34;&#60;b&#62;\"".to_owned(),
+        ] {
+            assert!(page.contains(&part), "{path}: {part}: {page}");
+        }
+        // Neither does the way that a script takes lead past it.
+        let csrf = officer.csrf.clone();
+        assert_eq!(officer.upload(path, Vec::new(), &csrf).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(standing().await, before);
+
+    // A wrong one changes nothing and is counted, as at the sign-in.
+    let disable = "/settings/staff/suzuki/disable";
+    for _ in 0..5 {
+        let wrong = officer.post(disable, &[("own-password", "a guess that is long"), ("role", "auditor")]).await;
+        let page = text(&wrong);
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+        assert!(page.contains("何も変更されていません") && page.contains("value=\"auditor\""), "{page}");
+        assert!(!page.contains("a guess that is long"), "{page}");
+    }
+    let right = [("own-password", PASSWORD)];
+    assert_eq!(officer.post(disable, &right).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(standing().await, before);
+    assert!(clerk.is_in().await);
+    let entries = audit::of_subject(world.gateway.receiver.database.read(), "staff:tanaka", 50).await.unwrap();
+    assert_eq!(entries.iter().filter(|entry| entry.action == "staff.sign-in-refused").count(), 5);
+    world.wait(15);
+    assert_eq!(leads(&officer.post(disable, &right).await), "/settings/staff/suzuki?done=account-disabled");
+    assert!(!clerk.is_in().await);
+
+    // For five minutes it is not asked again, in this session.
+    world.wait(4 * 60 + 59);
+    let role = officer.post("/settings/staff/suzuki/role", &[("role", "reader")]).await;
+    assert_eq!(leads(&role), "/settings/staff/suzuki?done=account");
+    let mut elsewhere = world.browser();
+    elsewhere.sign_in("tanaka", PASSWORD).await;
+    elsewhere.code(&world.code(&secret)).await;
+    elsewhere.get("/settings").await;
+    let asked = elsewhere.post("/settings/staff/suzuki/role", &[("role", "clerk")]).await;
+    assert!(text(&asked).contains("パスワードの再入力"));
+    world.wait(1);
+    let asked = officer.post("/settings/staff/suzuki/role", &[("role", "clerk")]).await;
+    assert!(text(&asked).contains("パスワードの再入力"));
+    // Signing others out only takes something away from whoever has it: that never waits.
+    let ended = officer.post("/settings/staff/tanaka/sessions", &[]).await;
+    assert_eq!(leads(&ended), "/settings/staff/tanaka?done=session");
+}
 
 #[tokio::test]
 async fn an_officer_looks_after_accounts() {
     let world = ConsoleWorld::start().await;
-    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut officer = officer(&world).await;
     assert!(text(&officer.get("/settings").await).contains("/settings/staff/tanaka"));
     for (name, role) in [("Suzuki", "clerk"), ("suzuki", "root"), ("", "clerk")] {
         let refused = officer.post("/settings/staff", &[("name", name), ("role", role)]).await;
@@ -134,7 +229,7 @@ async fn an_officer_who_has_never_signed_in_does_not_count_as_another_one() {
 #[tokio::test]
 async fn an_account_that_was_shut_is_opened_as_if_it_were_new() {
     let world = ConsoleWorld::start().await;
-    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut officer = officer(&world).await;
     let mut clerk = world.staff("suzuki", Role::Clerk).await.browser;
     let database = &world.gateway.receiver.database;
     let before = staff_sessions::of_staff(database.read(), &"suzuki".parse().unwrap()).await.unwrap().remove(0);
@@ -188,7 +283,7 @@ async fn an_account_that_was_shut_is_opened_as_if_it_were_new() {
 #[tokio::test]
 async fn what_somebody_looks_at_ends_when_the_role_is_another_one() {
     let world = ConsoleWorld::start().await;
-    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut officer = officer(&world).await;
     let manager = world.staff("suzuki", Role::Manager).await.browser;
     let mut live = manager.follow("/live").await;
     live.until("event: change").await;
@@ -200,7 +295,7 @@ async fn what_somebody_looks_at_ends_when_the_role_is_another_one() {
 #[tokio::test]
 async fn tokens_are_made_shown_once_and_ended() {
     let world = ConsoleWorld::start().await;
-    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut officer = officer(&world).await;
     assert!(text(&officer.get("/settings/tokens").await).contains("トークンはありません"));
     for (fields, status) in [
         (&[("name", "kikan")][..], StatusCode::UNPROCESSABLE_ENTITY),

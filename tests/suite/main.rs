@@ -16,6 +16,7 @@ mod browser;
 mod bundle_zip;
 mod check_config;
 mod console_access;
+mod console_account;
 mod console_audit;
 mod console_browser;
 mod console_consents;

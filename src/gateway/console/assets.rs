@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::fault::Fault;
+use super::App;
+use super::gate::unknown;
 use crate::gateway::chart;
 use crate::secret::Token;
 
@@ -55,10 +56,10 @@ pub(super) fn icon() -> &'static str {
 }
 
 /// GET.
-pub(super) async fn get(Path(name): Path<String>) -> Result<Response, Fault> {
+pub(super) async fn get(app: State<App>, Path(name): Path<String>, request: Request) -> Response {
     let all: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
-    let asset = all.into_iter().find(|asset| asset.name == name).ok_or(Fault::missing())?;
+    let Some(asset) = all.into_iter().find(|asset| asset.name == name) else { return unknown(app, request).await };
     let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)), (header::CACHE_CONTROL, kept)];
-    Ok((StatusCode::OK, headers, asset.text.as_str()).into_response())
+    (StatusCode::OK, headers, asset.text.as_str()).into_response()
 }

@@ -62,10 +62,15 @@ impl Fields {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.trim())
     }
 
+    /// All that do not have one of these names.
+    pub(super) fn without(&self, names: &[&str]) -> Vec<(&str, &str)> {
+        let all = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        all.filter(|(key, _)| !names.contains(key)).collect()
+    }
+
     /// An address with these, without those that have the names of `but` or no value, and with `more`.
     pub(super) fn address(&self, path: &str, but: &[&str], more: &[(&str, &str)]) -> String {
-        let kept = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let kept = kept.filter(|(key, value)| !value.is_empty() && !but.contains(key));
+        let kept = self.without(but).into_iter().filter(|(_, value)| !value.is_empty());
         let pairs = kept.chain(more.iter().copied()).map(|(key, value)| format!("{}={}", encode(key), encode(value)));
         let query = pairs.collect::<Vec<_>>().join("&");
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }

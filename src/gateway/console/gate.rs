@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::RequestExt;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +15,9 @@ use super::fields::Fields;
 use super::frame::{Bounce, Frame, Trouble, html};
 use super::lang;
 use super::session::{self, Step, Visitor};
-use super::{App, sign_in};
+use super::sign_in::again::Matter;
+use super::words::settings::Settings;
+use super::{App, Console, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::BodyReader;
 
@@ -45,6 +48,10 @@ pub(super) struct Gate {
     pub(super) access: Access,
     /// Whether the handler itself reads a form with files, as it comes, by `Form`, which looks for the token.
     pub(super) streams: bool,
+    /// What is done here, where the own password is asked for once more before it.
+    pub(super) asks_again: Option<fn(&Settings) -> &'static str>,
+    /// How many parts of its address are the page that it belongs to.
+    pub(super) page: usize,
 }
 
 /// The layer of every route but those of [`super::assets`].
@@ -54,24 +61,53 @@ pub(super) async fn enter(State(gate): State<Gate>, mut request: Request, next: 
     let (response, visitor) = match gate.admit(&asked, &mut request).await {
         Ok(Admitted::Somebody(visitor)) => {
             request.extensions_mut().insert(visitor.clone());
-            (gate.run(request, Some(&visitor), next).await, Some(visitor))
+            (gate.run(&asked, request, Some(&visitor), next).await, Some(visitor))
         }
-        Ok(Admitted::Anybody) => (gate.run(request, None, next).await, None),
+        Ok(Admitted::Anybody) => (gate.run(&asked, request, None, next).await, None),
         Ok(Admitted::NotYet(visitor)) => (Fault::duty().into_response(), Some(visitor)),
         Ok(Admitted::Elsewhere(response)) => (*response, None),
-        Err(fault) => (fault.into_response(), None),
+        Err(fault) => (fault.into_response(), who(&gate.app, &asked, request.headers()).await),
     };
     finish(&asked, visitor.as_deref(), response)
 }
 
 /// Where there is no such page.
-pub(super) async fn unknown(request: Request) -> Response {
-    finish(&Asked::of(&request), None, Fault::missing().into_response())
+pub(super) async fn unknown(State(app): State<App>, request: Request) -> Response {
+    nowhere(&app, &Asked::of(&request), request.method(), request.headers(), Fault::missing()).await
 }
 
 /// Where the page takes other methods.
-pub(super) async fn not_allowed(request: Request) -> Response {
-    finish(&Asked::of(&request), None, Fault::method().into_response())
+pub(super) async fn not_allowed(State(app): State<App>, request: Request) -> Response {
+    nowhere(&app, &Asked::of(&request), request.method(), request.headers(), Fault::method()).await
+}
+
+/// What is said where no route is, within the frame of whoever is signed in.
+async fn nowhere(app: &Console, asked: &Asked, method: &Method, headers: &HeaderMap, fault: Fault) -> Response {
+    let visitor = who(app, asked, headers).await;
+    let response = match visitor {
+        None if is_linked(method, headers) => once_more(asked, String::new()).into_response(),
+        _ => fault.into_response(),
+    };
+    finish(asked, visitor.as_deref(), response)
+}
+
+/// Who asks, as far as that can be told: for the frame around a fault.
+async fn who(app: &Console, asked: &Asked, headers: &HeaderMap) -> Option<Arc<Visitor>> {
+    let token = cookie(headers, session::COOKIE)?;
+    session::find(app, asked, token, false).await.ok().flatten().map(Arc::new)
+}
+
+/// A link on another site brings no cookie along. Asked for once more from here, the browser does.
+fn is_linked(method: &Method, headers: &HeaderMap) -> bool {
+    is_safe(method) && headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+}
+
+fn once_more(asked: &Asked, to: String) -> Result<Response, Fault> {
+    html(&Bounce { f: Frame::outside(asked), to })
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 enum Admitted {
@@ -85,7 +121,7 @@ enum Admitted {
 
 impl Gate {
     async fn admit(&self, asked: &Asked, request: &mut Request) -> Result<Admitted, Fault> {
-        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_safe = is_safe(request.method());
         if !is_safe && !is_from_here(request.headers()) {
             return Err(Fault::foreign());
         }
@@ -99,12 +135,11 @@ impl Gate {
             Some(token) => session::find(&self.app, asked, &token, !is_live).await?,
         };
         let Some(visitor) = found.map(Arc::new) else {
-            // A link on another site brings no cookie along. Asked for once more from here, the browser does.
-            let is_linked = request.headers().get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-            return Ok(Admitted::Elsewhere(Box::new(if is_safe && is_linked {
-                html(&Bounce { f: Frame::outside(asked), to: instead(&asked.path) })?
+            return Ok(Admitted::Elsewhere(Box::new(if is_linked(request.method(), request.headers()) {
+                once_more(asked, instead(&asked.path))?
             } else {
-                Redirect::to(&sign_in::address(asked, is_safe)).into_response()
+                let page = if is_safe { asked.path.as_str() } else { self.page_of(&asked.path) };
+                Redirect::to(&sign_in::address(asked, page)).into_response()
             })));
         };
         let step = visitor.session.step();
@@ -122,20 +157,26 @@ impl Gate {
         })
     }
 
+    /// The page that a form stands on; nothing when there is none.
+    fn page_of<'a>(&self, path: &'a str) -> &'a str {
+        path.match_indices('/').nth(self.page).map_or(path, |(end, _)| &path[..end])
+    }
+
     /// Reads the form of what changes something, and looks for the session's token in it. Whoever has the token in a header reads the body, and
     /// asks [`session::still`] after it.
-    async fn run(&self, mut request: Request, visitor: Option<&Visitor>, next: Next) -> Response {
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
+    async fn run(&self, asked: &Asked, mut request: Request, visitor: Option<&Visitor>, next: Next) -> Response {
+        if is_safe(request.method()) {
             return next.run(request).await;
         }
         let shown = request.headers().get(CSRF_HEADER).and_then(|token| token.to_str().ok());
-        if let (Some(visitor), Some(shown)) = (visitor, shown) {
+        if let (Some(visitor), Some(shown), None) = (visitor, shown, self.asks_again) {
             return if visitor.has_csrf(shown) { next.run(request).await } else { Fault::foreign().into_response() };
         }
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if self.streams && kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
             return next.run(request).await;
         }
+        let subject = request.extract_parts::<Path<String>>().await;
         let (parts, body) = request.into_parts();
         let reader = BodyReader::new(Request::from_parts(parts.clone(), body), &self.app.limits);
         let form = match reader.collect(FORM).await {
@@ -145,6 +186,15 @@ impl Gate {
         if let Some(visitor) = visitor {
             if !visitor.has_csrf(form.get("csrf")) {
                 return Fault::foreign().into_response();
+            }
+            if let Some(called) = self.asks_again {
+                let subject = subject.as_ref().map_or(form.get("name"), |Path(id)| id.as_str());
+                let matter = Matter { called, subject, page: self.page_of(&asked.path) };
+                match self.app.asks_again(&matter, asked, visitor, &form).await {
+                    Ok(None) => (),
+                    Ok(Some(page)) => return page,
+                    Err(fault) => return fault.into_response(),
+                }
             }
             // A form may take minutes to come.
             if let Err(fault) = session::still(&self.app, visitor).await {

@@ -1,5 +1,6 @@
 //! Every route of the console, with whom it is for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,6 +18,7 @@ use super::schedule::{change, order};
 use super::sending;
 use super::session::Step;
 use super::settings::{account as one_account, accounts, configuration, tokens};
+use super::words::settings::Settings;
 use super::{App, account, assets, audit, consents, dashboard, expected, live, people, schedule, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::{Observer, observe};
@@ -32,15 +34,22 @@ pub struct Route {
     pub access: Access,
     /// Whether it takes files, as they come.
     streams: bool,
+    /// What is done, where the own password is asked for once more before it.
+    asks_again: Option<fn(&Settings) -> &'static str>,
     handler: MethodRouter<App>,
 }
 
 fn page(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
-    Route { method: Method::GET, path, access, streams: false, handler }
+    Route { method: Method::GET, path, access, streams: false, asks_again: None, handler }
 }
 
 fn action(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
-    Route { method: Method::POST, path, access, streams: false, handler }
+    Route { method: Method::POST, ..page(path, access, handler) }
+}
+
+/// What an officer does with the own password only.
+fn guarded(path: &'static str, called: fn(&Settings) -> &'static str, handler: MethodRouter<App>) -> Route {
+    Route { asks_again: Some(called), ..action(path, Access::Duty(Duty::Govern), handler) }
 }
 
 fn files(path: &'static str, access: Access, handler: MethodRouter<App>) -> Route {
@@ -64,6 +73,9 @@ pub fn routes() -> Vec<Route> {
         action("/sign-out", Open, post(sign_in::leave)),
         page("/account", Staff, get(account::page)),
         action("/account/password", Staff, post(account::password)),
+        page("/account/factor", Staff, get(account::factor::page)),
+        action("/account/factor", Staff, post(account::factor::begin)),
+        action("/account/factor/new", Staff, post(account::factor::finish)),
         action("/account/sessions/{id}/end", Staff, post(account::end)),
         action("/account/sessions/end-others", Staff, post(account::end_others)),
         page("/", see, get(dashboard::page)),
@@ -125,17 +137,17 @@ pub fn routes() -> Vec<Route> {
         page("/audit", look_into, get(audit::list::page)),
         action("/audit/export", look_into, post(audit::export::save)),
         page("/settings", govern, get(accounts::page)),
-        action("/settings/staff", govern, post(accounts::add)),
+        guarded("/settings/staff", |p| p.add, post(accounts::add)),
         page("/settings/staff/{id}", govern, get(one_account::page)),
-        action("/settings/staff/{id}/role", govern, post(one_account::role)),
-        action("/settings/staff/{id}/password", govern, post(one_account::password)),
-        action("/settings/staff/{id}/factor", govern, post(one_account::factor)),
+        guarded("/settings/staff/{id}/role", |p| p.role_change, post(one_account::role)),
+        guarded("/settings/staff/{id}/password", |p| p.password_new, post(one_account::password)),
+        guarded("/settings/staff/{id}/factor", |p| p.factor_reset, post(one_account::factor)),
         action("/settings/staff/{id}/sessions", govern, post(one_account::sessions)),
-        action("/settings/staff/{id}/disable", govern, post(one_account::disable)),
-        action("/settings/staff/{id}/enable", govern, post(one_account::enable)),
+        guarded("/settings/staff/{id}/disable", |p| p.disable, post(one_account::disable)),
+        guarded("/settings/staff/{id}/enable", |p| p.enable, post(one_account::enable)),
         page("/settings/tokens", govern, get(tokens::page)),
-        action("/settings/tokens", govern, post(tokens::add)),
-        action("/settings/tokens/{id}/revoke", govern, post(tokens::revoke)),
+        guarded("/settings/tokens", |p| p.token_add, post(tokens::add)),
+        guarded("/settings/tokens/{id}/revoke", |p| p.token_revoke, post(tokens::revoke)),
         page("/settings/configuration", govern, get(configuration::page)),
         action("/quarantine/{id}/release", review, post(quarantine::decide::release)),
     ];
@@ -177,13 +189,20 @@ fn sent() -> Vec<Route> {
 
 /// A router of these routes, with pages where there is none.
 pub(super) fn router(app: &App, observer: Observer) -> Router {
-    let guarded = |route: Route| {
-        let gate = Gate { app: Arc::clone(app), access: route.access, streams: route.streams };
+    let all = routes();
+    let pages: HashSet<&str> = all.iter().filter(|route| route.method == Method::GET).map(|route| route.path).collect();
+    let gated = |route: Route| {
+        let gate = Gate {
+            app: Arc::clone(app),
+            access: route.access,
+            streams: route.streams,
+            asks_again: route.asks_again,
+            page: page_of(route.path, &pages),
+        };
         (route.path, route.handler.route_layer(from_fn_with_state(gate, enter)))
     };
-    routes()
-        .into_iter()
-        .map(guarded)
+    all.into_iter()
+        .map(gated)
         .fold(Router::new(), |all, (path, handler)| all.route(path, handler))
         .route(assets::ROUTE, get(assets::get))
         .route("/healthz", get(|| async { "alive\n" }))
@@ -192,4 +211,29 @@ pub(super) fn router(app: &App, observer: Observer) -> Router {
         .layer(from_fn(protect))
         .layer(from_fn_with_state(observer, observe))
         .with_state(Arc::clone(app))
+}
+
+/// How many parts of a path are those of the page that it belongs to: the longest beginning of it that is a page.
+fn page_of(path: &str, pages: &HashSet<&str>) -> usize {
+    let ends = path.match_indices('/').map(|(end, _)| &path[..end]).chain([path]);
+    ends.rev().find(|part| pages.contains(part)).map_or(0, |part| part.matches('/').count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_signs_in_anew_comes_back_to_the_page_that_a_form_was_on() {
+        let pages = HashSet::from(["/", "/received", "/received/{id}", "/sent/files", "/schedule"]);
+        for (path, parts) in [
+            ("/received/{id}/return", 2),
+            ("/received/accept", 1),
+            ("/sent/files", 2),
+            ("/schedule/holidays/{id}/remove", 1),
+            ("/sign-out", 0),
+        ] {
+            assert_eq!(page_of(path, &pages), parts, "{path}");
+        }
+    }
 }

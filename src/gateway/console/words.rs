@@ -65,8 +65,8 @@ words! {
     audit: "監査", "Audit";
     settings: "設定", "Settings";
     back_home: "最初のページへ", "To the first page";
-    trouble: "処理できませんでした", "This was not done";
     continue_on: "続ける", "Continue";
+    cancel: "やめる", "Leave it";
 
     // Signing in.
     sign_in: "ログイン", "Sign in";
@@ -100,6 +100,23 @@ words! {
     recovery_done: "保管しました", "I have kept them";
     print: "印刷", "Print";
 
+    // Another second factor.
+    own_factor: "二要素認証", "Second factor";
+    own_factor_help: "スマートフォンを替えるときは、ここで新しい認証アプリを設定します。設定が完了するまで、今の認証アプリが使えます。", "For another phone, set its app up here. The present one counts until that is done.";
+    own_factor_title: "認証アプリの変更", "Set up another app";
+    own_factor_first: "本人であることを確認します。今のパスワードと、今の認証アプリの確認コードを入力してください。スマートフォンが手元にないときは、回復コードを入力してください。", "First show that it is you: your password, and a code of the present app, or a recovery code without the phone.";
+    own_factor_code: "今の確認コードまたは回復コード", "Present code or recovery code";
+    own_factor_go: "次へ", "Go on";
+    own_factor_old: "設定が完了するまで、今の認証アプリと回復コードが使えます。完了すると、どちらも使えなくなります。", "The present app and recovery codes count until this is done, and never after it.";
+
+    // The password once more.
+    again_title: "パスワードの再入力", "Your password once more";
+    again_why: "職員とAPIトークンの変更は、操作する本人がパスワードをもう一度入力してから行います。続けて操作するときは、5分間は再入力の必要がありません。", "Accounts and API tokens are changed by whoever types the own password once more. It is not asked again for five minutes.";
+    again_what: "行う操作", "What will be done";
+    again_whom: "対象", "To";
+    again_password: "ご自身のパスワード", "Your own password";
+    again_go: "確認して実行する", "Do it";
+
     // One's own account.
     account_title: "アカウント", "Account";
     role: "役割", "Role";
@@ -117,6 +134,7 @@ words! {
     // What was done just now.
     done_password: "パスワードを変更しました。ほかの端末はログアウトされました。", "The password was changed, and all other sessions were ended.";
     done_session: "セッションを終了しました。", "The session was ended.";
+    done_factor: "認証アプリを変更しました。前の認証アプリと回復コードは使えません。ほかの端末はログアウトされました。", "The second factor is another one now. The app and recovery codes of before never count again, and all other sessions were ended.";
 
     done_account: "職員の設定を変更しました。", "The account was changed.";
     done_account_disabled: "職員を無効にしました。", "The account was shut.";
@@ -287,6 +305,14 @@ words! {
         ["You cannot sign in for a while.", "Too many wrong tries: there is a wait between them now.", "Wait a little (15 minutes at most) and try again."];
     code_refused: ["確認コードが正しくありません。", "コードの有効期間が過ぎたか、すでに使われたか、誤りがあります。", "認証アプリの新しいコードを入力してください。"],
         ["The code is not right.", "It has expired, was used before, or has a mistake in it.", "Enter the next code that the app shows."];
+    own_factor_refused: ["認証アプリは変更していません。", "パスワードまたは確認コードが正しくありません。確認コードと回復コードは、1つにつき1回だけ使えます。", "今のパスワードと、認証アプリの新しいコードを入力してください。"],
+        ["The second factor is as it was.", "The password or the code is not right. Each code counts once.", "Enter your password and the next code that the app shows."];
+    own_factor_late: ["認証アプリは変更していません。", "本人の確認から10分が過ぎました。今の認証アプリと回復コードがそのまま使えます。", "もう一度、初めから操作してください。"],
+        ["The second factor is as it was.", "It is more than ten minutes since you have shown who you are. The present app and codes count.", "Begin once more."];
+    again_wrong: ["実行していません。", "パスワードが正しくありません。何も変更されていません。", "入力し直してください。"],
+        ["This was not done.", "The password is wrong. Nothing was changed.", "Try again."];
+    again_wait: ["実行していません。", "誤った入力が続いたため、安全のために間隔を空けています。何も変更されていません。", "少し待ってから（最長15分）、もう一度お試しください。"],
+        ["This was not done.", "Too many wrong tries: there is a wait between them now. Nothing was changed.", "Wait a little (15 minutes at most) and try again."];
     password_wrong: ["パスワードを変更できませんでした。", "今のパスワードが正しくありません。", "入力し直してください。"],
         ["The password was not changed.", "The present password is wrong.", "Try again."];
     password_weak: ["パスワードを変更できませんでした。", "新しいパスワードは12文字以上128文字以内で、今のものと違う必要があります。", "別のパスワードを入力してください。"],
@@ -333,6 +359,7 @@ impl Words {
         Some(match code {
             "password" => self.done_password,
             "session" => self.done_session,
+            "factor" => self.done_factor,
             "accepted" => self.done_accepted,
             "returned" => self.done_returned,
             "accepted-all" => self.done_accepted_all,

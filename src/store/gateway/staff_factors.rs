@@ -23,7 +23,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Result<TotpSecret, StoreError> {
     Ok(TotpSecret::from_bytes(bytes.try_into().map_err(corrupt("second factor of staff"))?))
 }
 
-/// Sets an account's second factor up, with the codes that stand in for it. False when it has one: that is taken away first.
+/// Sets an account's second factor up, with the codes that stand in for it. False when it has one: [`forget`] takes that away first.
 pub async fn set(
     connection: &mut SqliteConnection,
     name: &StaffName,

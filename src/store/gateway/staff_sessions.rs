@@ -41,8 +41,10 @@ pub struct Session {
     pub has_factor: bool,
     /// Whether the second factor was shown.
     pub is_whole: bool,
-    /// A second factor that is being set up.
-    pub pending: Option<TotpSecret>,
+    /// A second factor that is being set up, and since when.
+    pub pending: Option<(TotpSecret, Timestamp)>,
+    /// When its person last typed the password once more in it.
+    pub proven_at: Option<Timestamp>,
     /// Where from.
     pub origin: String,
     /// With what.
@@ -62,14 +64,18 @@ struct Row {
     has_factor: bool,
     is_whole: bool,
     totp: Option<Vec<u8>>,
+    totp_at: Option<i64>,
+    proven_at: Option<i64>,
     origin: String,
     agent: String,
     created_at: i64,
     seen_at: i64,
 }
 
-const SELECT: &str = "SELECT n.number, n.staff, s.role, s.must_change, s.totp IS NOT NULL AS has_factor, n.is_whole, n.totp, n.origin,
-     n.agent, n.created_at, n.seen_at FROM staff_sessions n JOIN staff s ON s.name = n.staff WHERE s.disabled_at IS NULL AND ";
+const SELECT: &str =
+    "SELECT n.number, n.staff, s.role, s.must_change, s.totp IS NOT NULL AS has_factor, n.is_whole, n.totp,
+     n.totp_at, n.proven_at, n.origin, n.agent, n.created_at, n.seen_at
+     FROM staff_sessions n JOIN staff s ON s.name = n.staff WHERE s.disabled_at IS NULL AND ";
 
 /// Begins one.
 pub async fn insert(connection: &mut SqliteConnection, new: &NewSession<'_>) -> Result<(), StoreError> {
@@ -122,18 +128,30 @@ pub async fn seen(connection: &mut SqliteConnection, number: i64, at: Timestamp)
     Ok(())
 }
 
-/// Keeps the second factor that is being set up.
+/// Keeps the second factor that is being set up from now on. False when the session has ended.
 pub async fn set_pending(
     connection: &mut SqliteConnection,
     number: i64,
     secret: &TotpSecret,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE staff_sessions SET totp = $2 WHERE number = $1")
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE staff_sessions SET totp = $2, totp_at = $3 WHERE number = $1")
         .bind(number)
         .bind(secret.as_bytes().as_slice())
+        .bind(micros(at))
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that its person has typed the password once more. False when the session has ended.
+pub async fn set_proven(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE staff_sessions SET proven_at = $2 WHERE number = $1")
+        .bind(number)
+        .bind(micros(at))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Ends one of somebody's. False when there was none.
@@ -179,7 +197,8 @@ impl Row {
             must_change: self.must_change,
             has_factor: self.has_factor,
             is_whole: self.is_whole,
-            pending: self.totp.map(staff_factors::parse).transpose()?,
+            pending: self.totp.map(staff_factors::parse).transpose()?.zip(self.totp_at.map(moment).transpose()?),
+            proven_at: self.proven_at.map(moment).transpose()?,
             origin: self.origin,
             agent: self.agent,
             created_at: moment(self.created_at)?,

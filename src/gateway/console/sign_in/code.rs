@@ -68,7 +68,7 @@ pub(in super::super) async fn enter(
 
 impl Console {
     /// Whether this is a code that was not used before; it is used up.
-    async fn takes(
+    pub(in super::super) async fn takes(
         &self,
         connection: &mut Connection,
         name: &StaffName,

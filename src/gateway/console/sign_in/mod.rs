@@ -8,6 +8,7 @@
 //!
 //! Each step makes a new session with a new token in the place of the one before.
 
+pub(super) mod again;
 pub(super) mod code;
 pub(super) mod factor;
 pub(super) mod known;
@@ -65,13 +66,12 @@ struct Page<'a> {
     next: &'a str,
 }
 
-/// The sign-in, and where it leads on to.
-pub(super) fn address(asked: &Asked, comes_back: bool) -> String {
-    if !comes_back || asked.path == "/" {
+/// The sign-in, which leads on to this page.
+pub(super) fn address(asked: &Asked, page: &str) -> String {
+    if ["", "/"].contains(&page) {
         return "/sign-in".to_owned();
     }
-    let here = asked.query.address(&asked.path, &["done"], &[]);
-    format!("/sign-in?next={}", encode(&here))
+    format!("/sign-in?next={}", encode(&asked.query.address(page, &["done"], &[])))
 }
 
 /// The page of a step.
@@ -169,7 +169,7 @@ pub(super) async fn leave(
 impl Console {
     /// Counts a try, before anything is looked at. Where too much was tried from a network, nothing counts against an account: else one
     /// machine would keep everybody out.
-    async fn may_try(&self, name: Result<&StaffName, &str>, asked: &Asked) -> Result<bool, StoreError> {
+    pub(super) async fn may_try(&self, name: Result<&StaffName, &str>, asked: &Asked) -> Result<bool, StoreError> {
         let now = self.gateway.receiver.clock.now();
         if !self.networks.count(&asked.network, now) {
             return Ok(false);
@@ -183,7 +183,7 @@ impl Console {
     }
 
     /// The account of this name and password. Takes as long when there is none.
-    async fn knows(
+    pub(super) async fn knows(
         &self,
         name: Option<StaffName>,
         password: Zeroizing<String>,
@@ -217,7 +217,7 @@ impl Console {
     }
 
     /// Writes down that a sign-in was refused.
-    async fn refused(&self, name: &StaffName, asked: &Asked, what: &str) -> Result<(), StoreError> {
+    pub(super) async fn refused(&self, name: &StaffName, asked: &Asked, what: &str) -> Result<(), StoreError> {
         tracing::warn!(code = "console.sign-in-refused", what, "a sign-in at the console was refused");
         let database = &self.gateway.receiver.database;
         let mut transaction = database.write().await?;
@@ -236,7 +236,7 @@ impl Console {
         self.note_as(connection, name, (action, ""), asked).await
     }
 
-    async fn note_as(
+    pub(super) async fn note_as(
         &self,
         connection: &mut Connection,
         name: &StaffName,
@@ -264,10 +264,16 @@ impl Console {
         let name = visitor.name();
         let token = self.begin(connection, (name, true), Some(visitor.session.number), asked).await?;
         self.note(connection, name, "staff.signed-in", asked).await?;
+        self.forgive(name, asked, STEPS).await?;
+        Ok(Whole { token, browser: self.know(connection, name, asked).await? })
+    }
+
+    /// Both factors were shown, in so many tries: none of the account's was a guess.
+    pub(super) async fn forgive(&self, name: &StaffName, asked: &Asked, tries: u32) -> Result<(), StoreError> {
         self.accounts.forgive(&self.counted_as(name, asked).await?);
         // Not all: who has an account would guess at those of others for ever.
-        self.networks.give_back(&asked.network, STEPS);
-        Ok(Whole { token, browser: self.know(connection, name, asked).await? })
+        self.networks.give_back(&asked.network, tries);
+        Ok(())
     }
 }
 

@@ -1,4 +1,6 @@
-//! One's own account: password, and where one is signed in.
+//! One's own account: password, second factor, and where one is signed in.
+
+pub(super) mod factor;
 
 use std::sync::Arc;
 
