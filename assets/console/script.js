@@ -5,29 +5,84 @@
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
     const state = document.querySelector("[data-live-state]");
-    const say = (on) => { if (state) { state.textContent = on ? state.dataset.on : state.dataset.off; } };
-    const change = (event) => {
-      // Who reads or selects in it is not disturbed.
-      if (live.contains(document.activeElement) && document.activeElement !== document.body) { return; }
-      const page = new DOMParser().parseFromString(event.data, "text/html");
-      live.replaceChildren(...page.body.childNodes);
+    let [source, line, held] = [null, "", null];
+    // Who types or selects in it is not disturbed, and is told so.
+    const isHeld = () => live.contains(document.activeElement);
+    const say = () => {
+      const said = line === "on" && isHeld() ? "held" : line;
+      if (state && said && state.textContent !== state.dataset[said]) { state.textContent = state.dataset[said]; }
     };
-    let source = null;
+    const show = (text) => {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      const typed = [...live.querySelectorAll("input[id], textarea[id]")].filter((field) => field.value !== field.defaultValue);
+      live.replaceChildren(...page.body.childNodes);
+      // What was typed and not sent yet is still there.
+      for (const { id, value } of typed) {
+        const field = document.getElementById(id);
+        if (field) { field.value = value; field.closest("details")?.setAttribute("open", ""); }
+      }
+    };
+    const catchUp = () => {
+      say();
+      if (held === null || isHeld()) { return; }
+      show(held);
+      held = null;
+    };
+    live.addEventListener("focusin", say);
+    // A press of the mouse takes the focus away before it is a click.
+    live.addEventListener("focusout", () => setTimeout(catchUp, 200));
     const follow = () => {
       // A browser has six connections to one server for all its tabs: one that nobody sees needs none.
       if (document.hidden) { source?.close(); source = null; return; }
       if (source) { return; }
       source = new EventSource(live.dataset.live);
-      source.addEventListener("open", () => say(true));
-      source.addEventListener("error", () => say(false));
+      source.addEventListener("open", () => { line = "on"; say(); });
+      source.addEventListener("error", () => { line = "off"; say(); });
       source.addEventListener("over", () => { source?.close(); location.reload(); });
-      source.addEventListener("change", change);
+      source.addEventListener("change", (event) => { held = event.data; catchUp(); });
     };
     follow();
     document.addEventListener("visibilitychange", follow);
     window.addEventListener("pagehide", () => { source?.close(); source = null; });
     window.addEventListener("pageshow", follow);
   }
+
+  // Words that somebody has typed stay with this tab until they were posted, so that a session which has ended meanwhile takes none along:
+  // reasons and comments, never a password or a code. They go at a sign-out, and when somebody else signs in.
+  const [WORDS, WHOSE, POSTED] = ["kx-words ", "kx-whose", "kx-posted"];
+  const forget = (begin) => {
+    for (const key of Object.keys(sessionStorage)) { if (key.startsWith(begin)) { sessionStorage.removeItem(key); } }
+  };
+  const path = (form) => new URL(form.action).pathname;
+  const isKept = (field) => field.matches?.("textarea, input[name=reason]:not([type])") && field.form?.method === "post";
+  const place = (field) => `${WORDS}${path(field.form)} ${field.name}`;
+  const whose = document.querySelector("[data-person]")?.dataset.person;
+  if (whose && sessionStorage.getItem(WHOSE) !== whose) {
+    forget(WORDS);
+    sessionStorage.setItem(WHOSE, whose);
+  }
+  // The page after a form says whether it was done; one that somebody goes back to says it of another one.
+  const posted = sessionStorage.getItem(POSTED);
+  sessionStorage.removeItem(POSTED);
+  const isBack = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+  if (posted && !isBack && document.querySelector("[data-done]")) { forget(`${WORDS}${posted} `); }
+  for (const field of document.querySelectorAll("textarea, input[name=reason]")) {
+    const words = isKept(field) && sessionStorage.getItem(place(field));
+    if (!words || field.value) { continue; }
+    field.value = words;
+    field.closest("details")?.setAttribute("open", "");
+    const said = document.createElement("small");
+    said.setAttribute("role", "status");
+    said.textContent = document.querySelector("main").dataset.broughtBack;
+    field.after(said);
+  }
+  document.addEventListener("input", ({ target }) => {
+    if (!isKept(target)) { return; }
+    if (target.value) { sessionStorage.setItem(place(target), target.value); } else { sessionStorage.removeItem(place(target)); }
+  });
+  document.addEventListener("submit", ({ target }) => {
+    if (path(target) === "/sign-out") { forget(WORDS); } else { sessionStorage.setItem(POSTED, path(target)); }
+  });
 
   // Keys: j and k move in a list, Enter opens (it is a link), x ticks; a page says with data-key what its other keys press.
   const rows = [...document.querySelectorAll("[data-row]")];

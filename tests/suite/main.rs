@@ -38,6 +38,7 @@ mod console_sending_support;
 mod console_settings;
 mod console_sign_in;
 mod console_support;
+mod console_typing;
 mod console_walk;
 mod dispatch_again;
 mod enrol_command;

@@ -67,6 +67,7 @@ words! {
     back_home: "最初のページへ", "To the first page";
     continue_on: "続ける", "Continue";
     cancel: "やめる", "Leave it";
+    brought_back: "送信されなかった入力内容を戻しました。このブラウザーのこのタブにだけ残っていたものです。", "What you had typed and not sent was brought back. Only this tab of your browser had it.";
 
     // Signing in.
     sign_in: "ログイン", "Sign in";
@@ -188,6 +189,7 @@ words! {
     chart_numbers: "数字で見る", "As numbers";
     keys_dashboard: "n 新着", "n: new ones";
     live_on: "自動更新中", "Updated by itself";
+    live_held: "入力中のため更新を止めています。枠の外をクリックするか、Escキーを押すと再開します。", "Not updated while you are in it: click elsewhere or press Esc, and it goes on.";
     live_off: "自動更新が止まっています。ページを再読み込みしてください。", "Not updated any more: load the page again.";
 
     // What takes two persons.

@@ -212,6 +212,22 @@ impl Window {
         }
     }
 
+    /// Cuts its line, or mends it.
+    pub(crate) async fn set_line(&self, works: bool) {
+        let state = json!({ "offline": !works, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.driver.cdp().send_raw("Network.enable", json!({})).await.unwrap();
+        self.driver.cdp().send_raw("Network.emulateNetworkConditions", state).await.unwrap();
+    }
+
+    /// Waits until a script that only looks says yes.
+    pub(crate) async fn until(&self, script: &str) {
+        let began = Instant::now();
+        while self.run(&format!("return Boolean({script})")).await != true {
+            assert!(began.elapsed() < PATIENCE, "never at {}: {script}", self.address().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// A picture of the window, for people to look at.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/console-pictures");
