@@ -82,6 +82,63 @@ async fn one_document_goes_to_300_offices_and_who_has_not_fetched_it_is_reminded
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_are_dropped_onto_the_page_and_sent_once_however_often_the_line_breaks() {
+    let desk = Desk::start().await;
+    desk.console.world.person("yamada-1", "1-1").await;
+    let somebody = desk.console.staff("suzuki", Role::Clerk).await;
+    let window = Window::open(SMALL, false).await;
+    sign_in(&desk.console, &window, &somebody.secret).await;
+    window.go(&format!("https://{}/sent/files?to=office%3A1-1", desk.console.address)).await;
+    window.wait("#send").await;
+    // Over the page: it says that it takes them.
+    let drag = |kind: &str| {
+        format!(
+            "const data = new DataTransfer();
+             for (const name of ['決定通知書.pdf', '納入告知書.csv']) {{ data.items.add(new File([name.repeat(1000)], name)); }}
+             document.getElementById('send').dispatchEvent(
+                 new DragEvent('{kind}', {{ dataTransfer: data, bubbles: true, cancelable: true }}));
+             return 0"
+        )
+    };
+    window.run(&drag("dragover")).await;
+    window.wait("#send.over").await;
+    window.run(&drag("drop")).await;
+    window.until("!document.querySelector('#send.over')").await;
+    let rows = "[...document.querySelectorAll('[data-files] li')].map((row) => row.textContent)";
+    let listed = window.run(&format!("return {rows}")).await;
+    assert_eq!(listed, serde_json::json!(["決定通知書.pdf", "納入告知書.csv"]));
+    look(&window, "sent-dropped").await;
+    // The line is cut: each says so, and what to do.
+    window.set_line(false).await;
+    window.click("#send button.main").await;
+    window.until(&format!("{rows}.every((row) => row.includes('もう一度'))")).await;
+    look(&window, "sent-broken").await;
+    assert!(desk.dispatches().await.is_empty());
+    // It breaks again after the first one. (No page may reach another host, so that this one never gets through.)
+    window.set_line(true).await;
+    window
+        .run(
+            "window.lines = 0;
+        window.open_line = XMLHttpRequest.prototype.open;
+        XMLHttpRequest.prototype.open = function (method, address) {
+            window.lines += 1;
+            return window.open_line.call(this, method, window.lines === 2 ? 'https://127.0.0.1:1/' : address);
+        };
+        return 0",
+        )
+        .await;
+    window.click("#send button.main").await;
+    window.until(&format!("{rows}[0].includes('受け付けました') && {rows}[1].includes('もう一度')")).await;
+    assert_eq!(desk.dispatches().await.len(), 1);
+    window.click("#send button.main").await;
+    window.arrive("/sent?done=sent").await;
+    let mut names: Vec<String> = desk.dispatches().await.into_iter().map(|one| one.file_name.to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["決定通知書.pdf", "納入告知書.csv"]);
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_sending_are_looked_at_small_and_large_light_and_dark() {
     let desk = Desk::with(true, 1 << 30).await;
     let world = &desk.console.world;
