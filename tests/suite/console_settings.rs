@@ -99,6 +99,10 @@ async fn accounts_and_tokens_are_changed_with_the_own_password_typed_once_more()
     world.wait(1);
     let asked = officer.post("/settings/staff/suzuki/role", &[("role", "clerk")]).await;
     assert!(text(&asked).contains("パスワードの再入力"));
+    // The right one has not made up for the wrong ones of before.
+    for status in [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(officer.post(disable, &[("own-password", "a guess that is long")]).await.status, status);
+    }
     // Signing others out only takes something away from whoever has it: that never waits.
     let ended = officer.post("/settings/staff/tanaka/sessions", &[]).await;
     assert_eq!(leads(&ended), "/settings/staff/tanaka?done=session");

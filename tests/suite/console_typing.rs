@@ -7,6 +7,7 @@ use kenpo_express::domain::user::DisableReason;
 use kenpo_express::gateway::flows::orders;
 use kenpo_express::store::gateway::messages::State;
 use kenpo_express::store::gateway::reviews;
+use serde_json::json;
 
 use crate::browser::Window;
 use crate::console_browser::{SMALL, look, sign_in_as};
@@ -53,6 +54,13 @@ async fn a_page_waits_for_whoever_types_in_it_says_so_and_catches_up() {
     world.admin().disable_user(&id, DisableReason::Left, None).await.unwrap();
     let window = Window::open(SMALL, false).await;
     sign_in_as(&world, &window, "suzuki", &secret).await;
+    // What the page is told is heard here, too.
+    let listens = "const add = EventSource.prototype.addEventListener;
+        EventSource.prototype.addEventListener = function (kind, act) {
+            return add.call(this, kind, (event) => { window.told = event.data; act(event); });
+        };";
+    let cdp = window.driver.cdp();
+    cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": listens })).await.unwrap();
     window.go(&format!("https://{}/people/users/yamada-1", world.address)).await;
     let says = |words: &str| format!("document.querySelector('[data-live-state]').textContent.includes('{words}')");
     window.until(&says("自動更新中")).await;
@@ -60,17 +68,14 @@ async fn a_page_waits_for_whoever_types_in_it_says_so_and_catches_up() {
     window.fill("#why", "本人から電話がありました").await;
     window.until(&says("入力中のため更新を止めています")).await;
     look(&window, "live-held").await;
-    // Meanwhile the KX server confirms. Whoever looks on hears it; the page that is typed into stays as it is.
-    let confirmed = "document.querySelector('[data-live] .line').textContent.includes('確認待ち')";
-    assert_eq!(window.run(&format!("return {confirmed}")).await, true);
+    // Meanwhile the KX server confirms. The page is told, and stays as it is under the fingers.
+    let waits = "document.querySelector('[data-live] .line').textContent.includes('確認待ち')";
+    assert_eq!(window.run(&format!("return {waits}")).await, true);
     orders::send_about(&world.world.receiver, &id).await.unwrap();
-    let heard = "const done = arguments[arguments.length - 1];
-         const other = new EventSource(document.querySelector('[data-live]').dataset.live);
-         other.addEventListener('change', (event) => { if (!event.data.includes('確認待ち')) { other.close(); done(true); } });";
-    window.driver.execute_async(heard, Vec::new()).await.unwrap();
-    assert_eq!(window.run(&format!("return {confirmed}")).await, true, "the page has changed under the fingers");
+    window.until("window.told && !window.told.includes('確認待ち')").await;
+    assert_eq!(window.run(&format!("return {waits}")).await, true, "the page has changed under the fingers");
     window.click("h1").await;
-    window.until(&format!("!{confirmed}")).await;
+    window.until(&format!("!{waits}")).await;
     window.until(&says("自動更新中")).await;
     let typed = window.run("return document.getElementById('why').value").await;
     assert_eq!(typed, "本人から電話がありました", "and what was typed is still there");
