@@ -10,7 +10,10 @@
     const isHeld = () => live.contains(document.activeElement);
     const say = () => {
       const said = line === "on" && isHeld() ? "held" : line;
-      if (state && said && state.textContent !== state.dataset[said]) { state.textContent = state.dataset[said]; }
+      if (!state || !said || state.textContent === state.dataset[said]) { return; }
+      state.textContent = state.dataset[said];
+      // Beside the page: nothing moves away under a mouse that is just being pressed.
+      state.classList.toggle("held", said === "held");
     };
     const show = (text) => {
       const page = new DOMParser().parseFromString(text, "text/html");

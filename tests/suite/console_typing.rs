@@ -64,9 +64,12 @@ async fn a_page_waits_for_whoever_types_in_it_says_so_and_catches_up() {
     window.go(&format!("https://{}/people/users/yamada-1", world.address)).await;
     let says = |words: &str| format!("document.querySelector('[data-live-state]').textContent.includes('{words}')");
     window.until(&says("自動更新中")).await;
+    let top = "return document.querySelector('[data-live]').getBoundingClientRect().top + scrollY";
+    let before = window.run(top).await;
     window.click("details:has(#why) summary").await;
     window.fill("#why", "本人から電話がありました").await;
     window.until(&says("入力中のため更新を止めています")).await;
+    assert_eq!(window.run(top).await, before, "nothing moves under the mouse");
     look(&window, "live-held").await;
     // Meanwhile the KX server confirms. The page is told, and stays as it is under the fingers.
     let waits = "document.querySelector('[data-live] .line').textContent.includes('確認待ち')";

@@ -2,12 +2,9 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::App;
-use super::gate::unknown;
 use crate::gateway::chart;
 use crate::secret::Token;
 
@@ -55,11 +52,11 @@ pub(super) fn icon() -> &'static str {
     &ICON.name
 }
 
-/// GET.
-pub(super) async fn get(app: State<App>, Path(name): Path<String>, request: Request) -> Response {
+/// The one of that name.
+pub(super) fn find(name: &str) -> Option<Response> {
     let all: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
-    let Some(asset) = all.into_iter().find(|asset| asset.name == name) else { return unknown(app, request).await };
+    let asset = all.into_iter().find(|asset| asset.name == name)?;
     let kept = HeaderValue::from_static("public, max-age=31536000, immutable");
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(asset.kind)), (header::CACHE_CONTROL, kept)];
-    (StatusCode::OK, headers, asset.text.as_str()).into_response()
+    Some((StatusCode::OK, headers, asset.text.as_str()).into_response())
 }

@@ -17,7 +17,7 @@ use super::lang;
 use super::session::{self, Step, Visitor};
 use super::sign_in::again::Matter;
 use super::words::settings::Settings;
-use super::{App, Console, sign_in};
+use super::{App, Console, assets, sign_in};
 use crate::domain::staff::Duty;
 use crate::http::BodyReader;
 
@@ -54,7 +54,7 @@ pub(super) struct Gate {
     pub(super) page: usize,
 }
 
-/// The layer of every route but those of [`super::assets`].
+/// The layer of every route but that of [`asset`].
 pub(super) async fn enter(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let asked = Asked::of(&request);
     request.extensions_mut().insert(asked.clone());
@@ -69,6 +69,14 @@ pub(super) async fn enter(State(gate): State<Gate>, mut request: Request, next: 
         Err(fault) => (fault.into_response(), who(&gate.app, &asked, request.headers()).await),
     };
     finish(&asked, visitor.as_deref(), response)
+}
+
+/// GET of what pages are made with.
+pub(super) async fn asset(app: State<App>, Path(name): Path<String>, request: Request) -> Response {
+    match assets::find(&name) {
+        Some(asset) => asset,
+        None => unknown(app, request).await,
+    }
 }
 
 /// Where there is no such page.

@@ -9,7 +9,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post};
 
 pub use super::gate::Access;
-use super::gate::{Gate, enter, not_allowed, unknown};
+use super::gate::{Gate, asset, enter, not_allowed, unknown};
 use super::people::{act, import, incident, lost, offices, register, rollover};
 use super::protect::protect;
 use super::quarantine;
@@ -204,7 +204,7 @@ pub(super) fn router(app: &App, observer: Observer) -> Router {
     all.into_iter()
         .map(gated)
         .fold(Router::new(), |all, (path, handler)| all.route(path, handler))
-        .route(assets::ROUTE, get(assets::get))
+        .route(assets::ROUTE, get(asset))
         .route("/healthz", get(|| async { "alive\n" }))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
