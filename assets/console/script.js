@@ -57,7 +57,7 @@
     for (const key of Object.keys(sessionStorage)) { if (key.startsWith(begin)) { sessionStorage.removeItem(key); } }
   };
   const path = (form) => new URL(form.action).pathname;
-  const isKept = (field) => field.matches?.("textarea, input[name=reason]:not([type])") && field.form?.method === "post";
+  const isKept = (field) => field.matches?.("textarea:is([name=reason], [name=text], [name=comment]), input[name=reason]:not([type])") && field.form?.method === "post";
   const place = (field) => `${WORDS}${path(field.form)} ${field.name}`;
   const whose = document.querySelector("[data-person]")?.dataset.person;
   if (whose && sessionStorage.getItem(WHOSE) !== whose) {

@@ -16,6 +16,8 @@ use tokio::time::timeout;
 const MOST: usize = 1 << 20;
 /// Whoever sends nothing for so long waits for the answer.
 const PAUSE: Duration = Duration::from_millis(500);
+/// For so long is read at most: whoever sends little by little is answered all the same.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Where a body comes to that a handler has let go of.
 #[derive(Debug, Clone, Default)]
@@ -31,10 +33,14 @@ impl Rest {
     pub(super) async fn read(self) {
         let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (Some(mut body), mut read) = (left, 0) else { return };
-        while read < MOST {
-            let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await else { return };
-            read += frame.data_ref().map_or(0, Bytes::len);
-        }
+        let reading = async {
+            while read < MOST {
+                let Ok(Some(Ok(frame))) = timeout(PAUSE, body.frame()).await else { return };
+                read += frame.data_ref().map_or(0, Bytes::len);
+            }
+        };
+        // What is left then is left.
+        let _ = timeout(LONGEST, reading).await;
     }
 }
 

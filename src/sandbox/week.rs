@@ -13,7 +13,9 @@ use super::parties::{Person, write, write_bytes};
 use super::servers::RunningGateway;
 use super::voice::Voice;
 use super::world::World;
+use crate::domain::expectation::{Due, Expectation};
 use crate::domain::ids::MessageId;
+use crate::domain::staff::StaffName;
 use crate::domain::user::DisableReason;
 use crate::employer::app::App;
 use crate::gateway::admin::received::Review;
@@ -118,11 +120,20 @@ const OFFICES: &[Office] = &[
     },
 ];
 
+const FINE: &str = "the samples are in order";
+
 /// Registered, with letters that nobody has used yet.
 const TO_COME: &[(&str, &str, &str, &str, &str)] = &[
     ("51-01", "見本印刷", "sakura-1", "仮名　さくら", "総務のパソコン"),
     ("52-03", "見本食品 川崎工場", "haruto-1", "練習　陽斗", "工場事務所のパソコン"),
     ("60-11", "社会福祉法人 見本会", "mio-1", "架空　美桜", "事務室のパソコン"),
+];
+
+/// What every office is expected to send: name, part of the files' names, and by when.
+const EXPECTED: &[(&str, &str, Due)] = &[
+    ("賞与支払届（冬季）", "賞与支払届", Due::Yearly { month: 12, day: 10 }),
+    ("算定基礎届", "算定基礎届", Due::Yearly { month: 7, day: 10 }),
+    ("資格取得届・喪失届", "資格", Due::Monthly { day: 31 }),
 ];
 
 /// What the last office sends when its user is shut out before the union has it.
@@ -135,7 +146,6 @@ impl Office {
 }
 
 fn person(code: &str, office: &str, user: &str, name: &str, device: &str) -> Person {
-    const FINE: &str = "the samples are in order";
     Person {
         office: code.parse().expect(FINE),
         office_name: office.parse().expect(FINE),
@@ -180,6 +190,10 @@ pub(super) async fn happened(
     }
     review(gateway, &came).await?;
     notify(world, gateway).await?;
+    for (name, part, due) in EXPECTED {
+        let expectation = Expectation::new(name, part, None, *due, None).expect(FINE);
+        gateway.staff(&colleague()).add_expectation(&expectation).await?;
+    }
     write(&done, "")
 }
 
@@ -228,9 +242,13 @@ async fn shut_out(
     Ok(())
 }
 
+fn colleague() -> StaffName {
+    console::COLLEAGUE.parse().expect(FINE)
+}
+
 /// What staff have done by now.
 async fn review(gateway: &RunningGateway, came: &[(MessageId, Then)]) -> Result<(), SandboxError> {
-    let colleague = console::COLLEAGUE.parse().expect("the sample name is lower-case");
+    let colleague = colleague();
     let admin = gateway.staff(&colleague);
     for (id, then) in came {
         match then {
@@ -249,7 +267,7 @@ async fn review(gateway: &RunningGateway, came: &[(MessageId, Then)]) -> Result<
 
 /// A notice to every office of a group: nobody has fetched it yet.
 async fn notify(world: &World, gateway: &RunningGateway) -> Result<(), SandboxError> {
-    let admin = gateway.staff(&console::COLLEAGUE.parse().expect("the sample name is lower-case"));
+    let admin = gateway.staff(&colleague());
     let offices: Vec<_> = OFFICES[..2].iter().map(|office| office.person().office).collect();
     admin.add_to_group("見本グループ", &offices).await?;
     let notice = file(

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &str, &[Role])] = &[
     ("GET", "/account/factor", &Role::ALL),
     ("POST", "/account/factor", &Role::ALL),
     ("POST", "/account/factor/new", &Role::ALL),
+    ("POST", "/account/factor/cancel", &Role::ALL),
     ("POST", "/account/sessions/{id}/end", &Role::ALL),
     ("POST", "/account/sessions/end-others", &Role::ALL),
     ("GET", "/", SEEING),

@@ -107,8 +107,11 @@ async fn whoever_breaks_off_or_takes_too_long_keeps_the_second_factor() {
     assert!(signs_in(&world, &world.code(&secret)).await);
     assert!(!signs_in(&world, &recovery[0]).await);
     assert!(text(&browser.get("/account").await).contains("9 / 10"));
-    // Begun again, it is another one.
+    // Begun again, it is another one. Whoever cancels leaves nothing behind for somebody who finds the session.
     assert_ne!(begin(&mut browser, &recovery[1]).await, new);
+    assert_eq!(leads(&browser.post("/account/factor/cancel", &[]).await), "/account");
+    assert!(!text(&browser.get("/account/factor").await).contains("id=\"key\""));
+    begin(&mut browser, &recovery[2]).await;
     // An officer who takes the second factor away ends this, too.
     world.admin().reset_staff_factor(&"suzuki".parse().unwrap()).await.unwrap();
     assert!(leads(&browser.post("/account/factor/new", &[("code", "000000")]).await).starts_with("/sign-in"));

@@ -144,13 +144,13 @@ async fn of_many_those_that_were_decided_are_listed_with_who_and_when() {
     assert!(shown.contains(&format!("tanaka が {at} に差し戻しました。")), "{shown}");
     assert!(shown.contains("一.csv") && shown.contains("&#60;b&#62;二.csv") && !shown.contains("三.csv"), "{shown}");
     assert!(shown.contains(&format!("href=\"/received/{}?state=archived\"", ids[0])), "{shown}");
-    assert!(shown.contains("role=\"status\">受け付けました。"), "the third was accepted: {shown}");
+    assert!(shown.contains("role=\"status\" data-done>受け付けました。"), "the third was accepted: {shown}");
     assert_eq!(state_of(&world, ids[2]).await, State::Accepted);
     // Once more: all are decided, and none by this form.
     browser.get("/received").await;
     let answer = browser.post("/received/accept", &fields).await;
     let shown = follow(&mut browser, &answer).await;
-    assert!(shown.contains("suzuki が") && !shown.contains("role=\"status\">受け付けました。"), "{shown}");
+    assert!(shown.contains("suzuki が") && !shown.contains("role=\"status\" data-done>受け付けました。"), "{shown}");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn whoever_starts_the_sandbox_finds_a_week_to_work_on() {
         ("dashboard", "/", ".tiles"),
         ("received", "/received?state=archived", "[data-row]"),
         ("sent", "/sent", "main table"),
+        ("expected", "/expected", "main table"),
         ("audit", "/audit", "main table"),
         ("settings", "/settings/staff/tanaka", "main h1"),
     ] {

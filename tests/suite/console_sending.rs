@@ -211,6 +211,20 @@ async fn what_breaks_off_or_has_no_token_leaves_nothing() {
     let mut answer = Vec::new();
     line.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&answer));
+    // Whoever sends little by little, and without an end, is answered all the same.
+    let (mut reading, mut writing) = tokio::io::split(reader.raw().await);
+    let head = head.replace(&format!("content-length: {}", body.len()), "transfer-encoding: chunked");
+    writing.write_all(head.as_bytes()).await.unwrap();
+    let dripping = tokio::spawn(async move {
+        while writing.write_all(b"1\r\nx\r\n").await.is_ok() && writing.flush().await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let mut answer = [0; 13];
+    let answered = reading.read_exact(&mut answer);
+    tokio::time::timeout(std::time::Duration::from_secs(60), answered).await.expect("it is answered").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 403 ");
+    dripping.abort();
     assert_eq!((desk.dispatches().await.len(), staged(&desk)), (0, 0));
     // The line breaks in the middle of the file, at its end, and before the form is at its end.
     let body = form(&whole);

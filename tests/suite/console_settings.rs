@@ -84,6 +84,9 @@ async fn accounts_and_tokens_are_changed_with_the_own_password_typed_once_more()
     assert_eq!(entries.iter().filter(|entry| entry.action == "staff.sign-in-refused").count(), 5);
     world.wait(15);
     assert_eq!(leads(&officer.post(disable, &right).await), "/settings/staff/suzuki?done=account-disabled");
+    // The password alone replaces nobody's own second factor.
+    assert_eq!(leads(&officer.post("/settings/staff/tanaka/factor", &right).await), "/account/factor");
+    assert!(officer.is_in().await);
     assert!(!clerk.is_in().await);
 
     // For five minutes it is not asked again, in this session.
@@ -182,12 +185,13 @@ async fn an_officer_looks_after_accounts() {
 #[tokio::test]
 async fn an_officer_who_has_never_signed_in_does_not_count_as_another_one() {
     let world = ConsoleWorld::start().await;
-    let mut officer = world.staff("tanaka", Role::Officer).await.browser;
+    let mut officer = officer(&world).await;
     let refused = async |officer: &mut Browser, name: &str| {
         let mut all = Vec::new();
         for (path, fields) in [("disable", &[][..]), ("role", &[("role", "clerk")][..])] {
             officer.get(&format!("/settings/staff/{name}")).await;
-            let answer = officer.post(&format!("/settings/staff/{name}/{path}"), fields).await;
+            let fields = [fields, &[("own-password", PASSWORD)]].concat();
+            let answer = officer.post(&format!("/settings/staff/{name}/{path}"), &fields).await;
             let shown = text(&answer);
             assert!(answer.status == StatusCode::SEE_OTHER || shown.contains("ログインできる最後の責任者"), "{shown}");
             all.push(answer.status == StatusCode::CONFLICT);

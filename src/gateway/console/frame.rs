@@ -41,7 +41,7 @@ pub(super) struct Frame {
     pub(super) places: Vec<Place>,
     /// What every form of this session has in it.
     pub(super) csrf: String,
-    /// The same page in the other language.
+    /// The same page in the other language; empty where it cannot be asked for again.
     pub(super) other: String,
     /// What was done just now.
     pub(super) done: Option<&'static str>,
@@ -83,6 +83,11 @@ impl Frame {
             done: outside.w.done(asked.query.get("done")),
             ..outside
         }
+    }
+
+    /// For a page that only a form leads to.
+    pub(super) fn of_form(self) -> Self {
+        Self { other: String::new(), ..self }
     }
 
     /// Where whoever looks begins: the first page that is for them.

@@ -82,6 +82,12 @@ impl Thing<'_> {
             let messages = sent::of_dispatch(read, dispatch.number).await?;
             subjects.extend(messages.iter().map(|message| message.id.to_string()));
         }
+        // What was decided of a dispatch was decided of each of its messages.
+        if let Self::Sent(id) = self
+            && let Some(message) = sent::find(read, id).await?
+        {
+            subjects.push(dispatches::get(read, message.dispatch).await?.id.to_string());
+        }
         let found = audit::newest_of(read, &subjects, actions).await?;
         Ok(found.into_values().max_by_key(|entry| entry.number))
     }

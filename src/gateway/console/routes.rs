@@ -76,6 +76,7 @@ pub fn routes() -> Vec<Route> {
         page("/account/factor", Staff, get(account::factor::page)),
         action("/account/factor", Staff, post(account::factor::begin)),
         action("/account/factor/new", Staff, post(account::factor::finish)),
+        action("/account/factor/cancel", Staff, post(account::factor::cancel)),
         action("/account/sessions/{id}/end", Staff, post(account::end)),
         action("/account/sessions/end-others", Staff, post(account::end_others)),
         page("/", see, get(dashboard::page)),

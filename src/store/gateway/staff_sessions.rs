@@ -144,6 +144,15 @@ pub async fn set_pending(
     Ok(done.rows_affected() == 1)
 }
 
+/// Drops the second factor that was being set up.
+pub async fn drop_pending(connection: &mut SqliteConnection, number: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE staff_sessions SET totp = NULL, totp_at = NULL WHERE number = $1")
+        .bind(number)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Notes that its person has typed the password once more. False when the session has ended.
 pub async fn set_proven(connection: &mut SqliteConnection, number: i64, at: Timestamp) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE staff_sessions SET proven_at = $2 WHERE number = $1")

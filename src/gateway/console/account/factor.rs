@@ -19,7 +19,7 @@ use super::super::sign_in::factor::{Codes, picture};
 use super::super::words::{Three, Words};
 use super::super::{App, Console};
 use crate::secret::TotpSecret;
-use crate::store::gateway::staff_factors;
+use crate::store::gateway::{staff_factors, staff_sessions};
 
 /// For so long after password and code the new one can be set up.
 const OPEN: SignedDuration = SignedDuration::from_mins(10);
@@ -98,8 +98,21 @@ pub(in super::super) async fn finish(
     let token = app.begin(&mut transaction, (name, true), Some(visitor.session.number), &asked).await?;
     receiver.database.commit(transaction).await?;
     app.forgive(name, &asked, 1).await?;
-    let shown = html(&Codes { f: Frame::new(&asked, &visitor), all: &codes, onward: "/account?done=factor" })?;
+    let shown =
+        html(&Codes { f: Frame::new(&asked, &visitor).of_form(), all: &codes, onward: "/account?done=factor" })?;
     Ok(give(shown, &token))
+}
+
+/// POST `/account/factor/cancel`: the new one is no more.
+pub(in super::super) async fn cancel(
+    State(app): State<App>,
+    Extension(visitor): Extension<Arc<Visitor>>,
+) -> Result<Response, Fault> {
+    let database = &app.gateway.receiver.database;
+    let mut transaction = database.write().await?;
+    staff_sessions::drop_pending(&mut transaction, visitor.session.number).await?;
+    database.commit(transaction).await?;
+    Ok(Redirect::to("/account").into_response())
 }
 
 fn refuse(

@@ -60,7 +60,7 @@ impl Console {
         }
         let ask = |status: StatusCode, trouble: Option<fn(&Words) -> &Three>| {
             let page = Page {
-                f: Frame::new(asked, visitor),
+                f: Frame::new(asked, visitor).of_form(),
                 trouble: trouble.map(|words| words(asked.lang.words())),
                 what: (matter.called)(asked.lang.of_pages()),
                 subject: matter.subject,

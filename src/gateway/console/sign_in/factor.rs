@@ -140,5 +140,5 @@ pub(in super::super) async fn enter(
     let whole = app.complete(&mut transaction, &visitor, &asked).await?;
     receiver.database.commit(transaction).await?;
     let onward = Some(next(&form)).filter(|next| !next.is_empty()).unwrap_or(home(visitor.session.role));
-    Ok(whole.give(html(&Codes { f: Frame::new(&asked, &visitor), all: &codes, onward })?))
+    Ok(whole.give(html(&Codes { f: Frame::new(&asked, &visitor).of_form(), all: &codes, onward })?))
 }
